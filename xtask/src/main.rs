@@ -1,1 +1,34 @@
-fn main() {}
+//! `cargo xtask …`: what is done to this repository from outside the product. Each command is a module;
+//! all of them start the same tools a person would, and say which one failed.
+#![expect(
+    clippy::print_stdout,
+    reason = "a command-line tool: what it has to say goes to standard output"
+)]
+
+mod guest_toolchain;
+mod guests;
+mod step;
+mod test;
+
+use clap::Parser;
+
+/// The repository's own commands.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    disable_help_subcommand = true
+)]
+enum Xtask {
+    /// Build every guest: the examples and the guests of runtime's tests.
+    Guests,
+    /// Formatting, clippy with warnings as errors, documentation tests, and every unit, crate and end-to-end test.
+    Test,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Xtask::parse() {
+        Xtask::Guests => guests::build_all(),
+        Xtask::Test => test::run(),
+    }
+}
