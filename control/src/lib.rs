@@ -1,1 +1,7 @@
-//! Placeholder.
+//! WHAT should run: definitions, services, deployments, jobs, secrets, the store, events and the API.
+//!
+//! The runtime knows how to run a component, the gateway who gets a request; they meet here. The
+//! store is the truth: every acknowledged write is durable before its answer, a level-triggered
+//! reconciler makes it so, and nothing held in memory is needed to start again.
+
+pub mod api;

@@ -1,0 +1,167 @@
+//! From bytes to a rollout: bundles, task definitions, deployments.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Makes uploaded blobs a bundle: validates and compiles the component.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegisterBundle {
+    /// The component's digest, `sha256:<hex>`; its blob was uploaded before.
+    pub component: String,
+    /// The files that travel with it, by where they are mounted.
+    #[serde(default)]
+    pub files: Vec<BundleMount>,
+}
+
+/// A folder the guest sees, read-only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BundleMount {
+    /// Where the guest sees it: `/static`. As in the manifest's `files`.
+    pub mount: String,
+    /// What is in it.
+    pub entries: Vec<BundleFile>,
+}
+
+/// One file of a mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BundleFile {
+    /// Below the mount, `/` between its parts: `css/site.css`.
+    pub path: String,
+    /// The content's digest, `sha256:<hex>`; its blob was uploaded before.
+    pub digest: String,
+}
+
+/// A registered bundle.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Bundle {
+    /// Names the bundle in a deployment, `sha256:<hex>`.
+    pub digest: String,
+    /// What the component can be run as.
+    pub world: World,
+}
+
+/// What a component can be run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum World {
+    /// `wasi:http/proxy`: answers requests.
+    Http,
+    /// `wasi:cli/command`: runs, as a job or a worker.
+    Command,
+}
+
+/// Asks for a service to run a bundle as a manifest says.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateDeployment {
+    /// A registered bundle's digest.
+    pub bundle: String,
+    /// `wharf.toml` as JSON, the same keys. `task.component` is the component's digest; of
+    /// `task.files` the mounts count, which need to be the bundle's.
+    #[schema(value_type = Object)]
+    pub manifest: serde_json::Value,
+}
+
+/// One rollout of a service to a revision.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Deployment {
+    /// Names the deployment.
+    pub id: String,
+    /// The service that is rolled.
+    pub service_name: String,
+    /// `family:revision` it is rolled to.
+    pub task_definition: String,
+    /// Whether the service ran this revision already, so that nothing had to be done.
+    pub unchanged: bool,
+    /// How far it is.
+    pub rollout_state: RolloutState,
+    /// Why it is in that state; what it waits for while in progress.
+    pub rollout_state_reason: String,
+    /// How many tasks of the revision there shall be.
+    pub desired_count: u32,
+    /// How many are on their way.
+    pub pending_count: u32,
+    /// How many are RUNNING.
+    pub running_count: u32,
+    /// How many are RUNNING and healthy.
+    pub healthy_count: u32,
+    /// How many of its tasks failed so far.
+    pub failed_tasks: u32,
+    /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// Where the service answers; empty for a worker.
+    pub urls: Vec<String>,
+}
+
+/// Deployments, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeploymentList {
+    /// Newest first.
+    pub deployments: Vec<Deployment>,
+}
+
+/// How far a rollout is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RolloutState {
+    /// Tasks are being started or replaced.
+    InProgress,
+    /// The service runs the revision and nothing else.
+    Completed,
+    /// It was given up; the reason says why, the service is back at the revision before.
+    Failed,
+}
+
+/// An immutable revision of what to run.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskDefinition {
+    /// The family: a service's or a job's name.
+    pub family: String,
+    /// Counts from 1.
+    pub revision: u64,
+    /// The bundle's digest.
+    pub bundle: String,
+    /// The component's digest.
+    pub component: String,
+    /// What the component is run as.
+    pub world: World,
+    /// CPU units; 1024 are one vCPU.
+    pub cpu: u32,
+    /// The memory envelope, in bytes.
+    pub memory_bytes: u64,
+    /// Plain environment.
+    pub environment: BTreeMap<String, String>,
+    /// Environment name → the secret it comes from, never its value.
+    pub secrets: BTreeMap<String, String>,
+    /// Arguments.
+    pub args: Vec<String>,
+    /// Where it may connect to.
+    pub egress: Vec<String>,
+    /// Where its files are mounted.
+    pub mounts: Vec<String>,
+    /// When it was registered.
+    #[schema(value_type = String, format = DateTime)]
+    pub registered_at: Timestamp,
+}
+
+/// Task definitions, newest revision first.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskDefinitionList {
+    /// Newest revision first within a family.
+    pub task_definitions: Vec<TaskDefinition>,
+}

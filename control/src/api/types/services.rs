@@ -1,0 +1,86 @@
+//! Services: N tasks of a definition, kept running.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Deployment, Event, Task};
+
+/// A service as lists show it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Service {
+    /// Its name, unique in the namespace.
+    pub service_name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Whether it is there to stay.
+    pub status: ServiceStatus,
+    /// What its tasks do.
+    pub kind: ServiceKind,
+    /// `family:revision` its tasks shall run.
+    pub task_definition: String,
+    /// How many tasks there shall be.
+    pub desired_count: u32,
+    /// How many tasks are RUNNING.
+    pub running_count: u32,
+    /// How many tasks are on their way to RUNNING.
+    pub pending_count: u32,
+    /// How many tasks are RUNNING and healthy.
+    pub healthy_count: u32,
+    /// Where it answers; empty for a worker.
+    pub urls: Vec<String>,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// Whether a service is there to stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ServiceStatus {
+    /// It is.
+    Active,
+    /// It was deleted; its tasks are being stopped.
+    Draining,
+}
+
+/// What a service's tasks do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ServiceKind {
+    /// They answer requests.
+    Http,
+    /// They run, and are started again when they end.
+    Worker,
+}
+
+/// Services.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceList {
+    /// Sorted by name.
+    pub services: Vec<Service>,
+}
+
+/// All there is to say about a service.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceDescription {
+    /// The service.
+    pub service: Service,
+    /// Its latest deployments, newest first.
+    pub deployments: Vec<Deployment>,
+    /// Its tasks: those that are not stopped, then the latest stopped ones.
+    pub tasks: Vec<Task>,
+    /// Its latest events, newest first.
+    pub events: Vec<Event>,
+}
+
+/// Changes a service.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateService {
+    /// How many tasks there shall be; 0 stops all.
+    pub desired_count: u32,
+}
