@@ -1,0 +1,110 @@
+//! What the host has: cores, memory, mappings; and whether it is running out of memory now.
+//!
+//! Linux tells both in files: `/proc/meminfo` for the machine, the control group's `memory.max` for the part of it
+//! that is ours.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use crate::size::Bytes;
+
+/// The host's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Logical CPUs this process may use.
+    pub cores: u32,
+    /// Physical memory, or the control group's limit where that is smaller.
+    pub memory: Bytes,
+}
+
+/// Assumed where the kernel doesn't say: enough for a small machine, and small enough not to overpromise.
+const UNKNOWN_MEMORY: Bytes = Bytes::gib(1);
+
+impl HostFacts {
+    /// Reads the host's size from the kernel.
+    pub fn read() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        let machine = meminfo("MemTotal:").unwrap_or(UNKNOWN_MEMORY);
+        let group = cgroup_limit().unwrap_or(machine);
+        Self { cores: u32::try_from(cores).unwrap_or(u32::MAX), memory: machine.min(group) }
+    }
+}
+
+/// The kernel's limit on memory mappings of one process (`vm.max_map_count`).
+pub(crate) fn max_mappings() -> Option<u64> {
+    std::fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()
+}
+
+fn meminfo(field: &str) -> Option<Bytes> {
+    parse_meminfo(&std::fs::read_to_string("/proc/meminfo").ok()?, field)
+}
+
+fn parse_meminfo(text: &str, field: &str) -> Option<Bytes> {
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
+    line.trim().strip_suffix("kB")?.trim_end().parse().ok().map(Bytes::kib)
+}
+
+fn cgroup_limit() -> Option<Bytes> {
+    read_bytes("/sys/fs/cgroup/memory.max")
+}
+
+fn read_bytes(path: &str) -> Option<Bytes> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok().map(Bytes::new)
+}
+
+/// Memory that could still be given out: the machine's, or what is left of the control group's limit.
+fn available_memory() -> Option<Bytes> {
+    let machine = meminfo("MemAvailable:");
+    let group = cgroup_limit()
+        .zip(read_bytes("/sys/fs/cgroup/memory.current"))
+        .map(|(limit, current)| Bytes::new(limit.get().saturating_sub(current.get())));
+    machine.into_iter().chain(group).min()
+}
+
+/// Holds new instances back while the host is nearly out of memory.
+///
+/// Envelopes may sum to more than the host has (overcommit); this looks at what is really left.
+#[derive(Debug)]
+pub(crate) struct HostMemory {
+    /// New instances wait while less than this is left.
+    reserve: Bytes,
+    last: Mutex<Reading>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    at: Option<Instant>,
+    has_room: bool,
+}
+
+/// How old a reading may be: reading costs tens of microseconds, and memory moves slower than requests.
+const READING_LIFETIME: Duration = Duration::from_millis(50);
+/// How often a waiting request looks again.
+pub(crate) const RECHECK_EVERY: Duration = Duration::from_millis(20);
+
+impl HostMemory {
+    /// Keeps a twentieth of the host free, between 64 MiB and 1 GiB.
+    pub(crate) fn new(facts: HostFacts) -> Self {
+        let reserve = (facts.memory.get() / 20).clamp(Bytes::mib(64).get(), Bytes::gib(1).get());
+        Self::with_reserve(Bytes::new(reserve))
+    }
+
+    pub(crate) fn with_reserve(reserve: Bytes) -> Self {
+        Self { reserve, last: Mutex::new(Reading { at: None, has_room: true }) }
+    }
+
+    /// Whether a new instance may be made now.
+    pub(crate) fn has_room(&self) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if last.at.is_none_or(|at| now.duration_since(at) > READING_LIFETIME) {
+            let has_room = available_memory().is_none_or(|available| available >= self.reserve);
+            *last = Reading { at: Some(now), has_room };
+        }
+        last.has_room
+    }
+}
+
+#[cfg(test)]
+mod tests;
