@@ -1,0 +1,119 @@
+//! Why an outgoing request failed.
+
+use std::fmt;
+use wasip2::http::types::ErrorCode;
+
+/// A failed outgoing request. It names scheme, host and port, never the path, the query or a header.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    /// Empty where the URL couldn't be read.
+    place: String,
+    reason: String,
+}
+
+/// What kind of failure an [`Error`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request itself is wrong: its URL, a header, the JSON.
+    Invalid,
+    /// The task definition's `egress` doesn't allow that host.
+    Denied,
+    /// There was no answer in time.
+    Timeout,
+    /// No connection came about: unknown name, refused, unroutable, TLS failed.
+    Unreachable,
+    /// The answer broke the protocol, ended early, was too long or wasn't what was expected.
+    Answer,
+}
+
+impl Error {
+    pub(super) fn new(kind: ErrorKind, place: String, reason: String) -> Self {
+        Self { kind, place, reason }
+    }
+
+    pub(super) fn from_wasi(place: String, error: &wstd::http::Error) -> Self {
+        match error.downcast_ref::<ErrorCode>() {
+            Some(code) => Self::from_code(place, code),
+            None => Self::new(ErrorKind::Answer, place, format!("{error:#}")),
+        }
+    }
+
+    fn from_code(place: String, code: &ErrorCode) -> Self {
+        let kind = kind_of(code);
+        let reason = match kind {
+            ErrorKind::Denied => "not allowed: name it under `egress` in wharf.toml".to_owned(),
+            _ => reason_of(code),
+        };
+        Self::new(kind, place, reason)
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place.as_str() {
+            "" => f.write_str("outgoing request")?,
+            place => write!(f, "request to {place}")?,
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+impl std::error::Error for Error {}
+
+fn kind_of(code: &ErrorCode) -> ErrorKind {
+    match code {
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => ErrorKind::Denied,
+        ErrorCode::DnsTimeout
+        | ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::HttpResponseTimeout => ErrorKind::Timeout,
+        ErrorCode::DnsError(_)
+        | ErrorCode::DestinationNotFound
+        | ErrorCode::DestinationUnavailable
+        | ErrorCode::DestinationIpUnroutable
+        | ErrorCode::ConnectionRefused
+        | ErrorCode::ConnectionLimitReached
+        | ErrorCode::TlsProtocolError
+        | ErrorCode::TlsCertificateError
+        | ErrorCode::TlsAlertReceived(_) => ErrorKind::Unreachable,
+        ErrorCode::HttpRequestLengthRequired
+        | ErrorCode::HttpRequestBodySize(_)
+        | ErrorCode::HttpRequestMethodInvalid
+        | ErrorCode::HttpRequestUriInvalid
+        | ErrorCode::HttpRequestUriTooLong
+        | ErrorCode::HttpRequestHeaderSectionSize(_)
+        | ErrorCode::HttpRequestHeaderSize(_)
+        | ErrorCode::HttpRequestTrailerSectionSize(_)
+        | ErrorCode::HttpRequestTrailerSize(_) => ErrorKind::Invalid,
+        _ => ErrorKind::Answer,
+    }
+}
+
+/// The code's name in words: `ErrorCode::ConnectionRefused` → `connection refused`.
+fn reason_of(code: &ErrorCode) -> String {
+    if let ErrorCode::InternalError(Some(text)) = code {
+        return text.clone();
+    }
+    let name = format!("{code:?}");
+    let name = name.rsplit_once("::").map_or(name.as_str(), |(_, name)| name);
+    let mut words = String::new();
+    for letter in name.chars().take_while(char::is_ascii_alphanumeric) {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests;
