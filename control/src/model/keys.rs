@@ -1,0 +1,82 @@
+//! The layout of the store's keys.
+//!
+//! Everything of a namespace lies under `…/<namespace>/`, so that one prefix lists it. Names have no `/`
+//! here, and ids and zero-padded revisions sort in the order of their making.
+
+use crate::model::DeploymentId;
+use crate::names::{Digest, Family, FamilyRevision, NamespaceName, ServiceName, TaskId};
+
+/// All namespaces.
+pub const NAMESPACES: &str = "namespaces/";
+/// All services.
+pub const SERVICES: &str = "services/";
+/// All tasks.
+pub const TASKS: &str = "tasks/";
+/// All deployments.
+pub const DEPLOYMENTS: &str = "deployments/";
+
+/// One namespace.
+pub fn namespace(name: &NamespaceName) -> String {
+    format!("{NAMESPACES}{name}")
+}
+
+/// A namespace's bundles.
+pub fn bundles(namespace: &NamespaceName) -> String {
+    format!("bundles/{namespace}/")
+}
+
+/// One bundle.
+pub fn bundle(namespace: &NamespaceName, digest: &Digest) -> String {
+    format!("{}{digest}", bundles(namespace))
+}
+
+/// A namespace's definitions.
+pub fn definitions(namespace: &NamespaceName) -> String {
+    format!("definitions/{namespace}/")
+}
+
+/// A family's revisions.
+pub fn family(namespace: &NamespaceName, family: &Family) -> String {
+    format!("{}{family}/", definitions(namespace))
+}
+
+/// One definition.
+pub fn definition(namespace: &NamespaceName, id: &FamilyRevision) -> String {
+    // 20 digits hold any u64.
+    format!("{}{:020}", family(namespace, &id.family), id.revision.get())
+}
+
+/// A namespace's services.
+pub fn services(namespace: &NamespaceName) -> String {
+    format!("{SERVICES}{namespace}/")
+}
+
+/// One service.
+pub fn service(namespace: &NamespaceName, name: &ServiceName) -> String {
+    format!("{}{name}", services(namespace))
+}
+
+/// A namespace's deployments.
+pub fn deployments(namespace: &NamespaceName) -> String {
+    format!("{DEPLOYMENTS}{namespace}/")
+}
+
+/// A service's deployments.
+pub fn service_deployments(namespace: &NamespaceName, service: &ServiceName) -> String {
+    format!("{}{service}/", deployments(namespace))
+}
+
+/// One deployment.
+pub fn deployment(namespace: &NamespaceName, service: &ServiceName, id: &DeploymentId) -> String {
+    format!("{}{id}", service_deployments(namespace, service))
+}
+
+/// A namespace's tasks.
+pub fn tasks(namespace: &NamespaceName) -> String {
+    format!("{TASKS}{namespace}/")
+}
+
+/// One task.
+pub fn task(namespace: &NamespaceName, id: &TaskId) -> String {
+    format!("{}{id}", tasks(namespace))
+}

@@ -1,0 +1,251 @@
+//! Stored forms of what shall be: namespaces, bundles, definitions, services, deployments.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Record, known};
+use crate::model::{
+    Bundle, BundleMount, Definition, Deployment, DeploymentId, Namespace, RolloutState, Service, ServiceKind,
+    ServiceStatus, World,
+};
+use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision, ServiceName};
+
+/// A stored [`Namespace`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StoredNamespace {
+    name: NamespaceName,
+    created_at: Timestamp,
+}
+
+impl Record for Namespace {
+    type Stored = StoredNamespace;
+
+    fn to_stored(&self) -> StoredNamespace {
+        StoredNamespace { name: self.name.clone(), created_at: self.created_at }
+    }
+
+    fn from_stored(stored: StoredNamespace) -> Result<Self, String> {
+        Ok(Self { name: stored.name, created_at: stored.created_at })
+    }
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum StoredWorld {
+    Http,
+    Command,
+}
+
+impl From<World> for StoredWorld {
+    fn from(world: World) -> Self {
+        match world {
+            World::Http => Self::Http,
+            World::Command => Self::Command,
+        }
+    }
+}
+
+impl From<StoredWorld> for World {
+    fn from(world: StoredWorld) -> Self {
+        match world {
+            StoredWorld::Http => Self::Http,
+            StoredWorld::Command => Self::Command,
+        }
+    }
+}
+
+/// A stored [`Bundle`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StoredBundle {
+    digest: Digest,
+    component: Digest,
+    world: StoredWorld,
+    mounts: Vec<StoredMount>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredMount {
+    mount: String,
+    entries: Vec<(String, Digest)>,
+}
+
+impl Record for Bundle {
+    type Stored = StoredBundle;
+
+    fn to_stored(&self) -> StoredBundle {
+        let mounts = self.mounts.iter().cloned();
+        StoredBundle {
+            digest: self.digest.clone(),
+            component: self.component.clone(),
+            world: self.world.into(),
+            mounts: mounts.map(|BundleMount { mount, entries }| StoredMount { mount, entries }).collect(),
+        }
+    }
+
+    fn from_stored(stored: StoredBundle) -> Result<Self, String> {
+        let mounts = stored.mounts.into_iter();
+        Ok(Self {
+            digest: stored.digest,
+            component: stored.component,
+            world: stored.world.into(),
+            mounts: mounts.map(|StoredMount { mount, entries }| BundleMount { mount, entries }).collect(),
+        })
+    }
+}
+
+/// A stored [`Definition`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StoredDefinition {
+    family: Family,
+    revision: Revision,
+    bundle: Digest,
+    world: StoredWorld,
+    content: Digest,
+    manifest: serde_json::Value,
+    registered_at: Timestamp,
+}
+
+impl Record for Definition {
+    type Stored = StoredDefinition;
+
+    fn to_stored(&self) -> StoredDefinition {
+        StoredDefinition {
+            family: self.id.family.clone(),
+            revision: self.id.revision,
+            bundle: self.bundle.clone(),
+            world: self.world.into(),
+            content: self.content.clone(),
+            manifest: self.manifest.clone(),
+            registered_at: self.registered_at,
+        }
+    }
+
+    fn from_stored(stored: StoredDefinition) -> Result<Self, String> {
+        Ok(Self {
+            id: FamilyRevision { family: stored.family, revision: stored.revision },
+            bundle: stored.bundle,
+            world: stored.world.into(),
+            content: stored.content,
+            manifest: stored.manifest,
+            registered_at: stored.registered_at,
+        })
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum StoredKind {
+    Http,
+    Worker,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum StoredStatus {
+    Active,
+    Draining,
+}
+
+/// A stored [`Service`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StoredService {
+    namespace: NamespaceName,
+    name: ServiceName,
+    kind: StoredKind,
+    status: StoredStatus,
+    count: u32,
+    goal: Option<Revision>,
+    stable: Option<Revision>,
+    rollout: Option<String>,
+    created_at: Timestamp,
+}
+
+impl Record for Service {
+    type Stored = StoredService;
+
+    fn to_stored(&self) -> StoredService {
+        StoredService {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            kind: match self.kind {
+                ServiceKind::Http => StoredKind::Http,
+                ServiceKind::Worker => StoredKind::Worker,
+            },
+            status: match self.status {
+                ServiceStatus::Active => StoredStatus::Active,
+                ServiceStatus::Draining => StoredStatus::Draining,
+            },
+            count: self.count,
+            goal: self.goal,
+            stable: self.stable,
+            rollout: self.rollout.as_ref().map(ToString::to_string),
+            created_at: self.created_at,
+        }
+    }
+
+    fn from_stored(stored: StoredService) -> Result<Self, String> {
+        Ok(Self {
+            namespace: stored.namespace,
+            name: stored.name,
+            kind: match stored.kind {
+                StoredKind::Http => ServiceKind::Http,
+                StoredKind::Worker => ServiceKind::Worker,
+            },
+            status: match stored.status {
+                StoredStatus::Active => ServiceStatus::Active,
+                StoredStatus::Draining => ServiceStatus::Draining,
+            },
+            count: stored.count,
+            goal: stored.goal,
+            stable: stored.stable,
+            rollout: stored.rollout.as_deref().map(DeploymentId::from_text),
+            created_at: stored.created_at,
+        })
+    }
+}
+
+/// A stored [`Deployment`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StoredDeployment {
+    id: String,
+    namespace: NamespaceName,
+    service: ServiceName,
+    revision: Revision,
+    state: String,
+    reason: String,
+    failed_tasks: u32,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl Record for Deployment {
+    type Stored = StoredDeployment;
+
+    fn to_stored(&self) -> StoredDeployment {
+        StoredDeployment {
+            id: self.id.to_string(),
+            namespace: self.namespace.clone(),
+            service: self.service.clone(),
+            revision: self.revision,
+            state: self.state.to_string(),
+            reason: self.reason.clone(),
+            failed_tasks: self.failed_tasks,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+
+    fn from_stored(stored: StoredDeployment) -> Result<Self, String> {
+        Ok(Self {
+            id: DeploymentId::from_text(&stored.id),
+            namespace: stored.namespace,
+            service: stored.service,
+            revision: stored.revision,
+            state: known(&stored.state, RolloutState::from_text(&stored.state))?,
+            reason: stored.reason,
+            failed_tasks: stored.failed_tasks,
+            created_at: stored.created_at,
+            updated_at: stored.updated_at,
+        })
+    }
+}

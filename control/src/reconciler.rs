@@ -1,0 +1,4 @@
+//! Makes what runs what shall run.
+
+pub mod backoff;
+pub mod plan;

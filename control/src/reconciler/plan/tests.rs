@@ -1,0 +1,252 @@
+//! Tables: what shall be and what is seen, to what is done.
+//!
+//! A service's tasks are written `<revision><phase>`: `B` blocked on capacity, `K` blocked on a secret,
+//! `s` starting, `h` healthy, `u` unhealthy, `L` leaving; `1h 1h 2s` is two healthy ones of revision 1
+//! and a starting one of revision 2. The answer: `+2` starts one of revision 2, `-0` stops the first.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn revision(text: &str) -> Revision {
+    text.parse().unwrap()
+}
+
+fn id(index: usize) -> TaskId {
+    format!("{index:032x}").parse().unwrap()
+}
+
+fn observed(text: &str) -> Observed {
+    let tasks = text.split_whitespace().enumerate().map(|(index, task)| {
+        let (number, phase) = task.split_at(1);
+        ObservedTask { id: id(index), revision: revision(number), phase: phase_of(phase) }
+    });
+    Observed { tasks: tasks.collect(), vacancies: Vec::new() }
+}
+
+fn phase_of(letter: &str) -> Phase {
+    match letter {
+        "B" => Phase::Blocked { on: Blocker::Capacity, reason: "no room".into() },
+        "K" => Phase::Blocked { on: Blocker::Secret, reason: "no secret".into() },
+        "s" => Phase::Starting,
+        "h" => Phase::Healthy,
+        "u" => Phase::Unhealthy,
+        "L" => Phase::Leaving,
+        other => panic!("no phase is written {other}"),
+    }
+}
+
+fn written(actions: &[Action]) -> String {
+    let word = |action: &Action| match action {
+        Action::Start { revision, .. } => Some(format!("+{revision}")),
+        Action::Stop { task, .. } => {
+            Some(format!("-{}", u32::from_str_radix(task.as_str(), 16).unwrap()))
+        }
+        Action::Complete => Some("complete".to_owned()),
+        Action::Fail { .. } => Some("fail".to_owned()),
+        Action::Remove => Some("remove".to_owned()),
+        Action::WakeAt(_) => None,
+    };
+    actions.iter().filter_map(word).collect::<Vec<_>>().join(" ")
+}
+
+fn steady(count: u32) -> Desired {
+    Desired {
+        count,
+        goal: Some(revision("1")),
+        stable: Some(revision("1")),
+        rollout: None,
+        presence: Presence::Kept,
+    }
+}
+
+fn rolling(count: u32, since: Instant) -> Desired {
+    let rollout = Rollout { since, failed_tasks: 0, last_failure: String::new() };
+    Desired { goal: Some(revision("2")), rollout: Some(rollout), ..steady(count) }
+}
+
+#[track_caller]
+fn check(desired: &Desired, tasks: &str, expected: &str) {
+    assert_eq!(written(&plan(desired, &observed(tasks), Instant::now())), expected, "for `{tasks}`");
+}
+
+#[test]
+fn a_steady_service_keeps_its_count() {
+    for (count, tasks, expected) in [
+        (2, "", "+1 +1"),
+        (2, "1h", "+1"),
+        (2, "1h 1s", ""),
+        (2, "1h 1h", ""),
+        (2, "1h 1L", "+1"),
+        (2, "1B", "+1"),
+        (0, "1h 1h", "-1 -0"),
+        // Fewer: what waits goes first, then what starts, then the youngest.
+        (2, "1h 1h 1h", "-2"),
+        (2, "1h 1s 1h", "-1"),
+        (1, "1B 1h 1s", "-0 -2"),
+        // What is not of the revision goes.
+        (1, "1h 3h", "-1"),
+        (1, "3L 1h", ""),
+    ] {
+        check(&steady(count), tasks, expected);
+    }
+}
+
+#[test]
+fn an_unhealthy_task_is_replaced_start_first() {
+    for (count, tasks, expected) in [
+        (1, "1u", "+1"),
+        (1, "1u 1s", ""),
+        (1, "1u 1h", "-0"),
+        // Two that became unhealthy one after the other: the older goes.
+        (1, "1u 1u", "-0 +1"),
+        (2, "1u 1h 1s", ""),
+        (2, "1u 1u 1h 1h", "-0 -1"),
+        // No room for its successor: it goes first.
+        (1, "1u 1B", "-0"),
+        (2, "1u 1u 1B 1B", "-0 -1"),
+        (2, "1h 1u 1K", ""),
+    ] {
+        check(&steady(count), tasks, expected);
+    }
+}
+
+#[test]
+fn a_rollout_starts_all_before_it_stops_any() {
+    let now = Instant::now();
+    for (count, tasks, expected) in [
+        (2, "1h 1h", "+2 +2"),
+        (2, "1h 1h 2s 2s", ""),
+        (2, "1h 1h 2h 2s", ""),
+        (2, "1h 1h 2h 2h", "-0 -1"),
+        (2, "1L 1L 2h 2h", ""),
+        (2, "2h 2h", "complete"),
+        (0, "", "complete"),
+        // An old one that dies meanwhile is replaced.
+        (2, "1h 2s 2s", "+1"),
+        // No room for both: one by one.
+        (2, "1h 1h 2B 2B", ""),
+        (2, "1h 1h 2h 2B", "-1"),
+        (2, "1h 1L 2h 2s", "+1"),
+        // What a superseded deployment left goes at once.
+        (1, "1h 3s 2s", "-1"),
+    ] {
+        check(&rolling(count, now), tasks, expected);
+    }
+}
+
+#[test]
+fn a_deployment_that_gets_nowhere_fails() {
+    let now = Instant::now();
+    let mut desired = rolling(2, now);
+    desired.rollout = Some(Rollout { since: now, failed_tasks: 3, last_failure: "exit 1".into() });
+    let actions = plan(&desired, &observed("1h 1h"), now);
+    let [Action::Fail { reason }] = actions.as_slice() else { panic!("{actions:?}") };
+    assert!(reason.ends_with("3 of them; the last: exit 1"), "{reason}");
+
+    let desired = rolling(2, now);
+    let late = now + DEPLOYMENT_DEADLINE;
+    let actions = plan(&desired, &observed("1h 1h 2B 2B"), late);
+    let [Action::Fail { reason }] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(reason, "0 of 2 tasks became healthy in 5 minutes; no room");
+
+    // Healthy in time, only slow to drain the old ones: that is not a failure.
+    assert_eq!(written(&plan(&desired, &observed("1L 1L 2h 2h"), late)), "");
+}
+
+#[test]
+fn a_first_deployment_may_wait_for_a_secret() {
+    let now = Instant::now();
+    let desired = Desired { stable: None, ..rolling(1, now) };
+    let late = now + DEPLOYMENT_DEADLINE * 3;
+    assert_eq!(plan(&desired, &observed("2K"), late), []);
+    // Blocked it isn't: the deadline holds, and wakes the planner.
+    assert_eq!(plan(&desired, &observed("2s"), now), [Action::WakeAt(now + DEPLOYMENT_DEADLINE)]);
+    assert_eq!(written(&plan(&desired, &observed("2s"), late)), "fail");
+}
+
+#[test]
+fn after_a_failed_first_deployment_nothing_runs() {
+    let desired = Desired { goal: None, stable: None, ..steady(2) };
+    check(&desired, "2h 2L", "-0");
+    check(&desired, "", "");
+}
+
+#[test]
+fn a_vacancy_is_filled_when_its_time_has_come() {
+    let now = Instant::now();
+    let later = now + Duration::from_secs(4);
+    let vacancy =
+        Vacancy { revision: revision("1"), not_before: later, restarts: 3, last_reason: "exit 1".into() };
+    let seen = Observed { vacancies: vec![vacancy.clone()], ..observed("1h") };
+    assert_eq!(plan(&steady(2), &seen, now), [Action::WakeAt(later)]);
+    let start = Action::Start { revision: revision("1"), vacancy: Some(vacancy) };
+    assert_eq!(plan(&steady(2), &seen, later), [start]);
+    // A place beside it is new and doesn't wait.
+    assert_eq!(written(&plan(&steady(3), &seen, now)), "+1");
+    // A vacancy of another revision doesn't hold a new one back.
+    assert_eq!(written(&plan(&rolling(1, now), &seen, now)), "+2");
+}
+
+#[test]
+fn a_deleted_service_is_drained_then_removed() {
+    let deleted = Desired { presence: Presence::Deleted, ..rolling(2, Instant::now()) };
+    check(&deleted, "1h 2B 1L", "-0 -1");
+    check(&deleted, "1L", "");
+    check(&deleted, "", "remove");
+}
+
+#[test]
+fn the_threshold_is_half_the_count_within_ecs_bounds() {
+    let allowed = [0, 1, 6, 7, 10, 400, 1000].map(failed_tasks_allowed);
+    assert_eq!(allowed, [3, 3, 3, 4, 5, 200, 200]);
+}
+
+/// Applies actions as an executor would at its best: starts become healthy, stops are gone.
+fn apply(observed: &mut Observed, actions: &[Action], next: &mut usize) {
+    for action in actions {
+        match action {
+            Action::Start { revision, .. } => {
+                *next += 1;
+                let task = ObservedTask { id: id(*next), revision: *revision, phase: Phase::Healthy };
+                observed.tasks.push(task);
+            }
+            Action::Stop { task, .. } => observed.tasks.retain(|seen| seen.id != *task),
+            _ => {}
+        }
+    }
+    observed.tasks.retain(|task| task.phase != Phase::Leaving);
+}
+
+proptest! {
+    /// From any state, a few rounds end with exactly the wanted tasks, and never fewer healthy ones on
+    /// the way than there were, up to the count.
+    #[test]
+    fn every_state_converges(
+        tasks in prop::collection::vec((1u32..4, prop::sample::select(vec!["s", "h", "u", "L"])), 0..12),
+        count in 0u32..6,
+    ) {
+        let text: Vec<String> = tasks.iter().map(|(number, phase)| format!("{number}{phase}")).collect();
+        let mut seen = observed(&text.join(" "));
+        let desired = rolling(count, Instant::now());
+        let healthy = |seen: &Observed| {
+            let kept = |task: &&ObservedTask| task.phase == Phase::Healthy && task.revision.get() < 3;
+            seen.tasks.iter().filter(kept).count()
+        };
+        let floor = healthy(&seen).min(count as usize);
+        let mut next = 100;
+        for _ in 0..4 {
+            let actions = plan(&desired, &seen, Instant::now());
+            apply(&mut seen, &actions, &mut next);
+            prop_assert!(healthy(&seen) >= floor);
+            for task in &mut seen.tasks {
+                if task.phase == Phase::Starting {
+                    task.phase = Phase::Healthy;
+                }
+            }
+        }
+        prop_assert_eq!(seen.tasks.len(), count as usize);
+        prop_assert!(seen.tasks.iter().all(|task| task.revision.get() == 2 && task.phase == Phase::Healthy));
+        prop_assert_eq!(written(&plan(&desired, &seen, Instant::now())), "complete");
+    }
+}
