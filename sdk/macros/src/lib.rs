@@ -115,3 +115,6 @@ fn export_job(function: &ItemFn) -> Tokens {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
