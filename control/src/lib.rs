@@ -5,3 +5,6 @@
 //! reconciler makes it so, and nothing held in memory is needed to start again.
 
 pub mod api;
+mod files;
+pub mod names;
+pub mod store;

@@ -1,0 +1,198 @@
+//! The embedded store: redb in one file of the data directory.
+//!
+//! Reads happen on the caller's thread (they are lookups in a page cache); all writes go through one
+//! writer thread, which commits those that wait together, as each commit costs a disk flush.
+//!
+//! After an I/O error redb refuses to go on. The writer then closes and opens it again, which brings back
+//! the last commit, so that a disk that was full is a refused write and nothing else.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use redb::{Database, ReadTransaction, ReadableDatabase as _, StorageBackend};
+use tokio::sync::{mpsc, oneshot};
+
+use super::file::StoreFile;
+use super::format::{self, ENTRIES, FORMAT, UPGRADES, Upgrade};
+use super::history::{History, Watch, WatchError};
+use super::lock::DataLock;
+use super::writer::{self, MAX_WAITING_WRITES, PendingWrite};
+use super::{Entry, Listing, Store, StoreError, StoreRevision, Transaction};
+
+/// The store's file in the data directory.
+pub const STORE_FILE: &str = "store.redb";
+
+/// Pages kept in memory. The whole store of a few hundred services is smaller.
+const PAGE_CACHE: usize = 8 << 20;
+
+/// Opens the database: at the start, and again after an I/O error.
+pub(super) type OpenDatabase = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
+
+/// The embedded store. Closed when dropped.
+pub struct RedbStore {
+    shared: Arc<Shared>,
+    writes: Option<mpsc::Sender<PendingWrite>>,
+    writer: Option<JoinHandle<()>>,
+    /// Declared last, so that the data directory is free only when the file is closed.
+    _lock: Option<DataLock>,
+}
+
+/// What readers and the writer thread share.
+pub(super) struct Shared {
+    /// Nothing, while it could not be opened again after an error.
+    pub(super) database: RwLock<Option<Database>>,
+    pub(super) open: OpenDatabase,
+    pub(super) history: History,
+}
+
+impl fmt::Debug for RedbStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedbStore")
+            .field("revision", &self.shared.history.newest())
+            .finish_non_exhaustive()
+    }
+}
+
+impl RedbStore {
+    /// Opens the store of a data directory, which is made if it is absent (mode 0700).
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another server has it, [`StoreError::NewerFormat`],
+    /// [`StoreError::Damaged`], or what the disk says.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        crate::files::create_private_dir(directory)?;
+        let lock = DataLock::acquire(directory)?;
+        let path = directory.join(STORE_FILE);
+        let is_new = !fs::exists(&path)?;
+        let open = move || open_database(StoreFile::open(&path)?);
+        let store = Self::start(Box::new(open), Some(lock), FORMAT, UPGRADES)?;
+        if is_new {
+            // The file's name has to be durable as well as its content.
+            File::open(directory)?.sync_all()?;
+        }
+        Ok(store)
+    }
+
+    /// A store that lives in memory, for tests.
+    ///
+    /// # Errors
+    /// As [`RedbStore::open`], though none is to be expected.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let open = || open_database(redb::backends::InMemoryBackend::new());
+        Self::start(Box::new(open), None, FORMAT, UPGRADES)
+    }
+
+    pub(super) fn start(
+        open: OpenDatabase,
+        lock: Option<DataLock>,
+        supported: u32,
+        upgrades: &[Upgrade],
+    ) -> Result<Self, StoreError> {
+        let database = open()?;
+        let revision = format::prepare(&database, supported, upgrades)?;
+        let history = History::new(revision);
+        let shared = Arc::new(Shared {
+            database: RwLock::new(Some(database)),
+            open,
+            history,
+        });
+        let (writes, waiting) = mpsc::channel(MAX_WAITING_WRITES);
+        let writer = std::thread::Builder::new()
+            .name("wharf-store".to_owned())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || writer::run(&shared, waiting)
+            })?;
+        Ok(Self {
+            shared,
+            writes: Some(writes),
+            writer: Some(writer),
+            _lock: lock,
+        })
+    }
+}
+
+impl Drop for RedbStore {
+    /// Waits for the writes that were taken, then closes the file.
+    fn drop(&mut self) {
+        self.writes = None;
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has said so itself.
+            let _ = writer.join();
+        }
+    }
+}
+
+/// A database over `backend`, with our cache size.
+pub(super) fn open_database(backend: impl StorageBackend) -> Result<Database, StoreError> {
+    Ok(Database::builder()
+        .set_cache_size(PAGE_CACHE)
+        .create_with_backend(backend)?)
+}
+
+impl Shared {
+    fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or(StoreError::Unavailable)?;
+        read(&database.begin_read()?)
+    }
+}
+
+#[async_trait]
+impl Store for RedbStore {
+    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        self.shared.read(|transaction| {
+            let entries = transaction.open_table(ENTRIES)?;
+            let found = entries.get(key)?;
+            Ok(found.map(|found| entry(key, found.value())))
+        })
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
+        self.shared.read(|transaction| {
+            let mut found = Vec::new();
+            for row in transaction.open_table(ENTRIES)?.range(prefix..)? {
+                let (key, value) = row?;
+                if !key.value().starts_with(prefix) {
+                    break;
+                }
+                found.push(entry(key.value(), value.value()));
+            }
+            // From the same snapshot: the history may be a commit ahead of it or behind.
+            Ok(Listing {
+                entries: found,
+                revision: format::read_revision(transaction)?,
+            })
+        })
+    }
+
+    async fn commit(&self, transaction: Transaction) -> Result<StoreRevision, StoreError> {
+        transaction.check()?;
+        let (answer, answered) = oneshot::channel();
+        let writes = self.writes.as_ref().ok_or(StoreError::Closed)?;
+        writes
+            .try_send(PendingWrite { transaction, answer })
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+                mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+            })?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    fn watch(&self, prefix: &str, from: StoreRevision) -> Result<Watch, WatchError> {
+        self.shared.history.watch(prefix, from)
+    }
+}
+
+fn entry(key: &str, (revision, value): (u64, &[u8])) -> Entry {
+    Entry {
+        key: key.to_owned(),
+        value: Bytes::copy_from_slice(value),
+        revision: StoreRevision(revision),
+    }
+}

@@ -1,0 +1,262 @@
+//! Crashes and failing disks, by a file that forgets what was not synced, in any subset, and that can
+//! be full.
+
+use std::io;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use proptest::prelude::*;
+use redb::StorageBackend;
+
+use super::super::redb_store::open_database;
+use super::*;
+
+/// What a write did, until it is synced.
+#[derive(Debug, Clone)]
+enum Unsynced {
+    Length(u64),
+    Write(u64, Vec<u8>),
+}
+
+/// A disk's file as the process sees it, and what of it would survive a crash now.
+#[derive(Debug, Default)]
+struct Disk {
+    seen: Vec<u8>,
+    durable: Vec<u8>,
+    unsynced: Vec<Unsynced>,
+}
+
+/// A disk that can be full, fail to sync, and be pulled out.
+#[derive(Debug, Clone)]
+struct FaultyDisk {
+    disk: Arc<Mutex<Disk>>,
+    capacity: Arc<AtomicU64>,
+    sync_fails: Arc<AtomicBool>,
+}
+
+fn apply(file: &mut Vec<u8>, change: &Unsynced) {
+    match change {
+        Unsynced::Length(len) => file.resize(*len as usize, 0),
+        Unsynced::Write(offset, data) => {
+            let end = *offset as usize + data.len();
+            if file.len() < end {
+                file.resize(end, 0);
+            }
+            file[*offset as usize..end].copy_from_slice(data);
+        }
+    }
+}
+
+impl FaultyDisk {
+    fn new() -> Self {
+        Self {
+            disk: Arc::default(),
+            capacity: Arc::new(AtomicU64::new(u64::MAX)),
+            sync_fails: Arc::default(),
+        }
+    }
+
+    fn change(&self, change: Unsynced) {
+        let mut disk = self.disk.lock().unwrap();
+        apply(&mut disk.seen, &change);
+        disk.unsynced.push(change);
+    }
+
+    /// The disk after the power went: of what was not synced, what `keep` says has reached it.
+    fn after_crash(&self, mut keep: impl FnMut(usize) -> bool) -> Self {
+        let disk = self.disk.lock().unwrap();
+        let mut durable = disk.durable.clone();
+        for (index, change) in disk.unsynced.iter().enumerate() {
+            if keep(index) {
+                apply(&mut durable, change);
+            }
+        }
+        let crashed = Self::new();
+        *crashed.disk.lock().unwrap() = Disk {
+            seen: durable.clone(),
+            durable,
+            unsynced: Vec::new(),
+        };
+        crashed
+    }
+
+    fn open(&self) -> Result<RedbStore, StoreError> {
+        let disk = self.clone();
+        RedbStore::start(
+            Box::new(move || open_database(disk.clone())),
+            None,
+            FORMAT,
+            UPGRADES,
+        )
+    }
+}
+
+impl StorageBackend for FaultyDisk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.disk.lock().unwrap().seen.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let disk = self.disk.lock().unwrap();
+        let start = offset as usize;
+        let found = disk
+            .seen
+            .get(start..start + out.len())
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        out.copy_from_slice(found);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        if len > self.capacity.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.change(Unsynced::Length(len));
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        if self.sync_fails.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the disk does not answer"));
+        }
+        let mut disk = self.disk.lock().unwrap();
+        disk.durable = disk.seen.clone();
+        disk.unsynced.clear();
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.change(Unsynced::Write(offset, data.to_vec()));
+        Ok(())
+    }
+}
+
+async fn fill(store: &RedbStore, count: usize, size: usize) -> (usize, Option<StoreError>) {
+    for index in 0..count {
+        let written = store
+            .put_if(
+                &format!("fill/{index:05}"),
+                Expect::Any,
+                Bytes::from(vec![7; size]),
+            )
+            .await;
+        if let Err(error) = written {
+            return (index, Some(error));
+        }
+    }
+    (count, None)
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_the_write_and_nothing_else() {
+    let disk = FaultyDisk::new();
+    let store = disk.open().unwrap();
+    store.put_if("a", Expect::Absent, value("1")).await.unwrap();
+    disk.capacity.store(disk.len().unwrap(), Ordering::SeqCst);
+
+    let (written, refused) = fill(&store, 1000, 100_000).await;
+    assert!(matches!(refused, Some(StoreError::DiskFull)), "{refused:?}");
+    // Reads go on, and so do writes that fit.
+    assert_eq!(text(&store, "a").await.unwrap(), "1");
+    assert_eq!(store.list("fill/").await.unwrap().entries.len(), written);
+    store.put_if("b", Expect::Absent, value("2")).await.unwrap();
+
+    // And everything again, once there is space.
+    disk.capacity.store(u64::MAX, Ordering::SeqCst);
+    let (written, refused) = fill(&store, 50, 100_000).await;
+    assert_eq!((written, refused.is_none()), (50, true));
+    drop(store);
+    let store = disk.open().unwrap();
+    assert_eq!(text(&store, "b").await.unwrap(), "2");
+    assert_eq!(store.list("fill/").await.unwrap().entries.len(), 50);
+}
+
+#[tokio::test]
+async fn a_failed_sync_is_not_acknowledged_and_not_lost_track_of() {
+    let disk = FaultyDisk::new();
+    let store = disk.open().unwrap();
+    let first = store.put_if("a", Expect::Absent, value("1")).await.unwrap();
+    disk.sync_fails.store(true, Ordering::SeqCst);
+    let refused = store
+        .put_if("a", Expect::Revision(first), value("2"))
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, StoreError::Io(_)), "{refused:?}");
+    disk.sync_fails.store(false, Ordering::SeqCst);
+    // Whatever the disk kept of it, the store and its revisions agree from here on.
+    let found = loop {
+        let _ = store.put_if("probe", Expect::Any, value("x")).await;
+        if let Ok(entry) = store.get("a").await {
+            break entry.unwrap();
+        }
+    };
+    let next = store
+        .put_if("a", Expect::Revision(found.revision), value("3"))
+        .await
+        .unwrap();
+    assert!(next > found.revision);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// After a crash that let any subset of the unsynced writes through, everything acknowledged is there
+    /// and nothing is half there.
+    #[test]
+    fn a_crash_loses_nothing_acknowledged(
+        writes in proptest::collection::vec((0u8..8, 1usize..6000), 1..25),
+        luck in proptest::collection::vec(any::<bool>(), 64),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let disk = FaultyDisk::new();
+            let store = disk.open().unwrap();
+            let mut acknowledged = std::collections::BTreeMap::new();
+            for (number, (key, size)) in writes.into_iter().enumerate() {
+                let content = Bytes::from(vec![number as u8; size]);
+                let pair = format!("pair/{key}");
+                let transaction = Transaction::new()
+                    .put(format!("k/{key}"), content.clone())
+                    .put(pair, content.clone());
+                store.commit(transaction).await.unwrap();
+                acknowledged.insert(format!("k/{key}"), content);
+
+                let crashed = disk.after_crash(|index| luck[(index + number) % luck.len()]);
+                let reopened = crashed.open().unwrap();
+                for (key, content) in &acknowledged {
+                    let found = reopened.get(key).await.unwrap().unwrap();
+                    assert_eq!(&found.value, content);
+                }
+                let halves = reopened.list("pair/").await.unwrap().entries.len();
+                assert_eq!(halves, reopened.list("k/").await.unwrap().entries.len());
+            }
+        });
+    }
+}
+
+/// The crash in the middle of a commit: the process sees it refused, the next one sees all of it or none.
+#[tokio::test]
+async fn a_crash_in_the_middle_of_a_commit_leaves_all_or_nothing() {
+    let disk = FaultyDisk::new();
+    let store = disk.open().unwrap();
+    store
+        .commit(Transaction::new().put("a", "old").put("b", "old"))
+        .await
+        .unwrap();
+    disk.sync_fails.store(true, Ordering::SeqCst);
+    let _ = store
+        .commit(Transaction::new().put("a", "new").put("b", "new"))
+        .await;
+    let unsynced = disk.disk.lock().unwrap().unsynced.len();
+    assert!(unsynced > 1);
+    for cut in 0..=unsynced {
+        for torn in [false, true] {
+            // A prefix of the writes, or everything but one of them.
+            let crashed = disk.after_crash(|index| if torn { index != cut } else { index < cut });
+            let reopened = crashed.open().unwrap();
+            let a = text(&reopened, "a").await.unwrap();
+            assert_eq!(text(&reopened, "b").await.unwrap(), a);
+            assert!(a == "old" || a == "new");
+        }
+    }
+}
