@@ -33,7 +33,8 @@ pub(crate) fn obtain() -> Result<GuestToolchain> {
     }
 }
 
-fn build(toolchain: GuestToolchain, workspace: &str) -> Result<()> {
+/// Build the guests of one workspace.
+pub(crate) fn build(toolchain: GuestToolchain, workspace: &str) -> Result<()> {
     let mut cargo = step::cargo(&step::root().join(workspace));
     // The manifests name their component by a path below their own workspace.
     cargo

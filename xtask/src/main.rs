@@ -5,8 +5,10 @@
     reason = "a command-line tool: what it has to say goes to standard output"
 )]
 
+mod demo;
 mod guest_toolchain;
 mod guests;
+mod http;
 mod step;
 mod test;
 
@@ -20,6 +22,12 @@ use clap::Parser;
     disable_help_subcommand = true
 )]
 enum Xtask {
+    /// Build everything, start a server, deploy every example and send each real requests; then stay up until Ctrl-C.
+    Demo {
+        /// End after the checks; non-zero if one failed
+        #[arg(long)]
+        once: bool,
+    },
     /// Build every guest: the examples and the guests of runtime's tests.
     Guests,
     /// Formatting, clippy with warnings as errors, documentation tests, and every unit, crate and end-to-end test.
@@ -28,6 +36,8 @@ enum Xtask {
 
 fn main() -> anyhow::Result<()> {
     match Xtask::parse() {
+        Xtask::Demo { once: true } => demo::run(demo::Afterwards::Stop),
+        Xtask::Demo { once: false } => demo::run(demo::Afterwards::Stay),
         Xtask::Guests => guests::build_all(),
         Xtask::Test => test::run(),
     }
