@@ -1,0 +1,68 @@
+//! One line of JSON per request, written when the response's body has ended or was given up.
+
+use std::{borrow::Cow, net::IpAddr};
+
+use serde::Serialize;
+
+pub mod buffered;
+
+pub use self::buffered::BufferedAccessLog;
+
+/// Where access-log lines go. Called on the connections' threads for every request: it must never block.
+pub trait AccessLog: Send + Sync + 'static {
+    /// Takes note of a request that has ended.
+    fn record(&self, entry: &AccessEntry<'_>);
+}
+
+/// What is known of a request at its end. Serialises to the line.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessEntry<'r> {
+    /// When its head had arrived.
+    pub time: jiff::Timestamp,
+    /// The `X-Request-Id` it went under.
+    pub request_id: &'r str,
+    /// The peer of the connection.
+    pub client: IpAddr,
+    /// Its method.
+    pub method: &'r str,
+    /// The authority it asked for, port included.
+    pub host: Option<&'r str>,
+    /// Its path, without the query, which may hold what nobody should read.
+    pub path: &'r str,
+    /// `HTTP/1.1` or its like.
+    pub protocol: &'static str,
+    /// The rule that matched.
+    pub rule: Option<&'r str>,
+    /// The target group it was forwarded to.
+    pub service: Option<&'r str>,
+    /// The target it was forwarded to.
+    pub task: Option<&'r str>,
+    /// The status sent; none when the client had left before.
+    pub status: Option<u16>,
+    /// Bytes of the request's body that arrived.
+    pub request_bytes: u64,
+    /// Bytes of the response's body that were handed to the connection.
+    pub response_bytes: u64,
+    /// From the request's head to the end of the response, in milliseconds.
+    pub duration_ms: f64,
+    /// From the request's head to the response's, in milliseconds.
+    pub head_ms: Option<f64>,
+    /// CPU time spent on it, in microseconds; none when unknown.
+    pub cpu_us: Option<u64>,
+    /// The most memory held for it, in bytes; none when unknown.
+    pub peak_memory: Option<u64>,
+    /// What went wrong.
+    pub reason: Option<Cow<'r, str>>,
+    /// Whether the client left before the response's end.
+    pub client_left: bool,
+}
+
+impl AccessEntry<'_> {
+    /// Appends the line, newline included.
+    pub fn write_line(&self, line: &mut Vec<u8>) {
+        // Neither writing to memory nor these types can fail.
+        let _ = serde_json::to_writer(&mut *line, self);
+        line.push(b'\n');
+    }
+}

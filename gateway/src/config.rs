@@ -1,0 +1,53 @@
+//! What a gateway is built from: plain data, nothing opened yet.
+
+use std::{net::SocketAddr, time::Duration};
+
+/// Everything an operator may choose about a gateway.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen. Port 0 lets the system choose; [`crate::Gateway::local_addr`] tells which.
+    pub address: SocketAddr,
+    /// The bounds on what clients may ask for.
+    pub limits: Limits,
+}
+
+/// The bounds a client meets. Every one has its answer in [`crate::error`].
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// All header names and values of a request, in bytes, with four more for each line (431). ALB: 64 K.
+    ///
+    /// HTTP/1 requests with more than 100 header lines are answered 431 too, whatever their size.
+    pub header_block: usize,
+    /// Path and query of a request, in bytes (414). ALB: 16 K.
+    pub uri: usize,
+    /// Body of a request, in bytes (413). It is streamed, never held.
+    pub request_body: u64,
+    /// Connections at once. More wait in the kernel's accept queue.
+    pub connections: u32,
+    /// From the first byte of a request's head to its last (408).
+    pub header_read_timeout: Duration,
+    /// The longest wait for the next piece of a request's body while the target wants one (408).
+    pub body_read_timeout: Duration,
+    /// The longest time a client may refuse to take bytes before it is cut off.
+    pub write_timeout: Duration,
+    /// How long a connection may stay open without a request. ALB: 60 s.
+    pub keep_alive_timeout: Duration,
+    /// Requests at once on one HTTP/2 connection. ALB: 128.
+    pub http2_streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            header_block: 64 * 1024,
+            uri: 16 * 1024,
+            request_body: 100 * 1024 * 1024,
+            connections: 16 * 1024,
+            header_read_timeout: Duration::from_secs(30),
+            body_read_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(60),
+            keep_alive_timeout: Duration::from_secs(60),
+            http2_streams: 128,
+        }
+    }
+}

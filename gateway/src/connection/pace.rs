@@ -1,0 +1,197 @@
+//! How long a connection may stay as it is.
+//!
+//! A connection is idle (no request), in a head (its first byte is here, its last is not) or busy; and its client may
+//! have stopped taking bytes. The stream and the requests note what happens, the driver of the connection reads
+//! when it is due. All in atomics: HTTP/2 requests run on other threads.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
+
+use futures_util::task::AtomicWaker;
+use tokio::time::Instant;
+
+use crate::config::Limits;
+
+/// What a connection has overstepped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    /// No request for too long.
+    Idle,
+    /// A head begun and not ended.
+    Head,
+    /// Bytes not taken.
+    Write,
+}
+
+/// The state of one connection, as far as time goes.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    born: Instant,
+    requests: AtomicU32,
+    /// When the last request ended. All times in milliseconds since `born`.
+    idle_since: AtomicU64,
+    head_since: Mark,
+    write_since: Mark,
+    /// The head came too late: the stream answers and ends.
+    head_refused: AtomicBool,
+    /// Bytes of the client may be left unread, so that closing at once would destroy the answer on its way.
+    unread: AtomicBool,
+    /// Wakes the driver.
+    pub(crate) driver: AtomicWaker,
+}
+
+/// A moment that may be set: milliseconds, plus one, so that nought means unset.
+#[derive(Debug, Default)]
+struct Mark(AtomicU64);
+
+impl Mark {
+    fn set_once(&self, now: u64) {
+        if self.0.load(Relaxed) == 0 {
+            self.0.store(now + 1, Relaxed);
+        }
+    }
+
+    fn clear(&self) {
+        if self.0.load(Relaxed) != 0 {
+            self.0.store(0, Relaxed);
+        }
+    }
+
+    fn get(&self) -> Option<u64> {
+        self.0.load(Relaxed).checked_sub(1)
+    }
+}
+
+impl Pace {
+    pub(crate) fn new() -> Self {
+        Self {
+            born: Instant::now(),
+            requests: AtomicU32::new(0),
+            idle_since: AtomicU64::new(0),
+            head_since: Mark::default(),
+            write_since: Mark::default(),
+            head_refused: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
+            driver: AtomicWaker::new(),
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
+    }
+
+    /// Bytes came in.
+    pub(crate) fn read(&self) {
+        if self.requests.load(Relaxed) == 0 {
+            self.head_since.set_once(self.now());
+        }
+    }
+
+    /// What looked like a head isn't one to be timed.
+    pub(crate) fn head_ended(&self) {
+        self.head_since.clear();
+    }
+
+    /// The connection was asked to close: it has as long again as it may be idle.
+    pub(crate) fn closing(&self) {
+        self.idle_since.store(self.now(), Relaxed);
+    }
+
+    /// The client takes no bytes.
+    pub(crate) fn write_blocked(&self) {
+        self.write_since.set_once(self.now());
+    }
+
+    /// The client took some.
+    pub(crate) fn written(&self) {
+        self.write_since.clear();
+    }
+
+    /// A request's head is complete.
+    pub(crate) fn begin(&self) {
+        self.requests.fetch_add(1, Relaxed);
+        self.head_since.clear();
+    }
+
+    /// A request's response has ended.
+    pub(crate) fn end(&self) {
+        self.idle_since.store(self.now(), Relaxed);
+        self.requests.fetch_sub(1, Relaxed);
+    }
+
+    pub(crate) fn refuse_head(&self) {
+        self.head_refused.store(true, Relaxed);
+    }
+
+    pub(crate) fn head_refused(&self) -> bool {
+        self.head_refused.load(Relaxed)
+    }
+
+    pub(crate) fn leave_unread(&self) {
+        self.unread.store(true, Relaxed);
+    }
+
+    pub(crate) fn left_unread(&self) -> bool {
+        self.unread.load(Relaxed)
+    }
+
+    /// What the connection will have overstepped next, and when. None while a request is being answered: target and
+    /// bodies have bounds of their own.
+    pub(crate) fn due(&self, limits: &Limits) -> Option<(Instant, Overdue)> {
+        let at = |since: u64, allowed: Duration| self.born + Duration::from_millis(since) + allowed;
+        if let Some(since) = self.write_since.get() {
+            return Some((at(since, limits.write_timeout), Overdue::Write));
+        }
+        if self.requests.load(Relaxed) > 0 {
+            return None;
+        }
+        Some(match self.head_since.get() {
+            Some(since) => (at(since, limits.header_read_timeout), Overdue::Head),
+            None => (
+                at(self.idle_since.load(Relaxed), limits.keep_alive_timeout),
+                Overdue::Idle,
+            ),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn due(pace: &Pace) -> Option<(u64, Overdue)> {
+        let (at, what) = pace.due(&Limits::default())?;
+        Some(((at - pace.born).as_secs(), what))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_state_has_its_own_bound() {
+        let pass = |seconds| tokio::time::advance(Duration::from_secs(seconds));
+        let pace = Pace::new();
+        assert_eq!(due(&pace), Some((60, Overdue::Idle)), "nothing sent yet");
+        pass(10).await;
+        pace.read();
+        pass(5).await;
+        pace.read();
+        assert_eq!(
+            due(&pace),
+            Some((40, Overdue::Head)),
+            "counts from the head's first byte"
+        );
+        pace.begin();
+        assert_eq!(due(&pace), None, "busy");
+        pace.read();
+        pace.write_blocked();
+        assert_eq!(due(&pace), Some((75, Overdue::Write)), "even when busy");
+        pace.written();
+        pass(5).await;
+        pace.end();
+        assert_eq!(
+            due(&pace),
+            Some((80, Overdue::Idle)),
+            "counts from the last request's end"
+        );
+    }
+}

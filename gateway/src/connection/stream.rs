@@ -1,0 +1,183 @@
+//! A client's byte stream: TCP today, TLS over it later.
+//!
+//! It hands back the bytes that were read to tell the protocol, notes for [`Pace`] what happens, answers a head that
+//! is too late, and closes so that the last answer arrives. What will inspect request heads before hyper sees them
+//! belongs here.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
+    time::Sleep,
+};
+
+use super::pace::Pace;
+use crate::{error::Cause, forward::request_id};
+
+/// What an HTTP/2 client with prior knowledge begins with (RFC 9113 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How long a client may go on sending after the last answer before the connection is torn down. Closing earlier
+/// makes its kernel throw the answer away (RFC 9112 9.6).
+const LINGER: Duration = Duration::from_secs(2);
+
+/// What a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// A client's stream, with its first bytes read and kept.
+pub(crate) struct ClientStream<S> {
+    inner: S,
+    pace: Arc<Pace>,
+    protocol: Protocol,
+    first: [u8; PREFACE.len()],
+    first_from: usize,
+    first_to: usize,
+    lingering: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> ClientStream<S> {
+    /// Reads until it is clear what the client speaks. None when it left before.
+    pub(crate) async fn detect(inner: S, pace: Arc<Pace>) -> io::Result<Option<Self>> {
+        let mut stream = Self {
+            inner,
+            pace,
+            protocol: Protocol::Http1,
+            first: [0; PREFACE.len()],
+            first_from: 0,
+            first_to: 0,
+            lingering: None,
+        };
+        loop {
+            let (read, free) = stream.first.split_at_mut(stream.first_to);
+            if !PREFACE.starts_with(read) {
+                return Ok(Some(stream));
+            }
+            if free.is_empty() {
+                stream.protocol = Protocol::Http2;
+                // Its heads come in frames between other frames; hyper bounds their size, idleness their time.
+                stream.pace.head_ended();
+                return Ok(Some(stream));
+            }
+            match stream.inner.read(free).await? {
+                // A short request such as `P` and then the end: HTTP/1 has to say what is wrong with it.
+                0 => return Ok((stream.first_to > 0).then_some(stream)),
+                count => stream.first_to += count,
+            }
+            stream.pace.read();
+        }
+    }
+
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    fn take_first(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let first = self.first.get(self.first_from..self.first_to).unwrap_or_default();
+        let count = first.len().min(buf.remaining());
+        buf.put_slice(first.get(..count).unwrap_or_default());
+        self.first_from += count;
+        count > 0
+    }
+
+    /// Says what hyper cannot: that the head took too long. The answer is small enough for any socket's buffer; a
+    /// client whose buffer is full has something else to read.
+    fn answer_late(&mut self, cx: &mut Context<'_>) -> io::Error {
+        let answer = Cause::HeaderTooSlow.closing_message(request_id::make().to_str().unwrap_or_default());
+        let _ = Pin::new(&mut self.inner).poll_write(cx, &answer);
+        io::ErrorKind::TimedOut.into()
+    }
+
+    fn note_written(&self, written: &Poll<io::Result<usize>>) {
+        match written {
+            Poll::Pending => self.pace.write_blocked(),
+            Poll::Ready(_) => self.pace.written(),
+        }
+    }
+
+    /// Reads on after the last answer, for a while, so that the client gets to read it.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let timer = self
+            .lingering
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        let mut scrap = [0; 4096];
+        loop {
+            if timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut buf = ReadBuf::new(&mut scrap);
+            match ready!(Pin::new(&mut self.inner).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => {}
+                // The end, or a client that is gone: nobody left to wait for.
+                _ => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.pace.head_refused() {
+            return Poll::Ready(Err(self.answer_late(cx)));
+        }
+        if self.take_first(buf) {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        if self.protocol == Protocol::Http1 && buf.filled().len() > before {
+            self.pace.read();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.note_written(&written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
+        self.note_written(&written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
+        }
+        if self.pace.left_unread() {
+            self.poll_linger(cx)
+        } else {
+            Poll::Ready(Ok(()))
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What is known of a request so far. Dropped at its end, it writes the access-log line and lets go of the target.
+
+use std::{borrow::Cow, sync::Arc, time::Instant};
+
+use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
+
+use super::{
+    request_id::{self, X_REQUEST_ID},
+    upload::Upload,
+};
+use crate::{
+    access_log::AccessEntry,
+    body::BodyError,
+    connection::Connection,
+    error::Cause,
+    group::{Lease, Member, TargetGroup},
+    listener::Phase,
+    routing::snapshot::Rule,
+    target::{SharedProbe, Usage},
+};
+
+/// A request and what became of it. Cheap to fill: everything it takes from the request is reference-counted.
+pub(super) struct Exchange {
+    pub(super) connection: Arc<Connection>,
+    pub(super) request_id: HeaderValue,
+    pub(super) method: Method,
+    pub(super) version: Version,
+    /// The authority asked for: the URI's, else the Host header's. Not checked yet.
+    pub(super) host: Option<HeaderValue>,
+    pub(super) response_bytes: u64,
+    uri: Uri,
+    time: jiff::Timestamp,
+    started: Instant,
+    rule: Option<Arc<Rule>>,
+    lease: Option<Lease>,
+    upload: Option<Arc<Upload>>,
+    has_body: bool,
+    head: Option<(StatusCode, Instant)>,
+    probe: Option<SharedProbe>,
+    usage: Usage,
+    reason: Option<Cow<'static, str>>,
+    ending: Option<Ending>,
+}
+
+/// How a response came to its end. Without one, the client has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// All of it was handed to the connection.
+    Complete,
+    /// The target failed half-way.
+    BrokeOff,
+}
+
+impl Exchange {
+    pub(super) fn begin<B: http_body::Body>(request: &Request<B>, connection: Arc<Connection>) -> Self {
+        connection.pace.begin();
+        Self {
+            request_id: request_id::keep_or_make(request.headers().get(X_REQUEST_ID)),
+            method: request.method().clone(),
+            version: request.version(),
+            host: authority(request),
+            response_bytes: 0,
+            uri: request.uri().clone(),
+            time: jiff::Timestamp::now(),
+            started: Instant::now(),
+            rule: None,
+            lease: None,
+            upload: None,
+            has_body: !request.body().is_end_stream(),
+            head: None,
+            probe: None,
+            usage: Usage::default(),
+            reason: None,
+            ending: None,
+            connection,
+        }
+    }
+
+    /// The rule is found.
+    pub(super) fn matched(&mut self, rule: Arc<Rule>) -> Arc<TargetGroup> {
+        let group = rule.group.clone();
+        self.rule = Some(rule);
+        group
+    }
+
+    /// The target is chosen, and held until the end.
+    pub(super) fn chose(&mut self, lease: Lease) -> Arc<Member> {
+        let member = lease.member().clone();
+        self.lease = Some(lease);
+        member
+    }
+
+    /// The request's body is on its way.
+    pub(super) fn uploads(&mut self, upload: Option<Arc<Upload>>) {
+        self.upload = upload;
+    }
+
+    /// The gateway answers by itself.
+    pub(super) fn refused(&mut self, cause: &Cause) {
+        self.reason = Some(cause.reason());
+        if let Cause::Target(error) = cause {
+            self.usage = error.usage;
+            self.target_failed();
+        }
+    }
+
+    /// The head of a response is there.
+    pub(super) fn answered(&mut self, status: StatusCode, probe: Option<SharedProbe>) {
+        self.head = Some((status, Instant::now()));
+        self.probe = probe;
+    }
+
+    /// The body of the response has ended.
+    pub(super) fn ended(&mut self, ending: Ending) {
+        self.ending.get_or_insert(ending);
+    }
+
+    /// The body of the response has failed.
+    pub(super) fn broke_off(&mut self, error: &BodyError) {
+        self.reason = Some(error.to_string().into());
+        if let BodyError::Target(error) = error {
+            self.usage = error.usage;
+            self.target_failed();
+        }
+        self.ended(Ending::BrokeOff);
+    }
+
+    fn target_failed(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.failed();
+        }
+    }
+
+    /// A client that still sends would lose the answer if its connection were closed under it.
+    fn leave_unread(&self) {
+        let read = match &self.upload {
+            Some(upload) => upload.has_ended(),
+            None => !self.has_body,
+        };
+        if !read && self.version <= Version::HTTP_11 {
+            self.connection.pace.leave_unread();
+        }
+    }
+
+    fn log(&mut self) {
+        let cut = self.ending.is_none() && self.connection.shared.connections.phase() == Phase::Cut;
+        if cut {
+            self.reason
+                .get_or_insert("the gateway shut down before the response had ended".into());
+        }
+        let usage = self.probe.as_ref().map_or(self.usage, |probe| probe.usage());
+        let millis = |until: Instant| (until - self.started).as_micros() as f64 / 1000.0;
+        let entry = AccessEntry {
+            time: self.time,
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            client: self.connection.client.ip(),
+            method: self.method.as_str(),
+            host: self.host.as_ref().and_then(|host| host.to_str().ok()),
+            path: self.uri.path(),
+            protocol: protocol(self.version),
+            rule: self.rule.as_ref().map(|rule| rule.name.as_str()),
+            service: self.rule.as_ref().map(|rule| rule.group.name().as_str()),
+            task: self.lease.as_ref().map(|lease| lease.member().id().as_str()),
+            status: self.head.map(|(status, _)| status.as_u16()),
+            request_bytes: self.upload.as_ref().map_or(0, |upload| upload.bytes()),
+            response_bytes: self.response_bytes,
+            duration_ms: millis(Instant::now()),
+            head_ms: self.head.map(|(_, at)| millis(at)),
+            cpu_us: usage.cpu_us,
+            peak_memory: usage.peak_memory,
+            reason: self.reason.as_deref().map(Cow::Borrowed),
+            client_left: self.ending.is_none() && !cut,
+        };
+        self.connection.shared.access_log.record(&entry);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.leave_unread();
+        self.log();
+        self.connection.pace.end();
+    }
+}
+
+/// RFC 9112 3.2.2: an absolute URI's authority wins over the Host header; HTTP/2 has it in `:authority`.
+fn authority<B>(request: &Request<B>) -> Option<HeaderValue> {
+    match request.uri().authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
+        None => request.headers().get(header::HOST).cloned(),
+    }
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2.0",
+        _ => "HTTP/1.1",
+    }
+}

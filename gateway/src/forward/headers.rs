@@ -1,0 +1,121 @@
+//! What a hop changes about headers: its own are taken off, forwarding ones put on.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts, uri::PathAndQuery};
+
+use super::{exchange::Exchange, request_id::X_REQUEST_ID};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// RFC 9110 7.6.1: meant for the next hop only, whether `Connection` names them or not.
+const HOP_BY_HOP: [HeaderName; 5] = [
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    header::TE,
+];
+
+/// Makes a client's head into the one a target gets.
+pub(super) fn for_target(head: &mut Parts, exchange: &Exchange) {
+    let wants_trailers = head.headers.get(header::TE).is_some_and(accepts_trailers);
+    remove_hop_by_hop(&mut head.headers);
+    if wants_trailers {
+        head.headers
+            .insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    join_cookies(&mut head.headers);
+    let headers = &mut head.headers;
+    append_forwarded_for(headers, &exchange.connection.forwarded_for);
+    // Not appended: what this hop knows replaces what a client may claim (ALB).
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.insert(X_FORWARDED_PORT, exchange.connection.shared.port.clone());
+    headers.insert(X_REQUEST_ID, exchange.request_id.clone());
+    if let Some(host) = &exchange.host {
+        headers.insert(header::HOST, host.clone());
+    }
+    if head.uri.authority().is_some() {
+        head.uri = origin_form(&head.uri);
+    }
+}
+
+/// Makes a target's response headers into those a client gets.
+pub(super) fn for_client(headers: &mut HeaderMap, request_id: &HeaderValue) {
+    remove_hop_by_hop(headers);
+    if !headers.contains_key(X_REQUEST_ID) {
+        headers.insert(X_REQUEST_ID, request_id.clone());
+    }
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(header::CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(header::CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|name| name.trim().parse().ok())
+            // Naming these would take away what routing and this hop rely on.
+            .filter(|name| !matches!(*name, header::HOST | header::CONTENT_LENGTH))
+            .collect();
+        headers.remove(header::CONNECTION);
+        for name in named {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+fn accepts_trailers(te: &HeaderValue) -> bool {
+    let names = |part: &str| part.trim().eq_ignore_ascii_case("trailers");
+    te.to_str().is_ok_and(|te| te.split(',').any(names))
+}
+
+/// ALB: append mode.
+fn append_forwarded_for(headers: &mut HeaderMap, client: &HeaderValue) {
+    let mut list = Vec::new();
+    for value in headers.get_all(X_FORWARDED_FOR) {
+        list.extend_from_slice(value.as_bytes());
+        list.extend_from_slice(b", ");
+    }
+    if list.is_empty() {
+        headers.insert(X_FORWARDED_FOR, client.clone());
+        return;
+    }
+    list.extend_from_slice(client.as_bytes());
+    // Parts of header values make a header value.
+    let list = HeaderValue::from_maybe_shared(bytes::Bytes::from(list)).unwrap_or_else(|_| client.clone());
+    headers.insert(X_FORWARDED_FOR, list);
+}
+
+/// RFC 9113 8.2.3: HTTP/2 may split cookies, but others must see them as one line.
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut crumbs = headers.get_all(header::COOKIE).iter();
+    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else {
+        return;
+    };
+    let mut joined = first.as_bytes().to_vec();
+    for crumb in std::iter::once(second).chain(crumbs) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(crumb.as_bytes());
+    }
+    if let Ok(joined) = HeaderValue::from_maybe_shared(bytes::Bytes::from(joined)) {
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
+fn origin_form(uri: &Uri) -> Uri {
+    let target = uri
+        .path_and_query()
+        .cloned()
+        .unwrap_or_else(|| PathAndQuery::from_static("/"));
+    Uri::from(target)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! The id a request goes under: the client's, if it is one, else a new one that sorts by time.
+
+use http::HeaderValue;
+use uuid::Uuid;
+
+/// The header that carries it.
+pub(crate) const X_REQUEST_ID: http::HeaderName = http::HeaderName::from_static("x-request-id");
+
+/// The longest id taken from a client.
+const MAX_REQUEST_ID_BYTES: usize = 128;
+
+/// The client's id if it can go into logs and JSON as it is, else a new one.
+pub(crate) fn keep_or_make(sent: Option<&HeaderValue>) -> HeaderValue {
+    match sent {
+        Some(id) if is_valid(id.as_bytes()) => id.clone(),
+        _ => make(),
+    }
+}
+
+/// A new id: a UUID, version 7.
+pub(crate) fn make() -> HeaderValue {
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    let text = Uuid::now_v7().hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown"))
+}
+
+fn is_valid(id: &[u8]) -> bool {
+    let safe = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:+/=@".contains(byte);
+    !id.is_empty() && id.len() <= MAX_REQUEST_ID_BYTES && id.iter().all(safe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn valid_ids_are_kept_and_others_replaced() {
+        let longest = "a".repeat(MAX_REQUEST_ID_BYTES);
+        for id in [
+            "a",
+            "0198-abc_DEF.1:2+3/4=@",
+            "1-67891233-abcdef012345678912345678",
+            &longest,
+        ] {
+            let sent = HeaderValue::from_str(id).unwrap();
+            assert_eq!(keep_or_make(Some(&sent)), sent);
+        }
+        let too_long = "a".repeat(MAX_REQUEST_ID_BYTES + 1);
+        for id in ["", "a b", "a\"b", "a\\b", "<script>", &too_long] {
+            let made = keep_or_make(Some(&HeaderValue::from_str(id).unwrap()));
+            let uuid = Uuid::try_parse(made.to_str().unwrap()).unwrap();
+            assert_eq!(uuid.get_version_num(), 7, "{id:?}");
+        }
+        assert_ne!(keep_or_make(None), keep_or_make(None));
+    }
+}

@@ -1,0 +1,104 @@
+//! Counts checks in a row and says what they make of a target. No time, no I/O.
+
+use std::sync::Arc;
+
+use super::{Health, HealthSpec};
+
+/// What one check found: nothing wrong, or what was.
+pub(crate) type Outcome = Result<(), Arc<str>>;
+
+/// The checks of one target so far.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    state: Health,
+    /// Checks in a row that contradict the state.
+    against: u32,
+}
+
+impl Tally {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: Health::Initial,
+            against: 0,
+        }
+    }
+
+    /// Takes a check into account; the answer is what the target is now.
+    pub(crate) fn record(&mut self, outcome: Outcome, spec: &HealthSpec) -> &Health {
+        let (next, needed) = match (&self.state, outcome) {
+            (Health::Healthy, Ok(())) => (Health::Healthy, 0),
+            // ALB: a new target takes traffic after one pass.
+            (Health::Initial, Ok(())) => (Health::Healthy, 1),
+            (_, Ok(())) => (Health::Healthy, spec.healthy.get()),
+            // Already so: only the reason may be new.
+            (Health::Unhealthy { .. }, Err(reason)) => (Health::Unhealthy { reason }, 0),
+            (_, Err(reason)) => (Health::Unhealthy { reason }, spec.unhealthy.get()),
+        };
+        self.against = if needed == 0 { 0 } else { self.against + 1 };
+        if self.against >= needed {
+            self.state = next;
+            self.against = 0;
+        }
+        &self.state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `+` is a pass, `-` a failure; the answer is the state after each: Initial, Healthy or Unhealthy.
+    fn run(healthy: u32, unhealthy: u32, outcomes: &str) -> String {
+        let mut spec = HealthSpec::new("/".parse().unwrap());
+        spec.healthy = healthy.try_into().unwrap();
+        spec.unhealthy = unhealthy.try_into().unwrap();
+        let mut tally = Tally::new();
+        outcomes
+            .chars()
+            .map(|outcome| {
+                match tally.record(if outcome == '+' { Ok(()) } else { Err("no".into()) }, &spec) {
+                    Health::Initial => 'I',
+                    Health::Healthy => 'H',
+                    Health::Unhealthy { .. } => 'U',
+                    Health::Draining => 'D',
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn thresholds_count_in_a_row() {
+        for (healthy, unhealthy, outcomes, expected) in [
+            (1, 2, "+", "H"),
+            (5, 2, "+", "H"), // a new target needs only one pass
+            (1, 2, "-+", "IH"),
+            (1, 2, "--+", "IUH"),
+            (1, 2, "+-+-+", "HHHHH"), // never two in a row
+            (1, 2, "+--+", "HHUH"),
+            (3, 1, "-+++", "UUUH"),
+            (3, 1, "-++-+++", "UUUUUUH"), // a failure starts the count again
+            (2, 3, "+--+---", "HHHHHHU"),
+        ] {
+            assert_eq!(
+                run(healthy, unhealthy, outcomes),
+                expected,
+                "{healthy}/{unhealthy} {outcomes}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_unhealthy_targets_reason_is_the_latest() {
+        let spec = HealthSpec::new("/".parse().unwrap());
+        let mut tally = Tally::new();
+        for reason in ["one", "two", "three"] {
+            tally.record(Err(reason.into()), &spec);
+        }
+        assert_eq!(
+            *tally.record(Err("four".into()), &spec),
+            Health::Unhealthy {
+                reason: "four".into()
+            }
+        );
+    }
+}
