@@ -73,6 +73,11 @@ impl Error {
         self.public.as_deref().unwrap_or("internal error")
     }
 
+    /// Whether the log gets it: a mistake of the client's that it was told in full is not worth a line.
+    pub(crate) fn is_for_the_log(&self) -> bool {
+        self.status.is_server_error() || self.cause.is_some()
+    }
+
     /// The answer that tells the client what it may know: a JSON object with `error`.
     pub(crate) fn to_response(&self) -> Response {
         let body = serde_json::json!({ "error": self.public_message() }).to_string();

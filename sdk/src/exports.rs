@@ -20,7 +20,9 @@ where
             Err(error) => Err(Error::new(StatusCode::BAD_REQUEST, "malformed request").with_cause(error)),
         };
         let response = answer.unwrap_or_else(|error| {
-            eprintln!("error: {error}");
+            if error.is_for_the_log() {
+                eprintln!("error: {error}");
+            }
             error.to_response()
         });
         if let Err(error) = Responder::new(out).respond(response.into_wstd()).await {

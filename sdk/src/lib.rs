@@ -24,7 +24,7 @@
 //!
 //! Both are built with `cargo build --release --target wasm32-wasip2`.
 //!
-//! * What the task definition grants: [`env`] and [`secret`] here, files by `std::fs` under their mount,
+//! * What the task definition grants: [`env()`] and [`secret`] here, files by `std::fs` under their mount,
 //!   other hosts by [`client`].
 //! * The log is what is printed: `println!` and `eprintln!`, line by line.
 //! * An error that is passed on with `?` answers 500 and tells the client nothing; [`Error`] says how to

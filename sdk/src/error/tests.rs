@@ -58,6 +58,17 @@ fn every_cause_is_told_once() {
 }
 
 #[test]
+fn what_the_client_was_told_in_full_is_not_logged() {
+    let logged = |error: Error| error.is_for_the_log();
+    assert!(!logged(Error::new(StatusCode::NOT_FOUND, "nothing here")));
+    assert!(logged(
+        Error::new(StatusCode::NOT_FOUND, "nothing here").with_cause("the shard is gone")
+    ));
+    assert!(logged(Error::new(StatusCode::BAD_GATEWAY, "upstream is down")));
+    assert!(logged(Error::internal("the table is locked")));
+}
+
+#[test]
 fn the_answer_is_json() {
     let response = Error::new(StatusCode::NOT_FOUND, "nothing here").to_response();
     assert_eq!(response.headers()["content-type"], "application/json");
