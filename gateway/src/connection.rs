@@ -64,10 +64,10 @@ pub(crate) struct Connection {
 /// Serves a connection to its end.
 pub(crate) async fn serve(stream: TcpStream, client: SocketAddr, shared: Arc<Shared>, opened: Opened) {
     let pace = opened.pace().clone();
-    let detecting = ClientStream::detect(stream, pace.clone());
-    let Some(stream) = detect_in_time(detecting, &shared, &opened).await else {
+    let mut stream = ClientStream::new(stream, pace.clone());
+    if !begins(&mut stream, &shared.limits, &opened).await {
         return;
-    };
+    }
     let client = SocketAddr::new(client.ip().to_canonical(), client.port());
     let forwarded_for = HeaderValue::from_maybe_shared(Bytes::from(client.ip().to_string()))
         .unwrap_or(HeaderValue::from_static("unknown"));
@@ -106,24 +106,29 @@ pub(crate) async fn serve(stream: TcpStream, client: SocketAddr, shared: Arc<Sha
     }
 }
 
-/// A client that says nothing at all, or leaves, is owed no answer.
-async fn detect_in_time(
-    detecting: impl Future<Output = std::io::Result<Option<ClientStream<TcpStream>>>>,
-    shared: &Shared,
-    opened: &Opened,
-) -> Option<ClientStream<TcpStream>> {
-    let mut detecting = pin!(detecting);
-    let stoppable = poll_fn(|cx| {
-        opened.pace().driver.register(cx.waker());
-        match opened.phase() {
-            Phase::Open => detecting.as_mut().poll(cx),
-            Phase::Draining | Phase::Cut => Poll::Ready(Ok(None)),
+/// Waits until the client has said enough to tell what it speaks; false when there is nothing to serve. A client
+/// that says nothing at all, or leaves, is owed no answer.
+async fn begins(stream: &mut ClientStream<TcpStream>, limits: &Limits, opened: &Opened) -> bool {
+    let pace = opened.pace();
+    let mut detecting = pin!(stream.detect());
+    let mut alarm = pin!(tokio::time::sleep(limits.keep_alive_timeout));
+    poll_fn(|cx| {
+        pace.driver.register(cx.waker());
+        if opened.phase() != Phase::Open {
+            return Poll::Ready(false);
         }
-    });
-    tokio::time::timeout(shared.limits.keep_alive_timeout, stoppable)
-        .await
-        .ok()?
-        .ok()?
+        if let Poll::Ready(detected) = detecting.as_mut().poll(cx) {
+            return Poll::Ready(detected.unwrap_or(false));
+        }
+        Poll::Ready(match ready!(poll_overdue(alarm.as_mut(), pace, limits, cx)) {
+            Overdue::Head => {
+                pace.refuse_head();
+                true
+            }
+            Overdue::Idle | Overdue::Write => false,
+        })
+    })
+    .await
 }
 
 fn http1(limits: &Limits) -> http1::Builder {

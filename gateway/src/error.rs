@@ -171,6 +171,3 @@ impl Cause {
         response
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -281,6 +281,3 @@ impl fmt::Debug for TargetGroup {
             .finish()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -19,3 +19,15 @@ pub struct Routing {
     /// In any order: precedence decides.
     pub rules: Vec<RuleSpec>,
 }
+
+impl Routing {
+    /// Whether these rules could be in force together, whatever target groups there are.
+    ///
+    /// # Errors
+    /// As [`crate::Gateway::apply`], but for groups that don't exist.
+    pub fn check(&self) -> Result<(), RoutingError> {
+        let mut specs = self.rules.clone();
+        snapshot::rank(&mut specs);
+        snapshot::refuse_duplicates(&specs)
+    }
+}

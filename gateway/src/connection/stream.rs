@@ -46,9 +46,8 @@ pub(crate) struct ClientStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ClientStream<S> {
-    /// Reads until it is clear what the client speaks. None when it left before.
-    pub(crate) async fn detect(inner: S, pace: Arc<Pace>) -> io::Result<Option<Self>> {
-        let mut stream = Self {
+    pub(crate) fn new(inner: S, pace: Arc<Pace>) -> Self {
+        Self {
             inner,
             pace,
             protocol: Protocol::Http1,
@@ -56,24 +55,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientStream<S> {
             first_from: 0,
             first_to: 0,
             lingering: None,
-        };
+        }
+    }
+
+    /// Reads until it is clear what the client speaks; false when it left before it said anything.
+    pub(crate) async fn detect(&mut self) -> io::Result<bool> {
         loop {
-            let (read, free) = stream.first.split_at_mut(stream.first_to);
+            let (read, free) = self.first.split_at_mut(self.first_to);
             if !PREFACE.starts_with(read) {
-                return Ok(Some(stream));
+                return Ok(true);
             }
             if free.is_empty() {
-                stream.protocol = Protocol::Http2;
+                self.protocol = Protocol::Http2;
                 // Its heads come in frames between other frames; hyper bounds their size, idleness their time.
-                stream.pace.head_ended();
-                return Ok(Some(stream));
+                self.pace.head_ended();
+                return Ok(true);
             }
-            match stream.inner.read(free).await? {
+            match self.inner.read(free).await? {
                 // A short request such as `P` and then the end: HTTP/1 has to say what is wrong with it.
-                0 => return Ok((stream.first_to > 0).then_some(stream)),
-                count => stream.first_to += count,
+                0 => return Ok(self.first_to > 0),
+                count => self.first_to += count,
             }
-            stream.pace.read();
+            self.pace.read();
         }
     }
 

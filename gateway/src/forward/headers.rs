@@ -116,6 +116,3 @@ fn origin_form(uri: &Uri) -> Uri {
         .unwrap_or_else(|| PathAndQuery::from_static("/"));
     Uri::from(target)
 }
-
-#[cfg(test)]
-mod tests;

@@ -26,6 +26,12 @@ pub enum Precedence {
     /// The host every service has without asking (`<name>.localhost`): after all explicit rules, so that
     /// nobody's deploy can take traffic from a rule somebody wrote.
     DefaultHost,
+    /// No priority was chosen: after all others, so that it takes traffic from nobody; among themselves the
+    /// tighter ones go first.
+    Unranked {
+        /// How much it matches, by whoever made the rule: more is later.
+        looseness: u16,
+    },
 }
 
 impl fmt::Display for Precedence {
@@ -33,6 +39,7 @@ impl fmt::Display for Precedence {
         match self {
             Self::Explicit(priority) => write!(f, "priority {priority}"),
             Self::DefaultHost => f.write_str("default host"),
+            Self::Unranked { .. } => f.write_str("no priority"),
         }
     }
 }

@@ -90,8 +90,7 @@ impl Snapshot {
         group: impl Fn(&GroupName) -> Option<Arc<TargetGroup>>,
     ) -> Result<Self, RoutingError> {
         let mut specs = routing.rules;
-        // Stable, and default hosts among themselves by name, so that errors name them in the same order always.
-        specs.sort_by(|a, b| a.precedence.cmp(&b.precedence).then_with(|| a.name.cmp(&b.name)));
+        rank(&mut specs);
         refuse_duplicates(&specs)?;
         let mut snapshot = Self::default();
         for spec in specs {
@@ -209,7 +208,12 @@ fn without_port(host: &[u8]) -> &[u8] {
     end.and_then(|end| host.get(..end)).unwrap_or(host)
 }
 
-fn refuse_duplicates(specs: &[RuleSpec]) -> Result<(), RoutingError> {
+/// Stable, and default hosts among themselves by name, so that errors name them in the same order always.
+pub(super) fn rank(specs: &mut [RuleSpec]) {
+    specs.sort_by(|a, b| a.precedence.cmp(&b.precedence).then_with(|| a.name.cmp(&b.name)));
+}
+
+pub(super) fn refuse_duplicates(specs: &[RuleSpec]) -> Result<(), RoutingError> {
     let mut names = HashMap::new();
     let mut priorities = HashMap::new();
     let mut conditions = HashMap::new();

@@ -1,0 +1,198 @@
+//! Health checks: they take a request's path, and decide who gets requests.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
+
+use wharf_gateway::{Health, HealthSpec};
+
+use crate::support::{Closure, Rig, seen, status};
+
+fn spec() -> HealthSpec {
+    HealthSpec {
+        interval: Duration::from_millis(5),
+        ..HealthSpec::new("/health?deep=1".parse().unwrap())
+    }
+}
+
+/// A target whose answer can be changed; 0 is none at all.
+fn switchable(first: u16) -> (Arc<Closure>, Arc<AtomicU16>) {
+    let answer = Arc::new(AtomicU16::new(first));
+    let given = answer.clone();
+    let target = Closure::new(move |_| {
+        let code = given.load(Ordering::SeqCst);
+        async move {
+            if code == 0 {
+                std::future::pending::<()>().await;
+            }
+            Ok(status(code))
+        }
+    });
+    (target, answer)
+}
+
+#[tokio::test]
+async fn a_target_follows_its_checks() {
+    let rig = Rig::new();
+    rig.app.set_health(Some(spec()));
+    let (target, answer) = switchable(200);
+    let health = rig.register("t1", &target);
+    assert_eq!(*health.borrow(), Health::Initial);
+    seen("the first pass", health.clone(), |health| {
+        *health == Health::Healthy
+    })
+    .await;
+    answer.store(503, Ordering::SeqCst);
+    let reason = "Health checks failed with these codes: [503]".into();
+    seen("the failure", health.clone(), |health| {
+        *health
+            == Health::Unhealthy {
+                reason: Arc::clone(&reason),
+            }
+    })
+    .await;
+    answer.store(399, Ordering::SeqCst);
+    seen("the recovery", health.clone(), |health| {
+        *health == Health::Healthy
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_pass_suffices_for_a_new_target_and_the_first_check_comes_at_once() {
+    let rig = Rig::new();
+    let never = Duration::from_secs(100_000);
+    rig.app.set_health(Some(HealthSpec {
+        interval: never,
+        healthy: 5.try_into().unwrap(),
+        ..spec()
+    }));
+    let health = rig.register("t1", &Closure::saying("fine"));
+    seen("the first pass", health, |health| *health == Health::Healthy).await;
+}
+
+#[tokio::test]
+async fn a_check_looks_like_one_and_is_not_in_the_access_log() {
+    let rig = Rig::new();
+    let (sender, requests) = tokio::sync::watch::channel(String::new());
+    let target = Closure::new(move |request: http::Request<wharf_gateway::Body>| {
+        let agent = request.headers()["user-agent"].to_str().unwrap().to_owned();
+        sender.send_replace(format!("{} {} {agent}", request.method(), request.uri()));
+        async { Ok(status(200)) }
+    });
+    rig.app.set_health(Some(spec()));
+    let health = rig.register("t1", &target);
+    seen("the first pass", health, |health| *health == Health::Healthy).await;
+    assert_eq!(*requests.borrow(), "GET /health?deep=1 Wharf-HealthChecker/1.0");
+    let mut client = rig.connect().await;
+    client
+        .send("GET /mine HTTP/1.1\r\nHost: app.test\r\nUser-Agent: me\r\n\r\n")
+        .await;
+    client.answer().await;
+    assert_eq!(rig.log.line().await["path"], "/mine");
+}
+
+#[tokio::test]
+async fn a_check_without_an_answer_times_out() {
+    let rig = Rig::new();
+    rig.app.set_health(Some(HealthSpec {
+        timeout: Duration::from_millis(5),
+        ..spec()
+    }));
+    let (target, _) = switchable(0);
+    let health = rig.register("t1", &target);
+    let reason = "Request timed out".into();
+    seen("the verdict", health, |health| {
+        *health
+            == Health::Unhealthy {
+                reason: Arc::clone(&reason),
+            }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_check_that_traps_says_why() {
+    let rig = Rig::new();
+    rig.app.set_health(Some(spec()));
+    let target =
+        Closure::new(|_| async { Err(crate::support::failure(wharf_gateway::TargetErrorKind::Trapped)) });
+    let health = rig.register("t1", &target);
+    let reason = "Health checks failed: guest says: s3cret".into();
+    seen("the verdict", health, |health| {
+        *health
+            == Health::Unhealthy {
+                reason: Arc::clone(&reason),
+            }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn unhealthy_targets_get_nothing_while_one_is_healthy() {
+    let rig = Rig::new();
+    rig.app.set_health(Some(spec()));
+    let (sick, _) = switchable(500);
+    let health = rig.register("sick", &sick);
+    seen("the verdict", health, |health| {
+        matches!(health, Health::Unhealthy { .. })
+    })
+    .await;
+    assert_eq!(rig.get("/").await.status, 500, "the only one there is");
+    let well = rig.register("well", &Closure::saying("well"));
+    seen("the first pass", well, |health| *health == Health::Healthy).await;
+    for _ in 0..4 {
+        assert_eq!(rig.get("/").await.body, "well");
+    }
+}
+
+#[tokio::test]
+async fn checks_can_be_changed_and_taken_away_and_targets_keep_their_traffic_meanwhile() {
+    let rig = Rig::new();
+    let (target, _) = switchable(204);
+    let health = rig.register("t1", &target);
+    assert_eq!(
+        *health.borrow(),
+        Health::Healthy,
+        "without checks, alive is healthy"
+    );
+    rig.app.set_health(Some(HealthSpec {
+        codes: "200".parse().unwrap(),
+        ..spec()
+    }));
+    assert_eq!(
+        *health.borrow(),
+        Health::Healthy,
+        "until the checks say otherwise"
+    );
+    seen("the verdict", health.clone(), |health| {
+        matches!(health, Health::Unhealthy { .. })
+    })
+    .await;
+    rig.app.set_health(None);
+    assert_eq!(*health.borrow(), Health::Healthy);
+}
+
+#[tokio::test]
+async fn changes_can_be_waited_for_over_all_groups() {
+    let rig = Rig::new();
+    let mut changes = rig.gateway.groups().changes();
+    changes.mark_unchanged();
+    rig.app.set_health(Some(spec()));
+    rig.register("t1", &Closure::saying("fine"));
+    let group = rig.gateway.groups().list().remove(0);
+    crate::support::within("the first pass", async {
+        while group
+            .targets()
+            .first()
+            .is_none_or(|target| target.health != Health::Healthy)
+        {
+            changes.changed().await.unwrap();
+        }
+    })
+    .await;
+}

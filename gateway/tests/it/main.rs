@@ -1,0 +1,24 @@
+//! The gateway from outside: real sockets, real clients, targets made of closures.
+//!
+//! (`cfg(test)` tells clippy that these modules hold nothing but tests, their helpers included.)
+
+#[cfg(test)]
+mod balancing;
+#[cfg(test)]
+mod client_leaves;
+#[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod headers;
+#[cfg(test)]
+mod health;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod shutdown;
+#[cfg(test)]
+mod streaming;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod swap;
