@@ -6,5 +6,7 @@
 
 pub mod api;
 mod files;
+pub mod manifest;
 pub mod names;
+pub mod secrets;
 pub mod store;

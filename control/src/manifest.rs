@@ -1,0 +1,180 @@
+//! The manifest: what people write about a service or a job, and what it comes to.
+//!
+//! [`ManifestText`] is what was written, in `wharf.toml` or as the JSON of a deployment; [`Manifest`] is what
+//! it means, validated and with the defaults filled in. The server checks what the CLI has checked before,
+//! with the same code, and trusts nothing.
+//!
+//! Everything that is wrong is reported at once, with its place and what to do about it.
+
+mod check;
+mod error;
+mod file;
+mod mounts;
+mod overrides;
+mod package;
+mod shape;
+mod source;
+mod text;
+mod values;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use wharf_gateway::{HealthSpec, HostPattern, PathPattern, Priority};
+use wharf_runtime::{Bytes, CpuUnits, EgressRule, Isolation};
+
+pub use error::{FieldPath, Location, ManifestError, ManifestErrors};
+pub use file::{MANIFEST_FILE, ManifestFile, OpenError};
+pub use mounts::{FileMount, MountPath};
+pub use overrides::{EnvOverride, OverrideError, Overrides, SecretOverride};
+pub use package::{
+    MAX_BUNDLE_FILES, MAX_BUNDLE_SIZE, MAX_COMPONENT_SIZE, Package, PackageError, PackagedFile, PackagedMount,
+};
+pub use text::{FileText, HealthText, JobText, ManifestText, RouteText, ServiceText, TaskText};
+
+use crate::names::{Digest, EnvName, NamespaceName, ServiceName};
+use crate::secrets::SecretReference;
+
+/// A validated manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The service and task-definition family, or the job.
+    pub name: ServiceName,
+    /// What one task is.
+    pub task: Task,
+    /// What is made of it.
+    pub workload: Workload,
+}
+
+/// What one task is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Where the component is.
+    pub component: ComponentSource,
+    /// The command that builds it, run by `wharf build`.
+    pub build: Option<String>,
+    /// CPU share.
+    pub cpu: CpuUnits,
+    /// Whether it may use CPU that nobody else wants.
+    pub cpu_burst: bool,
+    /// Memory envelope.
+    pub memory: Bytes,
+    /// Wall-clock limit of a request or the job.
+    pub timeout: Duration,
+    /// CPU-time limit of a request or the job.
+    pub cpu_timeout: Duration,
+    /// How long it may take to stop.
+    pub stop_timeout: Duration,
+    /// Whether requests share instances.
+    pub isolation: Isolation,
+    /// Requests at once.
+    pub concurrency: u32,
+    /// Requests that may wait for a place.
+    pub queue: u32,
+    /// Arguments.
+    pub args: Vec<String>,
+    /// Plain environment.
+    pub env: BTreeMap<EnvName, String>,
+    /// Secret environment. No name of it is in `env` too.
+    pub secrets: BTreeMap<EnvName, SecretReference>,
+    /// Where it may connect to.
+    pub egress: Vec<EgressRule>,
+    /// What it sees as files. No mount is within another.
+    pub files: Vec<FileMount>,
+}
+
+/// Where a component is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ComponentSource {
+    /// A file, relative to the manifest; only the CLI sees one.
+    Path(PathBuf),
+    /// Uploaded bytes.
+    Blob(Digest),
+}
+
+/// What is made of a task definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Workload {
+    /// Tasks are kept running.
+    Service(ServiceSpec),
+    /// A task runs to its end, when it is asked for.
+    Job,
+}
+
+/// What a service is besides its tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceSpec {
+    /// How many tasks.
+    pub count: u32,
+    /// How to tell that a task works; none: alive is healthy.
+    pub health: Option<HealthSpec>,
+    /// Which requests come here; none: those to [`default_host`].
+    pub routes: Vec<Route>,
+}
+
+/// Which requests come to a service. A request needs to match the host and the path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Lower goes first; none: after those that have one.
+    pub priority: Option<Priority>,
+    /// Any of these; none: every host.
+    pub hosts: Vec<HostPattern>,
+    /// Any of these; none: every path.
+    pub paths: Vec<PathPattern>,
+}
+
+impl Manifest {
+    /// Reads and checks a `wharf.toml`; `file` is what it is called in errors.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, with lines and columns.
+    pub fn from_toml(file: &str, text: &str) -> Result<Self, ManifestErrors> {
+        ManifestFile::parse(file, text)?.check()
+    }
+
+    /// Checks a manifest that came as JSON.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_json(manifest: serde_json::Value) -> Result<Self, ManifestErrors> {
+        let (text, errors) = file::shape_and_read(manifest);
+        check::check(&text, errors).map_err(ManifestErrors::new)
+    }
+
+    /// Checks a manifest.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_text(text: &ManifestText) -> Result<Self, ManifestErrors> {
+        check::check(text, Vec::new()).map_err(ManifestErrors::new)
+    }
+
+    /// The component's digest, of a manifest that was packaged.
+    ///
+    /// # Errors
+    /// If it still names a file, as one does that didn't come through the CLI.
+    pub fn component_digest(&self) -> Result<&Digest, ManifestErrors> {
+        match &self.task.component {
+            ComponentSource::Blob(digest) => Ok(digest),
+            ComponentSource::Path(path) => {
+                let field = FieldPath::root().key("task").key("component");
+                let message = format!("`{}` is a file, the server needs a digest", path.display());
+                let hint = "upload the component and name it by its `sha256:…`; `wharf deploy` does both";
+                Err(ManifestErrors::one(ManifestError::new(field, message).hint(hint)))
+            }
+        }
+    }
+}
+
+/// The host a service without routes answers to: `<name>.localhost`, outside the namespace `default`
+/// `<name>.<namespace>.localhost`.
+pub fn default_host(name: &ServiceName, namespace: &NamespaceName) -> String {
+    match namespace.is_default() {
+        true => format!("{name}.localhost"),
+        false => format!("{name}.{namespace}.localhost"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! From what was written to what it means: every value, and what they say together.
+
+mod routing;
+mod task;
+
+use super::error::{FieldPath, ManifestError};
+use super::text::ManifestText;
+use super::values::Report;
+use super::{Manifest, ServiceSpec, Workload};
+use crate::names::ServiceName;
+
+/// The most tasks of one service.
+const MAX_COUNT: u32 = 1000;
+
+/// Checks everything, beginning with the errors that are known; the manifest only if there are none.
+pub(super) fn check(text: &ManifestText, known: Vec<ManifestError>) -> Result<Manifest, Vec<ManifestError>> {
+    let root = FieldPath::root();
+    let mut report = Report { errors: known };
+    let name = name(text, &root, &mut report);
+    let task = task::check(&text.task, &root.key("task"), &mut report);
+    let workload = workload(text, &root, &mut report);
+    match (name, task) {
+        (Some(name), Some(task)) if report.errors.is_empty() => Ok(Manifest { name, task, workload }),
+        _ => Err(report.errors),
+    }
+}
+
+fn name(text: &ManifestText, root: &FieldPath, report: &mut Report) -> Option<ServiceName> {
+    let Some(name) = &text.name else {
+        // A name of the wrong type was reported already.
+        if !report.errors.iter().any(|error| error.field == root.key("name")) {
+            let hint = "add one at the top: name = \"api\"";
+            report.refuse(root.key("name"), "the manifest has no `name`", hint);
+        }
+        return None;
+    };
+    match name.parse::<ServiceName>() {
+        Ok(name) => Some(name),
+        Err(error) => {
+            let message = format!("`name`: {error}");
+            report.errors.push(ManifestError::new(root.key("name"), message));
+            None
+        }
+    }
+}
+
+fn workload(text: &ManifestText, root: &FieldPath, report: &mut Report) -> Workload {
+    if text.job.is_some() {
+        job_stands_alone(text, root, report);
+        return Workload::Job;
+    }
+    let count = text.service.as_ref().and_then(|service| service.count);
+    let count = report.number(&root.key("service"), "count", count, (0, MAX_COUNT), 1);
+    let health = text.health.as_ref();
+    let health = health.and_then(|health| routing::health(health, &root.key("health"), report));
+    let routes = routing::routes(&text.route, &root.key("route"), report);
+    Workload::Service(ServiceSpec {
+        count,
+        health,
+        routes,
+    })
+}
+
+fn job_stands_alone(text: &ManifestText, root: &FieldPath, report: &mut Report) {
+    let hint = "a job runs to its end and answers no requests: remove one of the two";
+    if text.service.is_some() {
+        report.refuse(root.key("service"), "[service] together with [job]", hint);
+    }
+    if text.health.is_some() {
+        report.refuse(root.key("health"), "[health] together with [job]", hint);
+    }
+    if !text.route.is_empty() {
+        report.refuse(root.key("route"), "[[route]] together with [job]", hint);
+    }
+}

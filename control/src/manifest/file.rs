@@ -1,0 +1,204 @@
+//! From a path to a manifest: a folder with a `wharf.toml`, such a file, or a bare `.wasm`.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::error::{FieldPath, ManifestError, ManifestErrors};
+use super::source::{MAX_MANIFEST, TomlSource};
+use super::text::{ManifestText, TaskText};
+use super::{Manifest, check, shape};
+use crate::names::ServiceName;
+
+/// What a manifest is called in its folder.
+pub const MANIFEST_FILE: &str = "wharf.toml";
+
+/// A manifest as it was written, and where; not yet checked but for its keys.
+#[derive(Debug, Clone)]
+pub struct ManifestFile {
+    text: ManifestText,
+    base: PathBuf,
+    source: Option<TomlSource>,
+    /// Wrong keys and types, found on reading.
+    errors: Vec<ManifestError>,
+}
+
+/// A path that leads to no manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Nothing to deploy there.
+    #[error("{} has no {MANIFEST_FILE}: name a folder that has one, the file itself, or a .wasm", path.display())]
+    NoManifest {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// It can't be read.
+    #[error("{} can't be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It is too large to be a manifest.
+    #[error("{} is larger than {MAX_MANIFEST} bytes, which no manifest is: name a {MANIFEST_FILE} or a .wasm", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The name of a bare component gives no name for the service.
+    #[error("the file name {} makes no name for a service: rename it to something like api.wasm, or write a {MANIFEST_FILE}", path.display())]
+    Unnamed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is not TOML.
+    #[error(transparent)]
+    Syntax(#[from] ManifestErrors),
+}
+
+impl ManifestFile {
+    /// Reads what `path` leads to.
+    ///
+    /// # Errors
+    /// If there is no manifest or it isn't TOML. Wrong keys and values are left to [`ManifestFile::check`].
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let read_error = |source| OpenError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let metadata = path.metadata().map_err(read_error)?;
+        if metadata.is_dir() {
+            let file = path.join(MANIFEST_FILE);
+            if !file.is_file() {
+                return Err(OpenError::NoManifest {
+                    path: path.to_owned(),
+                });
+            }
+            return Self::read(&file);
+        }
+        if path.extension().is_some_and(|extension| extension == "wasm") {
+            return Self::bare(path);
+        }
+        Self::read(path)
+    }
+
+    fn read(path: &Path) -> Result<Self, OpenError> {
+        let mut text = String::new();
+        // One byte more, to tell a file at the bound from one over it.
+        let bound = MAX_MANIFEST as u64 + 1;
+        let read = File::open(path).and_then(|file| file.take(bound).read_to_string(&mut text));
+        read.map_err(|source| OpenError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        if text.len() > MAX_MANIFEST {
+            return Err(OpenError::TooLarge {
+                path: path.to_owned(),
+            });
+        }
+        let mut file = Self::parse(&path.display().to_string(), &text)?;
+        file.base = folder_of(path);
+        Ok(file)
+    }
+
+    /// Reads a text; `file` is what it is called in errors, and its folder what paths are relative to.
+    ///
+    /// # Errors
+    /// If it isn't TOML.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ManifestErrors> {
+        let (source, value) = TomlSource::parse(file, text)?;
+        let (text, errors) = shape_and_read(value);
+        Ok(Self {
+            text,
+            base: folder_of(Path::new(file)),
+            source: Some(source),
+            errors,
+        })
+    }
+
+    /// A component alone: its file's name, and defaults for the rest.
+    fn bare(path: &Path) -> Result<Self, OpenError> {
+        let unnamed = || OpenError::Unnamed {
+            path: path.to_owned(),
+        };
+        let stem = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .ok_or_else(unnamed)?;
+        // Cargo writes `-` as `_`, and capitals are usual on some systems.
+        let name = stem.to_lowercase().replace(['_', ' ', '.'], "-");
+        name.parse::<ServiceName>().map_err(|_| unnamed())?;
+        let component = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(unnamed)?;
+        let task = TaskText {
+            component: Some(component.to_owned()),
+            ..TaskText::default()
+        };
+        let text = ManifestText {
+            name: Some(name),
+            task,
+            ..ManifestText::default()
+        };
+        Ok(Self {
+            text,
+            base: folder_of(path),
+            source: None,
+            errors: Vec::new(),
+        })
+    }
+
+    /// What was written.
+    pub fn text(&self) -> &ManifestText {
+        &self.text
+    }
+
+    /// What was written, to lay overrides over it.
+    pub fn text_mut(&mut self) -> &mut ManifestText {
+        &mut self.text
+    }
+
+    /// The folder that paths in it are relative to.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// Checks it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, with lines and columns if it came from a file.
+    pub fn check(&self) -> Result<Manifest, ManifestErrors> {
+        check::check(&self.text, self.errors.clone()).map_err(|mut errors| {
+            if let Some(source) = &self.source {
+                source.locate(&mut errors);
+            }
+            ManifestErrors::new(errors)
+        })
+    }
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Compares a value with the table of keys, and reads what is left of it.
+pub(super) fn shape_and_read(mut value: Value) -> (ManifestText, Vec<ManifestError>) {
+    let mut errors = Vec::new();
+    shape::check(&mut value, &mut errors);
+    match serde_json::from_value(value) {
+        Ok(text) => (text, errors),
+        // The table of keys and the types say the same, a test sees to it; if they don't, serde's word stands.
+        Err(error) => {
+            errors.push(ManifestError::new(FieldPath::root(), error.to_string()));
+            (ManifestText::default(), errors)
+        }
+    }
+}

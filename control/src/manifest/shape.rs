@@ -1,0 +1,306 @@
+//! Which keys there are and what kind of value each takes.
+//!
+//! serde stops at the first mistake and knows no places, so a manifest is first compared with this table:
+//! every unknown key and wrong type is reported, and removed, so that the values that are left can be
+//! checked in the same round.
+
+use serde_json::Value;
+
+use super::error::{FieldPath, ManifestError};
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    Text,
+    Integer,
+    Boolean,
+    TextList,
+    TextMap,
+    Table(&'static [Key]),
+    TableList(&'static [Key]),
+    /// Known, and not in this version: what this version does instead.
+    Later(&'static str),
+}
+
+/// A key, what it takes, and a value as an example.
+#[derive(Debug)]
+struct Key {
+    name: &'static str,
+    shape: Shape,
+    example: &'static str,
+}
+
+const fn key(name: &'static str, shape: Shape, example: &'static str) -> Key {
+    Key { name, shape, example }
+}
+
+const fn later(name: &'static str, instead: &'static str) -> Key {
+    Key {
+        name,
+        shape: Shape::Later(instead),
+        example: "",
+    }
+}
+
+const BY_HOST_AND_PATH: &str = "this version routes by host and path";
+const OWN_SERVICES: &str = "this version routes to its own services only";
+const RUN_ONCE: &str = "this version runs a job once, when `wharf run` is called";
+
+const MANIFEST: &[Key] = &[
+    key("name", Shape::Text, "\"api\""),
+    key("task", Shape::Table(TASK), "a table, [task]"),
+    key("service", Shape::Table(SERVICE), "a table, [service]"),
+    key("health", Shape::Table(HEALTH), "a table, [health]"),
+    key("route", Shape::TableList(ROUTE), "tables, each [[route]]"),
+    key("job", Shape::Table(JOB), "a table, [job]"),
+    later("target_group", OWN_SERVICES),
+];
+
+const TASK: &[Key] = &[
+    key(
+        "component",
+        Shape::Text,
+        "\"target/wasm32-wasip2/release/api.wasm\"",
+    ),
+    key(
+        "build",
+        Shape::Text,
+        "\"cargo build --release --target wasm32-wasip2\"",
+    ),
+    key("cpu", Shape::Integer, "256"),
+    key("memory", Shape::Text, "\"64MiB\""),
+    key("timeout", Shape::Text, "\"30s\""),
+    key("cpu_timeout", Shape::Text, "\"5s\""),
+    key("stop_timeout", Shape::Text, "\"30s\""),
+    key("isolation", Shape::Text, "\"request\""),
+    key("concurrency", Shape::Integer, "100"),
+    key("queue", Shape::Integer, "100"),
+    key("max_requests", Shape::Integer, "1000"),
+    key("cpu_burst", Shape::Boolean, "true"),
+    key("args", Shape::TextList, "[\"--verbose\"]"),
+    key("env", Shape::TextMap, "{ GREETING = \"hello\" }"),
+    key("secrets", Shape::TextMap, "{ API_KEY = \"prod/weather\" }"),
+    key("egress", Shape::TextList, "[\"https://api.example.com\"]"),
+    key(
+        "files",
+        Shape::TableList(FILE),
+        "[{ source = \"static\", mount = \"/static\" }]",
+    ),
+];
+
+const FILE: &[Key] = &[
+    key("source", Shape::Text, "\"static\""),
+    key("mount", Shape::Text, "\"/static\""),
+];
+
+const SERVICE: &[Key] = &[key("count", Shape::Integer, "2")];
+
+const HEALTH: &[Key] = &[
+    key("path", Shape::Text, "\"/health\""),
+    key("interval", Shape::Text, "\"1s\""),
+    key("timeout", Shape::Text, "\"1s\""),
+    key("healthy", Shape::Integer, "1"),
+    key("unhealthy", Shape::Integer, "2"),
+    key("codes", Shape::Text, "\"200-399\""),
+];
+
+const ROUTE: &[Key] = &[
+    key("priority", Shape::Integer, "10"),
+    key("host", Shape::TextList, "[\"api.example.com\"]"),
+    key("path", Shape::TextList, "[\"/v1/*\"]"),
+    later("method", BY_HOST_AND_PATH),
+    later("header", BY_HOST_AND_PATH),
+    later("query", BY_HOST_AND_PATH),
+    later("source_ip", BY_HOST_AND_PATH),
+    later("host_regex", BY_HOST_AND_PATH),
+    later("path_regex", BY_HOST_AND_PATH),
+    later("header_regex", BY_HOST_AND_PATH),
+    later("forward", OWN_SERVICES),
+    later("redirect", OWN_SERVICES),
+    later("fixed", OWN_SERVICES),
+    later("rewrite", OWN_SERVICES),
+];
+
+const JOB: &[Key] = &[later("schedule", RUN_ONCE), later("timezone", RUN_ONCE)];
+
+/// The sections, to say where a key belongs that is in the wrong one.
+const SECTIONS: [(&str, &[Key]); 4] = [
+    ("[task]", TASK),
+    ("[service]", SERVICE),
+    ("[health]", HEALTH),
+    ("[[route]]", ROUTE),
+];
+
+/// Reports every key that is unknown or takes something else, and removes it.
+pub(super) fn check(manifest: &mut Value, errors: &mut Vec<ManifestError>) {
+    match manifest {
+        Value::Object(_) => check_table(manifest, MANIFEST, &FieldPath::root(), errors),
+        other => {
+            let message = format!("a manifest is a table of keys, this is {}", kind(other));
+            errors.push(ManifestError::new(FieldPath::root(), message));
+            *other = Value::Object(serde_json::Map::new());
+        }
+    }
+}
+
+fn check_table(table: &mut Value, keys: &[Key], path: &FieldPath, errors: &mut Vec<ManifestError>) {
+    let Value::Object(entries) = table else { return };
+    entries.retain(|name, value| {
+        let before = errors.len();
+        let here = path.key(name);
+        match keys.iter().find(|key| key.name == name) {
+            None => errors.push(unknown(name, keys, path)),
+            Some(key) => return check_value(value, key, path, &here, errors),
+        }
+        errors.len() == before
+    });
+}
+
+/// Whether the value can stay: it is of the right kind, whatever was removed inside of it.
+fn check_value(
+    value: &mut Value,
+    key: &Key,
+    table: &FieldPath,
+    path: &FieldPath,
+    errors: &mut Vec<ManifestError>,
+) -> bool {
+    match (key.shape, value) {
+        (Shape::Later(instead), _) => {
+            let message = format!("`{}` in {} is not supported yet", key.name, table.heading());
+            errors.push(ManifestError::new(path.clone(), message).hint(instead));
+            false
+        }
+        (Shape::Text, Value::String(_)) | (Shape::Boolean, Value::Bool(_)) => true,
+        (Shape::Integer, Value::Number(number)) if number.is_i64() => true,
+        (Shape::Table(keys), table @ Value::Object(_)) => {
+            check_table(table, keys, path, errors);
+            true
+        }
+        (Shape::TextList, Value::Array(items)) => all_text(
+            items.iter().enumerate().map(|(at, item)| (path.index(at), item)),
+            errors,
+        ),
+        (Shape::TextMap, Value::Object(entries)) => {
+            all_text(entries.iter().map(|(name, item)| (path.key(name), item)), errors)
+        }
+        (Shape::TableList(keys), Value::Array(items)) => check_tables(items, keys, key, path, errors),
+        (_, value) => {
+            errors.push(wrong_type(value, key, table, path));
+            false
+        }
+    }
+}
+
+fn check_tables(
+    items: &mut [Value],
+    keys: &[Key],
+    key: &Key,
+    path: &FieldPath,
+    errors: &mut Vec<ManifestError>,
+) -> bool {
+    let mut can_stay = true;
+    for (at, item) in items.iter_mut().enumerate() {
+        let here = path.index(at);
+        if item.is_object() {
+            check_table(item, keys, &here, errors);
+        } else {
+            let message = format!("`{here}` is {}, it needs to be a table", kind(item));
+            errors
+                .push(ManifestError::new(here, message).hint(format!("like {} = {}", key.name, key.example)));
+            can_stay = false;
+        }
+    }
+    can_stay
+}
+
+fn all_text<'a>(
+    items: impl Iterator<Item = (FieldPath, &'a Value)>,
+    errors: &mut Vec<ManifestError>,
+) -> bool {
+    let before = errors.len();
+    for (path, item) in items {
+        let hint = match item {
+            Value::String(_) => continue,
+            Value::Number(_) | Value::Bool(_) => format!("put it in quotes: \"{item}\""),
+            _ => "each of these is a text in quotes".to_owned(),
+        };
+        let message = format!("`{path}` is {}, it needs to be a text", kind(item));
+        errors.push(ManifestError::new(path, message).hint(hint));
+    }
+    errors.len() == before
+}
+
+fn wrong_type(value: &Value, key: &Key, table: &FieldPath, path: &FieldPath) -> ManifestError {
+    let wanted = match key.shape {
+        Shape::Text => "a text",
+        Shape::Integer => "a whole number",
+        Shape::Boolean => "true or false",
+        Shape::TextList => "a list of texts",
+        Shape::TextMap | Shape::Table(_) => "a table",
+        Shape::TableList(_) => "a list of tables",
+        Shape::Later(_) => "absent",
+    };
+    let found = kind(value);
+    let message = format!(
+        "`{}` in {} is {found}, it needs to be {wanted}",
+        key.name,
+        table.heading()
+    );
+    let hint = match key.shape {
+        Shape::Table(_) | Shape::TableList(_) if key.name != "files" => format!("write {}", key.example),
+        _ => format!("like {} = {}", key.name, key.example),
+    };
+    ManifestError::new(path.clone(), message).hint(hint)
+}
+
+fn unknown(name: &str, keys: &[Key], table: &FieldPath) -> ManifestError {
+    let message = format!("unknown key `{}` in {}", name.escape_debug(), table.heading());
+    let error = ManifestError::new(table.key(name), message);
+    if let Some(close) = closest(name, keys.iter().map(|key| key.name)) {
+        return error.hint(format!("did you mean `{close}`?"));
+    }
+    if let Some((section, _)) = SECTIONS
+        .iter()
+        .find(|(_, keys)| keys.iter().any(|key| key.name == name))
+    {
+        return error.hint(format!("it belongs in {section}"));
+    }
+    let supported: Vec<&str> = keys
+        .iter()
+        .filter(|key| !matches!(key.shape, Shape::Later(_)))
+        .map(|key| key.name)
+        .collect();
+    match supported.is_empty() {
+        true => error.hint("it takes no keys"),
+        false => error.hint(format!("the keys are {}", supported.join(", "))),
+    }
+}
+
+/// The likeliest of `names` to be meant by `name`: at most a third of it is different.
+fn closest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let bound = (name.chars().count() / 3).max(1);
+    names
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&name.to_lowercase(), candidate),
+                candidate,
+            )
+        })
+        .filter(|(distance, _)| *distance <= bound)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// What kind of value it is, in words.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(number) if number.is_i64() => "a whole number",
+        Value::Number(number) if number.is_u64() => "a number that is too large",
+        Value::Number(_) => "a fraction",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a table",
+    }
+}

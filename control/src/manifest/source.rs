@@ -1,0 +1,135 @@
+//! TOML as it stands in the file: its values, and where each of them is.
+
+use std::ops::Range;
+
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{FieldPath, Location, ManifestError, ManifestErrors, Segment};
+
+/// The largest manifest, in bytes. It is read before it is known to be one.
+pub(super) const MAX_MANIFEST: usize = 1 << 20;
+
+/// How many syntax errors are shown: after a few, they are echoes of the first.
+const MAX_SYNTAX_ERRORS: usize = 5;
+
+/// A parsed file.
+#[derive(Debug, Clone)]
+pub(super) struct TomlSource {
+    file: String,
+    text: String,
+}
+
+impl TomlSource {
+    /// Parses `text`; `file` is what it is called in errors.
+    pub(super) fn parse(file: &str, text: &str) -> Result<(Self, Value), ManifestErrors> {
+        let source = Self {
+            file: file.to_owned(),
+            text: text.to_owned(),
+        };
+        if text.len() > MAX_MANIFEST {
+            let message = format!("it has {} bytes, {MAX_MANIFEST} are allowed", text.len());
+            return Err(ManifestErrors::one(
+                source.place(ManifestError::new(FieldPath::root(), message), 0),
+            ));
+        }
+        let (table, errors) = DeTable::parse_recoverable(text);
+        if errors.is_empty() {
+            let value = table_value(table.get_ref());
+            return Ok((source, value));
+        }
+        let errors = errors.iter().take(MAX_SYNTAX_ERRORS).map(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            source.place(
+                ManifestError::new(FieldPath::root(), first_line(error.message())),
+                at,
+            )
+        });
+        Err(ManifestErrors::new(errors.collect()))
+    }
+
+    /// Adds to each error where in the file it is.
+    pub(super) fn locate(&self, errors: &mut [ManifestError]) {
+        let (table, _) = DeTable::parse_recoverable(&self.text);
+        for error in errors {
+            let at = find(table.get_ref(), error.field.segments()).map_or(0, |span| span.start);
+            error.location = Some(self.location(at));
+        }
+    }
+
+    fn place(&self, mut error: ManifestError, at: usize) -> ManifestError {
+        error.location = Some(self.location(at));
+        error
+    }
+
+    fn location(&self, at: usize) -> Location {
+        let before = self.text.get(..at).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        Location {
+            file: self.file.clone(),
+            line: before.matches('\n').count() + 1,
+            column,
+        }
+    }
+}
+
+fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or("it is not TOML").to_owned()
+}
+
+/// The span of the key at `path`, or of the longest part of the path that is there.
+fn find(table: &DeTable<'_>, path: &[Segment]) -> Option<Range<usize>> {
+    let (Segment::Key(name), rest) = path.split_first()? else {
+        return None;
+    };
+    let (key, value) = table.iter().find(|(key, _)| key.get_ref() == name.as_str())?;
+    find_in(value, rest).or_else(|| Some(key.span()))
+}
+
+fn find_in(value: &Spanned<DeValue<'_>>, path: &[Segment]) -> Option<Range<usize>> {
+    match (value.get_ref(), path.first()?) {
+        (DeValue::Table(table), Segment::Key(_)) => find(table, path),
+        (DeValue::Array(items), Segment::Index(index)) => {
+            let item = items.get(*index)?;
+            find_in(item, path.get(1..)?).or_else(|| Some(item.span()))
+        }
+        _ => None,
+    }
+}
+
+fn table_value(table: &DeTable<'_>) -> Value {
+    Value::Object(
+        table
+            .iter()
+            .map(|(key, value)| (key.get_ref().to_string(), value_of(value.get_ref())))
+            .collect(),
+    )
+}
+
+/// The value as JSON has it; a date is its text.
+fn value_of(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Integer(integer) => integer_value(integer.as_str(), integer.radix()),
+        DeValue::Float(float) => float
+            .as_str()
+            .parse()
+            .ok()
+            .and_then(serde_json::Number::from_f64)
+            .map_or(Value::Null, Value::Number),
+        DeValue::Boolean(boolean) => Value::Bool(*boolean),
+        DeValue::Datetime(date) => Value::String(date.to_string()),
+        DeValue::Array(items) => Value::Array(items.iter().map(|item| value_of(item.get_ref())).collect()),
+        DeValue::Table(table) => table_value(table),
+    }
+}
+
+/// An integer that is too large for any key becomes one that the table of keys calls too large.
+fn integer_value(digits: &str, radix: u32) -> Value {
+    match i64::from_str_radix(digits, radix) {
+        Ok(number) => Value::Number(number.into()),
+        Err(_) => Value::Number(u64::MAX.into()),
+    }
+}

@@ -1,0 +1,334 @@
+//! What a manifest means, and what each mistake is answered with.
+
+mod mistakes;
+mod packaging;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::secrets::SecretVersion;
+
+fn parse(text: &str) -> Manifest {
+    Manifest::from_toml("wharf.toml", text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// The service of a manifest that has one.
+fn service(manifest: &Manifest) -> &ServiceSpec {
+    match &manifest.workload {
+        Workload::Service(service) => service,
+        Workload::Job => panic!("a job"),
+    }
+}
+
+const WHOLE: &str = r#"
+name = "api"
+
+[task]
+component = "target/api.wasm"
+build     = "cargo build"
+cpu       = 512
+memory    = "64MiB"
+timeout   = "10s"
+isolation = "task"
+concurrency = 50
+queue = 10
+max_requests = 500
+cpu_timeout  = "500ms"
+cpu_burst    = true
+args      = ["-v"]
+env       = { GREETING = "hello" }
+secrets   = { API_KEY = "prod/weather", TOKEN = "prod/keys:token@3" }
+egress    = ["https://api.github.com", "https://*.example.com:8443"]
+files     = [{ source = "static", mount = "/static/" }]
+stop_timeout = "5m"
+
+[service]
+count = 2
+
+[health]
+path = "/health?full=1"
+interval = "2s"
+timeout = "500ms"
+healthy = 2
+unhealthy = 3
+codes = "200,204"
+
+[[route]]
+priority = 10
+host = ["API.example.com", "*.example.com"]
+path = ["/v1/*"]
+
+[[route]]
+path = ["/v2/*"]
+"#;
+
+#[test]
+fn every_key_is_read() {
+    let manifest = parse(WHOLE);
+    let task = &manifest.task;
+    assert_eq!(manifest.name.as_str(), "api");
+    assert_eq!(task.component, ComponentSource::Path("target/api.wasm".into()));
+    assert_eq!(task.build.as_deref(), Some("cargo build"));
+    assert_eq!((task.cpu.get(), task.memory), (512, Bytes::mib(64)));
+    assert_eq!(
+        (task.timeout, task.cpu_timeout),
+        (Duration::from_secs(10), Duration::from_millis(500))
+    );
+    assert_eq!(task.stop_timeout, Duration::from_secs(300));
+    assert_eq!(task.isolation, Isolation::Task { max_requests: 500 });
+    assert_eq!((task.concurrency, task.queue, task.cpu_burst), (50, 10, true));
+    assert_eq!(task.args, ["-v"]);
+    assert_eq!(task.env["GREETING"], "hello");
+    assert_eq!(task.secrets["API_KEY"].to_string(), "prod/weather");
+    let pinned = &task.secrets["TOKEN"];
+    assert_eq!(
+        (pinned.json_key.as_deref(), pinned.version),
+        (Some("token"), SecretVersion::new(3))
+    );
+    assert_eq!(task.egress.len(), 2);
+    assert_eq!(task.files[0].mount.as_str(), "/static");
+
+    let service = service(&manifest);
+    assert_eq!(service.count, 2);
+    let health = service.health.as_ref().unwrap();
+    assert_eq!(health.path, "/health?full=1");
+    assert_eq!(
+        (health.interval, health.timeout),
+        (Duration::from_secs(2), Duration::from_millis(500))
+    );
+    assert_eq!((health.healthy.get(), health.unhealthy.get()), (2, 3));
+    assert_eq!(health.codes.to_string(), "200,204");
+    assert_eq!(service.routes[0].priority.map(Priority::get), Some(10));
+    assert_eq!(service.routes[0].hosts[0].as_str(), "api.example.com");
+    assert_eq!(service.routes[1].paths[0].as_str(), "/v2/*");
+}
+
+#[test]
+fn the_defaults_are_the_documented_ones() {
+    let manifest = parse("name = \"a\"\n[task]\ncomponent = \"a.wasm\"");
+    let task = &manifest.task;
+    assert_eq!((task.cpu.get(), task.memory), (256, Bytes::mib(128)));
+    let half_a_minute = Duration::from_secs(30);
+    assert_eq!(
+        (task.timeout, task.cpu_timeout, task.stop_timeout),
+        (half_a_minute, half_a_minute, half_a_minute)
+    );
+    assert_eq!((task.concurrency, task.queue), (100, 100));
+    assert_eq!((task.isolation, task.cpu_burst), (Isolation::Request, false));
+    let service = service(&manifest);
+    assert_eq!(
+        (service.count, service.health.clone(), service.routes.len()),
+        (1, None, 0)
+    );
+}
+
+#[test]
+fn defaults_follow_what_is_set() {
+    let text = "name = \"a\"\n[task]\ncomponent = \"a.wasm\"\ntimeout = \"2s\"\nconcurrency = 7\nisolation = \"task\"";
+    let task = parse(text).task;
+    assert_eq!(task.cpu_timeout, Duration::from_secs(2));
+    assert_eq!(task.queue, 7);
+    assert_eq!(task.isolation, Isolation::Task { max_requests: 1000 });
+    let health = parse("name = \"a\"\n[task]\ncomponent = \"a.wasm\"\n[health]\npath = \"/\"");
+    let health = service(&health).health.clone().unwrap();
+    assert_eq!(
+        (health.interval, health.timeout),
+        (Duration::from_secs(1), Duration::from_secs(1))
+    );
+    assert_eq!((health.healthy.get(), health.unhealthy.get()), (1, 2));
+    assert_eq!(health.codes.to_string(), "200-399");
+}
+
+#[test]
+fn an_empty_job_table_makes_a_job() {
+    let manifest = parse("name = \"report\"\n[task]\ncomponent = \"a.wasm\"\n[job]");
+    assert_eq!(manifest.workload, Workload::Job);
+}
+
+#[test]
+fn toml_and_json_are_one_format() {
+    let file = ManifestFile::parse("wharf.toml", WHOLE).unwrap();
+    let json = serde_json::to_value(file.text()).unwrap();
+    assert_eq!(Manifest::from_json(json).unwrap(), file.check().unwrap());
+    assert_eq!(Manifest::from_text(file.text()).unwrap(), file.check().unwrap());
+}
+
+#[test]
+fn packaged_text_names_a_digest_and_nothing_of_this_machine() {
+    let digest = Digest::from_sha256([1; 32]);
+    let text = ManifestFile::parse("wharf.toml", WHOLE)
+        .unwrap()
+        .text()
+        .clone()
+        .packaged(&digest);
+    let manifest = Manifest::from_text(&text).unwrap();
+    assert_eq!(manifest.component_digest().unwrap(), &digest);
+    assert_eq!(manifest.task.build, None);
+
+    let refused = parse(WHOLE).component_digest().unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "task.component: `target/api.wasm` is a file, the server needs a digest: upload the component and \
+         name it by its `sha256:…`; `wharf deploy` does both"
+    );
+}
+
+#[test]
+fn default_hosts() {
+    let api: ServiceName = "api".parse().unwrap();
+    assert_eq!(
+        default_host(&api, &NamespaceName::default_namespace()),
+        "api.localhost"
+    );
+    assert_eq!(default_host(&api, &"team".parse().unwrap()), "api.team.localhost");
+}
+
+#[test]
+fn overrides_replace_what_was_written() {
+    let mut file = ManifestFile::parse("wharf.toml", WHOLE).unwrap();
+    let overrides = Overrides {
+        env: vec!["API_KEY=plain=1".parse().unwrap(), "NEW=".parse().unwrap()],
+        secrets: vec!["GREETING=hi:text@2".parse().unwrap()],
+        cpu: CpuUnits::new(64),
+        memory: Some("1536KiB".parse().unwrap()),
+        count: Some(0),
+    };
+    overrides.apply(file.text_mut()).unwrap();
+    let manifest = file.check().unwrap();
+    assert_eq!(manifest.task.env["API_KEY"], "plain=1");
+    assert_eq!(manifest.task.env["NEW"], "");
+    assert_eq!(manifest.task.secrets["GREETING"].to_string(), "hi:text@2");
+    assert!(!manifest.task.secrets.contains_key("API_KEY"));
+    assert_eq!(
+        (manifest.task.cpu.get(), manifest.task.memory),
+        (64, Bytes::kib(1536))
+    );
+    assert_eq!(service(&manifest).count, 0);
+}
+
+#[test]
+fn overrides_that_make_no_sense_are_refused() {
+    let refusal = |text: &str| text.parse::<EnvOverride>().unwrap_err().to_string();
+    assert_eq!(
+        refusal("GREETING"),
+        "`GREETING` has no `=`: write --env NAME=VALUE"
+    );
+    assert!(refusal("1A=x").contains("begins with a digit"));
+    assert!(refusal("WHARF_TASK_ID=x").contains("are set by Wharf itself"));
+    let refusal = |text: &str| text.parse::<SecretOverride>().unwrap_err().to_string();
+    assert!(refusal("KEY=a@0").contains("`@0` is not a version"));
+
+    let mut file = ManifestFile::parse("wharf.toml", WHOLE).unwrap();
+    let twice = Overrides {
+        env: vec!["A=1".parse().unwrap()],
+        secrets: vec!["A=s".parse().unwrap()],
+        ..Overrides::default()
+    };
+    let refused = twice.apply(file.text_mut()).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "`A` is given twice on the command line: a variable has one source"
+    );
+
+    let mut job = ManifestFile::parse("wharf.toml", "name = \"j\"\n[job]").unwrap();
+    let count = Overrides {
+        count: Some(1),
+        ..Overrides::default()
+    };
+    assert_eq!(
+        count.apply(job.text_mut()).unwrap_err().to_string(),
+        "--count is for services, and `j` is a job"
+    );
+}
+
+/// Manifests of values that are legal each on its own.
+fn any_text() -> impl Strategy<Value = ManifestText> {
+    let task = (
+        (
+            1i64..100_000,
+            1u64..10_000,
+            1u64..80_000,
+            proptest::option::of(1i64..10_000),
+        ),
+        proptest::collection::btree_map("[A-V][A-Z0-9_]{0,6}", "[ -~é]{0,12}", 0..4),
+        proptest::collection::btree_map("X[A-Z0-9_]{0,6}", "[a-z]{1,6}(:[a-z]{1,4})?(@[1-9])?", 0..4),
+        proptest::collection::vec("[ -~]{0,10}", 0..3),
+    );
+    let routes = proptest::collection::vec(
+        (
+            proptest::option::of(1i64..50_000),
+            "[a-z]{1,9}\\.test",
+            "/[a-z]{0,9}\\*?",
+        ),
+        0..4,
+    );
+    (
+        "[a-z][a-z0-9-]{0,20}",
+        task,
+        routes,
+        proptest::option::of(0i64..1000),
+    )
+        .prop_map(
+            |(name, ((cpu, memory, timeout, concurrency), env, secrets, args), routes, count)| ManifestText {
+                name: Some(name),
+                task: TaskText {
+                    component: Some("a.wasm".to_owned()),
+                    cpu: Some(cpu),
+                    memory: Some(format!("{memory}MiB")),
+                    timeout: Some(format!("{timeout}s")),
+                    concurrency,
+                    env,
+                    secrets,
+                    args,
+                    ..TaskText::default()
+                },
+                service: count.map(|count| ServiceText { count: Some(count) }),
+                route: routes
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, (priority, host, path))| RouteText {
+                        priority,
+                        host: vec![format!("r{at}.{host}")],
+                        path: vec![path],
+                    })
+                    .collect(),
+                ..ManifestText::default()
+            },
+        )
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_as_toml_or_json_is_read_as_the_same(text in any_text()) {
+        let manifest = Manifest::from_text(&text).unwrap();
+        let toml = toml::to_string(&text).unwrap();
+        prop_assert_eq!(&Manifest::from_toml("wharf.toml", &toml).unwrap(), &manifest);
+        let json = serde_json::to_value(&text).unwrap();
+        prop_assert_eq!(&Manifest::from_json(json).unwrap(), &manifest);
+    }
+
+    #[test]
+    fn no_text_makes_parsing_panic(text in ".{0,200}") {
+        let _ = Manifest::from_toml("wharf.toml", &text);
+    }
+
+    /// Whatever is cut or doubled in a good manifest, errors have a place in the file.
+    #[test]
+    fn damaged_manifests_are_refused_with_a_place(cut in 0usize..1200, length in 0usize..80) {
+        let mut text: String = WHOLE.chars().take(cut).collect();
+        text.extend(WHOLE.chars().skip(cut + length));
+        if let Err(errors) = Manifest::from_toml("wharf.toml", &text) {
+            prop_assert!(errors.iter().next().is_some());
+            for error in &errors {
+                let location = error.location().unwrap();
+                prop_assert!(location.line >= 1 && location.line <= text.lines().count() + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn durations_round_trip(milliseconds in 0u64..1_000_000_000) {
+        let duration = Duration::from_millis(milliseconds);
+        prop_assert_eq!(values::parse_duration(&values::show_duration(duration)).unwrap(), duration);
+    }
+}

@@ -1,0 +1,166 @@
+//! The manifest as it is written: the same types read `wharf.toml` and the JSON of a deployment.
+//!
+//! Everything is optional and numbers are wide here, so that what is missing or out of range is reported
+//! with its place, together with everything else, by the checks that make a [`Manifest`](super::Manifest).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::Digest;
+
+/// A whole `wharf.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestText {
+    /// The service, its task-definition family, or the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What one task is.
+    #[serde(default)]
+    pub task: TaskText,
+    /// Present for a service; without it and `[job]`, a service of one task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceText>,
+    /// How to tell that a task works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthText>,
+    /// Which requests come here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub route: Vec<RouteText>,
+    /// Present for a job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobText>,
+}
+
+/// `[task]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskText {
+    /// The component's file, or its digest once it was uploaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+    /// The command that builds it; not sent to the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<String>,
+    /// CPU units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<i64>,
+    /// The memory envelope, `"64MiB"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
+    /// Wall-clock limit per request or job, `"30s"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+    /// CPU-time limit per request or job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_timeout: Option<String>,
+    /// How long a stopping task may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_timeout: Option<String>,
+    /// `"request"` or `"task"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<String>,
+    /// Requests at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<i64>,
+    /// Requests that may wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<i64>,
+    /// Requests per instance, with isolation `"task"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_requests: Option<i64>,
+    /// Whether idle CPU may be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_burst: Option<bool>,
+    /// Arguments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Plain environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Environment name → `secret[:json-key][@version]`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
+    /// Where the guest may connect to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub egress: Vec<String>,
+    /// Files that travel with the component.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<FileText>,
+}
+
+/// One of `files`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileText {
+    /// A folder or file, relative to the manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The folder the guest sees it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mount: Option<String>,
+}
+
+/// `[service]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceText {
+    /// How many tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<i64>,
+}
+
+/// `[health]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealthText {
+    /// What is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// How often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<String>,
+    /// How long an answer may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+    /// Passes in a row that make a task healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy: Option<i64>,
+    /// Failures in a row that make it unhealthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unhealthy: Option<i64>,
+    /// Which statuses pass, `"200-399"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codes: Option<String>,
+}
+
+/// One `[[route]]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteText {
+    /// Lower goes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
+    /// Hosts, any of which matches; none: every host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host: Vec<String>,
+    /// Paths, any of which matches; none: every path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<String>,
+}
+
+/// `[job]`. A job that runs once needs nothing said.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobText {}
+
+impl ManifestText {
+    /// What is sent to the server: the component by its digest, and nothing of the machine it was built on.
+    #[must_use]
+    pub fn packaged(mut self, component: &Digest) -> Self {
+        self.task.component = Some(component.to_string());
+        self.task.build = None;
+        self
+    }
+}
