@@ -88,12 +88,21 @@ impl Capacity {
     /// Capacity of a host with `cores` and `memory`, each multiplied by its overcommit factor (1 = strict, as
     /// Fargate).
     pub fn new(cores: u32, memory: Bytes, cpu_overcommit: f64, memory_overcommit: f64) -> Self {
-        let host = Amount { cpu: u64::from(cores) * u64::from(UNITS_PER_VCPU), memory: memory.get() };
+        let host = Amount {
+            cpu: u64::from(cores) * u64::from(UNITS_PER_VCPU),
+            memory: memory.get(),
+        };
         let limit = Amount {
             cpu: (host.cpu as f64 * cpu_overcommit) as u64,
             memory: (host.memory as f64 * memory_overcommit) as u64,
         };
-        Self { ledger: Arc::new(Ledger { host, limit, reserved: Mutex::default() }) }
+        Self {
+            ledger: Arc::new(Ledger {
+                host,
+                limit,
+                reserved: Mutex::default(),
+            }),
+        }
     }
 
     /// Reserves a task's size until the reservation is dropped.
@@ -102,10 +111,20 @@ impl Capacity {
     /// A [`Shortfall`] that says what is missing.
     pub fn reserve(&self, cpu: CpuUnits, memory: Bytes) -> Result<Reservation, Shortfall> {
         self.could_ever_fit(cpu, memory)?;
-        let amount = Amount { cpu: cpu.get().into(), memory: memory.get() };
-        let mut reserved = self.ledger.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+        let amount = Amount {
+            cpu: cpu.get().into(),
+            memory: memory.get(),
+        };
+        let mut reserved = self
+            .ledger
+            .reserved
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *reserved = add_within(*reserved, amount, self.ledger.limit)?;
-        Ok(Reservation { ledger: Arc::clone(&self.ledger), amount })
+        Ok(Reservation {
+            ledger: Arc::clone(&self.ledger),
+            amount,
+        })
     }
 
     /// Whether a task of this size could run on this host if it were alone.
@@ -115,10 +134,16 @@ impl Capacity {
     pub fn could_ever_fit(&self, cpu: CpuUnits, memory: Bytes) -> Result<(), Shortfall> {
         let host = self.ledger.host;
         if u64::from(cpu.get()) > host.cpu {
-            return Err(Shortfall::CpuAboveHost { wanted: cpu.get().into(), host: host.cpu });
+            return Err(Shortfall::CpuAboveHost {
+                wanted: cpu.get().into(),
+                host: host.cpu,
+            });
         }
         if memory.get() > host.memory {
-            return Err(Shortfall::MemoryAboveHost { wanted: memory, host: Bytes::new(host.memory) });
+            return Err(Shortfall::MemoryAboveHost {
+                wanted: memory,
+                host: Bytes::new(host.memory),
+            });
         }
         Ok(())
     }
@@ -135,15 +160,25 @@ impl Capacity {
 
     /// What is reserved now.
     pub fn reserved(&self) -> Amount {
-        *self.ledger.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .ledger
+            .reserved
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn add_within(reserved: Amount, wanted: Amount, limit: Amount) -> Result<Amount, Shortfall> {
-    let free =
-        Amount { cpu: limit.cpu.saturating_sub(reserved.cpu), memory: limit.memory.saturating_sub(reserved.memory) };
+    let free = Amount {
+        cpu: limit.cpu.saturating_sub(reserved.cpu),
+        memory: limit.memory.saturating_sub(reserved.memory),
+    };
     if wanted.cpu > free.cpu {
-        return Err(Shortfall::Cpu { wanted: wanted.cpu, free: free.cpu, limit: limit.cpu });
+        return Err(Shortfall::Cpu {
+            wanted: wanted.cpu,
+            free: free.cpu,
+            limit: limit.cpu,
+        });
     }
     if wanted.memory > free.memory {
         return Err(Shortfall::Memory {
@@ -152,12 +187,19 @@ fn add_within(reserved: Amount, wanted: Amount, limit: Amount) -> Result<Amount,
             limit: Bytes::new(limit.memory),
         });
     }
-    Ok(Amount { cpu: reserved.cpu + wanted.cpu, memory: reserved.memory + wanted.memory })
+    Ok(Amount {
+        cpu: reserved.cpu + wanted.cpu,
+        memory: reserved.memory + wanted.memory,
+    })
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut reserved = self.ledger.reserved.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reserved = self
+            .ledger
+            .reserved
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         reserved.cpu = reserved.cpu.saturating_sub(self.amount.cpu);
         reserved.memory = reserved.memory.saturating_sub(self.amount.memory);
     }

@@ -101,7 +101,10 @@ impl CpuAccount {
 
     pub(crate) fn budget(&self) -> Budget {
         let now = self.clock.now();
-        self.bucket.lock().unwrap_or_else(PoisonError::into_inner).budget(now)
+        self.bucket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .budget(now)
     }
 
     pub(crate) fn over_budget(&self) -> OverBudget {
@@ -135,7 +138,10 @@ impl CpuAccount {
     /// What is left in the bucket, from 0 (in debt) to 1 (full).
     pub(crate) fn credit(&self) -> f32 {
         let now = self.clock.now();
-        self.bucket.lock().unwrap_or_else(PoisonError::into_inner).credit(now)
+        self.bucket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .credit(now)
     }
 }
 
@@ -153,7 +159,12 @@ impl Bucket {
     fn full(units: CpuUnits, now: u64) -> Self {
         // At least a slice, or a very small share could never gather one.
         let capacity = signed(units.earned_in(PERIOD).max(SLICE).as_nanos());
-        Self { units, balance: capacity, capacity, updated: now }
+        Self {
+            units,
+            balance: capacity,
+            capacity,
+            updated: now,
+        }
     }
 
     fn refill(&mut self, now: u64) {
@@ -184,7 +195,9 @@ impl Bucket {
         // Waiting for a whole slice keeps a paused task from waking for every microsecond it earned.
         let missing = u128::from((-self.balance).unsigned_abs()) + SLICE.as_nanos();
         let wait = missing * u128::from(UNITS_PER_VCPU) / u128::from(self.units.get());
-        Budget::Spent { resume_at: now.saturating_add(u64::try_from(wait).unwrap_or(u64::MAX)) }
+        Budget::Spent {
+            resume_at: now.saturating_add(u64::try_from(wait).unwrap_or(u64::MAX)),
+        }
     }
 
     fn credit(&mut self, now: u64) -> f32 {

@@ -40,7 +40,9 @@ enum HostRule {
 
 /// An egress rule that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{rule}` is not an egress rule: {why}; write it like \"https://api.example.com\" or \"http://127.0.0.1:9000\"")]
+#[error(
+    "`{rule}` is not an egress rule: {why}; write it like \"https://api.example.com\" or \"http://127.0.0.1:9000\""
+)]
 pub struct EgressRuleError {
     rule: String,
     why: &'static str,
@@ -68,7 +70,10 @@ impl FromStr for EgressRule {
     type Err = EgressRuleError;
 
     fn from_str(rule: &str) -> Result<Self, EgressRuleError> {
-        let refuse = |why| EgressRuleError { rule: rule.to_owned(), why };
+        let refuse = |why| EgressRuleError {
+            rule: rule.to_owned(),
+            why,
+        };
         let (scheme, rest) = rule.split_once("://").ok_or_else(|| refuse("it has no scheme"))?;
         let scheme = match scheme {
             "http" => Scheme::Http,
@@ -77,7 +82,11 @@ impl FromStr for EgressRule {
         };
         let (host, port) = split_port(rest).map_err(refuse)?;
         let host = parse_host(host).map_err(refuse)?;
-        Ok(Self { scheme, host, port: port.unwrap_or_else(|| scheme.default_port()) })
+        Ok(Self {
+            scheme,
+            host,
+            port: port.unwrap_or_else(|| scheme.default_port()),
+        })
     }
 }
 
@@ -85,13 +94,22 @@ impl FromStr for EgressRule {
 fn split_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
     let bracket_end = text.rfind(']').map_or(0, |at| at + 1);
     let (head, tail) = text.split_at(bracket_end);
-    let Some((before, port)) = tail.rsplit_once(':') else { return Ok((text, None)) };
-    let port = port.parse().ok().filter(|port| *port != 0).ok_or("the port is not 1 to 65535")?;
+    let Some((before, port)) = tail.rsplit_once(':') else {
+        return Ok((text, None));
+    };
+    let port = port
+        .parse()
+        .ok()
+        .filter(|port| *port != 0)
+        .ok_or("the port is not 1 to 65535")?;
     Ok((text.split_at(head.len() + before.len()).0, Some(port)))
 }
 
 fn parse_host(host: &str) -> Result<HostRule, &'static str> {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
     if let Ok(net) = bare.parse::<IpNet>() {
         return Ok(HostRule::Net(net.trunc()));
     }
@@ -100,7 +118,9 @@ fn parse_host(host: &str) -> Result<HostRule, &'static str> {
     }
     let lower = host.to_ascii_lowercase();
     match lower.strip_prefix('*') {
-        Some(domain) if domain.len() > 1 && domain.starts_with('.') && is_name(domain.trim_start_matches('.')) => {
+        Some(domain)
+            if domain.len() > 1 && domain.starts_with('.') && is_name(domain.trim_start_matches('.')) =>
+        {
             Ok(HostRule::Under(domain.to_owned()))
         }
         Some(_) => Err("a wildcard stands for whole labels, as in `*.example.com`"),
@@ -112,7 +132,9 @@ fn parse_host(host: &str) -> Result<HostRule, &'static str> {
 fn is_name(host: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     host.len() <= 253 && host.trim_end_matches('.').split('.').all(label)
 }
@@ -128,7 +150,11 @@ impl fmt::Display for EgressRule {
             HostRule::Net(IpNet::V4(net)) => write!(f, "{net}")?,
             HostRule::Net(IpNet::V6(net)) => write!(f, "[{net}]")?,
         }
-        if self.port == self.scheme.default_port() { Ok(()) } else { write!(f, ":{}", self.port) }
+        if self.port == self.scheme.default_port() {
+            Ok(())
+        } else {
+            write!(f, ":{}", self.port)
+        }
     }
 }
 
@@ -174,7 +200,12 @@ fn is_localhost(name: &str) -> bool {
 
 fn ends_with_ignoring_case(host: &str, suffix: &str) -> bool {
     host.len() > suffix.len()
-        && host.as_bytes().iter().rev().zip(suffix.as_bytes().iter().rev()).all(|(a, b)| a.eq_ignore_ascii_case(b))
+        && host
+            .as_bytes()
+            .iter()
+            .rev()
+            .zip(suffix.as_bytes().iter().rev())
+            .all(|(a, b)| a.eq_ignore_ascii_case(b))
 }
 
 /// Whether any rule names this destination.

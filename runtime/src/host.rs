@@ -27,13 +27,20 @@ impl HostFacts {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
         let machine = meminfo("MemTotal:").unwrap_or(UNKNOWN_MEMORY);
         let group = cgroup_limit().unwrap_or(machine);
-        Self { cores: u32::try_from(cores).unwrap_or(u32::MAX), memory: machine.min(group) }
+        Self {
+            cores: u32::try_from(cores).unwrap_or(u32::MAX),
+            memory: machine.min(group),
+        }
     }
 }
 
 /// The kernel's limit on memory mappings of one process (`vm.max_map_count`).
 pub(crate) fn max_mappings() -> Option<u64> {
-    std::fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()
+    std::fs::read_to_string("/proc/sys/vm/max_map_count")
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 fn meminfo(field: &str) -> Option<Bytes> {
@@ -42,7 +49,12 @@ fn meminfo(field: &str) -> Option<Bytes> {
 
 fn parse_meminfo(text: &str, field: &str) -> Option<Bytes> {
     let line = text.lines().find_map(|line| line.strip_prefix(field))?;
-    line.trim().strip_suffix("kB")?.trim_end().parse().ok().map(Bytes::kib)
+    line.trim()
+        .strip_suffix("kB")?
+        .trim_end()
+        .parse()
+        .ok()
+        .map(Bytes::kib)
 }
 
 fn cgroup_limit() -> Option<Bytes> {
@@ -50,7 +62,12 @@ fn cgroup_limit() -> Option<Bytes> {
 }
 
 fn read_bytes(path: &str) -> Option<Bytes> {
-    std::fs::read_to_string(path).ok()?.trim().parse().ok().map(Bytes::new)
+    std::fs::read_to_string(path)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+        .map(Bytes::new)
 }
 
 /// Memory that could still be given out: the machine's, or what is left of the control group's limit.
@@ -91,7 +108,13 @@ impl HostMemory {
     }
 
     pub(crate) fn with_reserve(reserve: Bytes) -> Self {
-        Self { reserve, last: Mutex::new(Reading { at: None, has_room: true }) }
+        Self {
+            reserve,
+            last: Mutex::new(Reading {
+                at: None,
+                has_room: true,
+            }),
+        }
     }
 
     /// Whether a new instance may be made now.
@@ -100,7 +123,10 @@ impl HostMemory {
         let now = Instant::now();
         if last.at.is_none_or(|at| now.duration_since(at) > READING_LIFETIME) {
             let has_room = available_memory().is_none_or(|available| available >= self.reserve);
-            *last = Reading { at: Some(now), has_room };
+            *last = Reading {
+                at: Some(now),
+                has_room,
+            };
         }
         last.has_room
     }

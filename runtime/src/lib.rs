@@ -7,22 +7,42 @@
 //! * [`HttpTask`], [`CommandTask`] – a live task of either world, made from an [`Artifact`] and a [`TaskSpec`];
 //! * [`Capacity`] – which tasks fit on the host.
 
-pub mod capacity;
+mod artifact;
+mod capability;
+mod capacity;
+mod command_task;
 mod cpu;
-pub mod egress;
+mod drive;
+mod egress;
+mod engine;
+mod error;
+mod failure;
+mod guest_state;
 mod host;
+mod http_task;
+mod memory;
+mod meter;
+mod outgoing;
+mod runtime;
 mod scheduler;
-pub mod size;
-pub mod spec;
+mod size;
+mod spec;
+mod task;
 mod ticker;
 
-pub use capacity::{Capacity, Reservation, Shortfall};
-pub use egress::{EgressRule, EgressRuleError};
+pub use artifact::{Artifact, CompilerCommand, PrepareError, Refusal, World, compile_child_main};
+pub use capability::ConfigureError;
+pub use capacity::{Amount, Capacity, Reservation, Shortfall};
+pub use command_task::{CommandTask, Exit};
+pub use egress::{EgressRule, EgressRuleError, Scheme};
+pub use error::{ActivateError, CallError};
+pub use failure::FailureKind;
 pub use host::HostFacts;
-pub use size::{Bytes, CpuUnits};
-pub use spec::{
-    Isolation, LogSink, LogStream, Mount, NoSecrets, SecretSource, SecretUnavailable, TaskSpec,
-};
+pub use http_task::{BodyError, GuestBody, HttpTask, RequestUsage};
+pub use runtime::{BuildError, Runtime, RuntimeConfig};
+pub use size::{Bytes, CpuUnits, SizeError, UNITS_PER_VCPU};
+pub use spec::{Isolation, LogSink, LogStream, Mount, NoSecrets, SecretSource, SecretUnavailable, TaskSpec};
+pub use task::TaskUsage;
 
 /// The longest log line kept, in bytes; what is longer is cut and marked.
 pub const MAX_LOG_LINE: usize = 16 * 1024;

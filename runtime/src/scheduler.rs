@@ -71,12 +71,14 @@ impl Scheduler {
         });
         let spawn = |index| {
             let (shared, serve) = (Arc::clone(&shared), serve.clone());
-            std::thread::Builder::new().name(format!("wharf-guest-{index}")).spawn(move || {
-                let _context = serve.enter();
-                // Linux applies this to the calling thread. Refused: the threads compete as equals.
-                let _ = rustix::process::nice(GUEST_NICENESS);
-                shared.work();
-            })
+            std::thread::Builder::new()
+                .name(format!("wharf-guest-{index}"))
+                .spawn(move || {
+                    let _context = serve.enter();
+                    // Linux applies this to the calling thread. Refused: the threads compete as equals.
+                    let _ = rustix::process::nice(GUEST_NICENESS);
+                    shared.work();
+                })
         };
         let threads = (0..threads.max(1)).map(spawn).collect::<Result<_, _>>()?;
         Ok(Self { shared, threads })
@@ -100,7 +102,11 @@ impl Scheduler {
         let job = Arc::new(Job {
             shared: Arc::downgrade(&self.shared),
             account: Arc::clone(account),
-            state: Mutex::new(JobState { phase: Phase::Idle, future: Some(future), done: Some(done) }),
+            state: Mutex::new(JobState {
+                phase: Phase::Idle,
+                future: Some(future),
+                done: Some(done),
+            }),
         });
         Arc::clone(&job).wake();
         JobHandle { job, finished }
@@ -116,7 +122,11 @@ impl Drop for Scheduler {
         drop(lanes);
         let current = std::thread::current().id();
         // The last owner may be a guest's own future, dropped on one of these threads.
-        for thread in self.threads.drain(..).filter(|thread| thread.thread().id() != current) {
+        for thread in self
+            .threads
+            .drain(..)
+            .filter(|thread| thread.thread().id() != current)
+        {
             // A guest thread that panicked has already said so.
             let _ = thread.join();
         }
@@ -167,7 +177,10 @@ impl Shared {
             None => self.wake.wait(lanes).unwrap_or_else(PoisonError::into_inner),
             Some(at) => {
                 let pause = Duration::from_nanos(at.saturating_sub(now));
-                self.wake.wait_timeout(lanes, pause).unwrap_or_else(PoisonError::into_inner).0
+                self.wake
+                    .wait_timeout(lanes, pause)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
             }
         }
     }

@@ -21,7 +21,9 @@ impl CpuUnits {
 
     /// A share of `units` / 1024 vCPU, or nothing when it is 0 or above [`CpuUnits::MAX`].
     pub fn new(units: u32) -> Option<Self> {
-        NonZeroU32::new(units).filter(|units| units.get() <= Self::MAX).map(Self)
+        NonZeroU32::new(units)
+            .filter(|units| units.get() <= Self::MAX)
+            .map(Self)
     }
 
     /// The number of units.
@@ -123,7 +125,9 @@ impl FromStr for Bytes {
     /// `64MiB`, `1 GiB`, `512KiB`, `1048576`, `100B`. Decimal units (`MB`) are refused: a limit that is
     /// 5 % smaller than it reads surprises people.
     fn from_str(text: &str) -> Result<Self, SizeError> {
-        let refuse = || SizeError { text: text.to_owned() };
+        let refuse = || SizeError {
+            text: text.to_owned(),
+        };
         let (digits, shift) = SUFFIXES
             .iter()
             .find_map(|(suffix, shift)| text.strip_suffix(suffix).map(|digits| (digits, *shift)))

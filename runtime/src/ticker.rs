@@ -38,13 +38,14 @@ impl Ticker {
     /// When the operating system gives no thread.
     pub(crate) fn start(engine: Engine) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let thread = std::thread::Builder::new()
-            .name("wharf-ticker".into())
-            .spawn({
-                let shared = Arc::clone(&shared);
-                move || tick(&engine, &shared)
-            })?;
-        Ok(Self { shared, thread: Some(thread) })
+        let thread = std::thread::Builder::new().name("wharf-ticker".into()).spawn({
+            let shared = Arc::clone(&shared);
+            move || tick(&engine, &shared)
+        })?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
     }
 
     /// Says that a guest runs, until the answer is dropped.

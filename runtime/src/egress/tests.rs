@@ -6,7 +6,11 @@ fn rules(texts: &[&str]) -> Vec<EgressRule> {
 
 fn to(url: &str) -> (Scheme, String, u16) {
     let (scheme, rest) = url.split_once("://").unwrap();
-    let scheme = if scheme == "http" { Scheme::Http } else { Scheme::Https };
+    let scheme = if scheme == "http" {
+        Scheme::Http
+    } else {
+        Scheme::Https
+    };
     let (host, port) = split_port(rest).unwrap();
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     (scheme, host, port.unwrap_or(scheme.default_port()))
@@ -14,17 +18,36 @@ fn to(url: &str) -> (Scheme, String, u16) {
 
 fn allowed(list: &[&str], url: &str) -> bool {
     let (scheme, host, port) = to(url);
-    allows(&rules(list), Destination { scheme, host: &host, port })
+    allows(
+        &rules(list),
+        Destination {
+            scheme,
+            host: &host,
+            port,
+        },
+    )
 }
 
 fn address_allowed(list: &[&str], url: &str, address: &str) -> bool {
     let (scheme, host, port) = to(url);
-    allows_address(&rules(list), Destination { scheme, host: &host, port }, address.parse().unwrap())
+    allows_address(
+        &rules(list),
+        Destination {
+            scheme,
+            host: &host,
+            port,
+        },
+        address.parse().unwrap(),
+    )
 }
 
 #[test]
 fn a_destination_needs_a_rule_for_its_scheme_host_and_port() {
-    let list = &["https://api.github.com", "https://*.example.com:8443", "http://127.0.0.1:9000"];
+    let list = &[
+        "https://api.github.com",
+        "https://*.example.com:8443",
+        "http://127.0.0.1:9000",
+    ];
     let table = [
         ("https://api.github.com", true),
         ("https://API.GitHub.com", true),
@@ -48,7 +71,12 @@ fn a_destination_needs_a_rule_for_its_scheme_host_and_port() {
 
 #[test]
 fn private_and_loopback_addresses_must_be_named() {
-    let list = &["http://evil.example", "http://localhost:81", "http://10.1.0.0/16:82", "http://db.corp:82"];
+    let list = &[
+        "http://evil.example",
+        "http://localhost:81",
+        "http://10.1.0.0/16:82",
+        "http://db.corp:82",
+    ];
     let table = [
         ("http://evil.example", "93.184.216.34", true),
         ("http://evil.example", "127.0.0.1", false),
@@ -70,7 +98,11 @@ fn private_and_loopback_addresses_must_be_named() {
         ("http://db.corp:82", "10.2.2.3", false),
     ];
     for (url, address, expected) in table {
-        assert_eq!(address_allowed(list, url, address), expected, "{url} at {address}");
+        assert_eq!(
+            address_allowed(list, url, address),
+            expected,
+            "{url} at {address}"
+        );
     }
 }
 
@@ -85,7 +117,11 @@ fn rules_print_as_they_are_written_and_bad_ones_are_refused() {
         "https://[fd00::/8]:8443",
     ] {
         let parsed: EgressRule = rule.parse().unwrap();
-        assert_eq!(parsed.to_string().parse::<EgressRule>().unwrap(), parsed, "{rule}");
+        assert_eq!(
+            parsed.to_string().parse::<EgressRule>().unwrap(),
+            parsed,
+            "{rule}"
+        );
     }
     for rule in [
         "api.github.com",

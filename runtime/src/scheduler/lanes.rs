@@ -31,7 +31,7 @@ struct Lane {
 
 #[derive(Debug, Clone, Copy)]
 enum Place {
-    Ready(Class, u64),
+    Ready(Class),
     Paused { until: u64, since: u64 },
 }
 
@@ -47,14 +47,23 @@ impl Lanes {
         account.catch_up_to(floor);
         let (class, virtual_time) = (Class::Within, account.virtual_time());
         self.ready.insert((class, virtual_time, id));
-        let place = Place::Ready(class, virtual_time);
-        self.lanes.insert(id, Lane { account, jobs: VecDeque::from([job]), place });
+        let place = Place::Ready(class);
+        self.lanes.insert(
+            id,
+            Lane {
+                account,
+                jobs: VecDeque::from([job]),
+                place,
+            },
+        );
     }
 
     /// Takes the next job of the lane that is furthest behind, and that lane's virtual time.
     pub(super) fn pick(&mut self, now: u64) -> Option<(Arc<Job>, u64)> {
         while let Some((class, queued_at, id)) = self.ready.pop_first() {
-            let Some(lane) = self.lanes.get_mut(&id) else { continue };
+            let Some(lane) = self.lanes.get_mut(&id) else {
+                continue;
+            };
             let current = lane.account.virtual_time();
             let place = placed(&lane.account, now);
             match place {
@@ -63,11 +72,11 @@ impl Lanes {
                     self.paused.insert((until, id));
                 }
                 // Charged since it was queued, or changed class: look again who is furthest behind.
-                Place::Ready(new_class, _) if new_class != class || current != queued_at => {
+                Place::Ready(new_class) if new_class != class || current != queued_at => {
                     lane.place = place;
                     self.ready.insert((new_class, current, id));
                 }
-                Place::Ready(..) => return self.take_from(id, class, current),
+                Place::Ready(_) => return self.take_from(id, class, current),
             }
         }
         None
@@ -91,12 +100,14 @@ impl Lanes {
                 return;
             }
             self.paused.pop_first();
-            let Some(lane) = self.lanes.get_mut(&id) else { continue };
+            let Some(lane) = self.lanes.get_mut(&id) else {
+                continue;
+            };
             if let Place::Paused { since, .. } = lane.place {
                 lane.account.add_throttled(now.saturating_sub(since));
             }
             let virtual_time = lane.account.virtual_time();
-            lane.place = Place::Ready(Class::Within, virtual_time);
+            lane.place = Place::Ready(Class::Within);
             self.ready.insert((Class::Within, virtual_time, id));
         }
     }
@@ -114,10 +125,11 @@ impl Lanes {
 
 fn placed(account: &CpuAccount, now: u64) -> Place {
     match (account.budget(), account.over_budget()) {
-        (Budget::Within, _) => Place::Ready(Class::Within, account.virtual_time()),
-        (Budget::Spent { .. }, OverBudget::RunWhenIdle) => {
-            Place::Ready(Class::Bursting, account.virtual_time())
-        }
-        (Budget::Spent { resume_at }, OverBudget::Pause) => Place::Paused { until: resume_at, since: now },
+        (Budget::Within, _) => Place::Ready(Class::Within),
+        (Budget::Spent { .. }, OverBudget::RunWhenIdle) => Place::Ready(Class::Bursting),
+        (Budget::Spent { resume_at }, OverBudget::Pause) => Place::Paused {
+            until: resume_at,
+            since: now,
+        },
     }
 }

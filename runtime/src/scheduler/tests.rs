@@ -25,7 +25,12 @@ impl Bench {
     fn new(threads: usize) -> Self {
         let clock = Clock::start();
         let scheduler = Scheduler::start(threads, clock, &tokio::runtime::Handle::current()).unwrap();
-        Self { scheduler, clock, stop: Arc::default(), handles: Vec::new() }
+        Self {
+            scheduler,
+            clock,
+            stop: Arc::default(),
+            handles: Vec::new(),
+        }
     }
 
     fn spinner(&mut self, units: u32, over: OverBudget, jobs: usize) -> Arc<CpuAccount> {
@@ -40,9 +45,14 @@ impl Bench {
     async fn until(&self, mut condition: impl FnMut() -> bool) {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
         while !condition() {
-            assert!(tokio::time::Instant::now() < deadline, "the condition did not come true");
+            assert!(
+                tokio::time::Instant::now() < deadline,
+                "the condition did not come true"
+            );
             tokio::task::yield_now().await;
-            tokio::time::timeout(Duration::from_millis(5), std::future::pending::<()>()).await.unwrap_err();
+            tokio::time::timeout(Duration::from_millis(5), std::future::pending::<()>())
+                .await
+                .unwrap_err();
         }
     }
 }
@@ -53,7 +63,9 @@ async fn a_full_machine_is_shared_in_proportion_whatever_the_number_of_jobs() {
     // 6 vCPUs wanted on one thread; the small one has many jobs, the large one a single one.
     let small = bench.spinner(1024, OverBudget::Pause, 5);
     let large = bench.spinner(4096, OverBudget::Pause, 1);
-    bench.until(|| small.used() + large.used() > Duration::from_millis(500)).await;
+    bench
+        .until(|| small.used() + large.used() > Duration::from_millis(500))
+        .await;
     let ratio = large.used().as_secs_f64() / small.used().as_secs_f64();
     assert!((3.5..4.5).contains(&ratio), "{ratio}");
 }
@@ -62,7 +74,9 @@ async fn a_full_machine_is_shared_in_proportion_whatever_the_number_of_jobs() {
 async fn a_task_over_its_cap_is_paused_although_the_machine_is_idle() {
     let mut bench = Bench::new(2);
     let account = bench.spinner(102, OverBudget::Pause, 3);
-    bench.until(|| account.throttled() > Duration::from_millis(500)).await;
+    bench
+        .until(|| account.throttled() > Duration::from_millis(500))
+        .await;
     let wall = bench.clock.now() as f64 / 1e9;
     let share = account.used().as_secs_f64() / wall;
     assert!(share < 0.16, "{share}");
@@ -78,15 +92,25 @@ async fn bursting_tasks_take_what_is_left_and_only_that() {
     let steady = bench.spinner(1024, OverBudget::Pause, 1);
     bench.until(|| steady.used() > Duration::from_millis(300)).await;
     let gained = (burst.used() - before).as_secs_f64();
-    assert!(gained < steady.used().as_secs_f64() / 2.0, "{gained} s beside {:?}", steady.used());
+    assert!(
+        gained < steady.used().as_secs_f64() / 2.0,
+        "{gained} s beside {:?}",
+        steady.used()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_job_wakes_finishes_and_is_cancelled_when_its_handle_goes() {
     let bench = Bench::new(1);
-    let account = Arc::new(CpuAccount::new(CpuUnits::new(1024).unwrap(), OverBudget::Pause, bench.clock));
+    let account = Arc::new(CpuAccount::new(
+        CpuUnits::new(1024).unwrap(),
+        OverBudget::Pause,
+        bench.clock,
+    ));
     let (send, receive) = oneshot::channel::<()>();
-    let waits = bench.scheduler.spawn(&account, Box::pin(async move { receive.await.unwrap() }));
+    let waits = bench
+        .scheduler
+        .spawn(&account, Box::pin(async move { receive.await.unwrap() }));
     send.send(()).unwrap();
     waits.await;
 
@@ -99,7 +123,9 @@ async fn a_job_wakes_finishes_and_is_cancelled_when_its_handle_goes() {
         }),
     );
     drop(forever);
-    bench.until(|| dropped.try_recv() == Err(oneshot::error::TryRecvError::Closed)).await;
+    bench
+        .until(|| dropped.try_recv() == Err(oneshot::error::TryRecvError::Closed))
+        .await;
     assert_eq!(account.active_jobs.load(Ordering::Relaxed), 0);
 }
 
@@ -109,5 +135,7 @@ async fn a_running_job_is_cancelled_when_its_slice_ends() {
     let account = bench.spinner(1024, OverBudget::Pause, 1);
     bench.until(|| account.used() > Duration::from_millis(5)).await;
     bench.handles.clear();
-    bench.until(|| account.active_jobs.load(Ordering::Relaxed) == 0).await;
+    bench
+        .until(|| account.active_jobs.load(Ordering::Relaxed) == 0)
+        .await;
 }

@@ -33,7 +33,10 @@ fn sizes_print_in_the_largest_unit_that_fits() {
 #[test]
 fn a_share_earns_its_fraction_of_wall_time() {
     let quarter = CpuUnits::new(256).unwrap();
-    assert_eq!(quarter.earned_in(Duration::from_millis(100)), Duration::from_millis(25));
+    assert_eq!(
+        quarter.earned_in(Duration::from_millis(100)),
+        Duration::from_millis(25)
+    );
     assert!(CpuUnits::new(0).is_none());
     assert!(CpuUnits::new(CpuUnits::MAX + 1).is_none());
 }

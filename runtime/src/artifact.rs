@@ -1,0 +1,197 @@
+//! Artifacts: components compiled to native code, kept in a cache, loaded once per process.
+//!
+//! A component is named by its digest. Compiled code for it is either in this process already, or in the cache on disk,
+//! or made by a child process that writes it there. Nothing else ever writes to the cache.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use crate::guest_state::GuestState;
+
+mod cache;
+mod child;
+mod compile;
+mod inspect;
+mod load;
+
+use cache::Cache;
+pub use child::compile_child_main;
+use compile::Compiler;
+pub use compile::CompilerCommand;
+pub use inspect::{Refusal, World};
+
+/// A component that can be instantiated. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Artifact(Arc<Loaded>);
+
+#[derive(Debug)]
+struct Loaded {
+    digest: String,
+    world: World,
+    entry: Entry,
+}
+
+/// How a component's export is called.
+#[derive(Clone)]
+pub(crate) enum Entry {
+    Http(ProxyPre<GuestState>),
+    Command(CommandPre<GuestState>),
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Http(_) => "Http",
+            Self::Command(_) => "Command",
+        })
+    }
+}
+
+impl Artifact {
+    /// What the component exports, and so what it can be run as.
+    pub fn world(&self) -> World {
+        self.0.world
+    }
+
+    /// The component's own digest, `sha256:` and 64 hexadecimal digits.
+    pub fn digest(&self) -> &str {
+        &self.0.digest
+    }
+
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.0.entry
+    }
+}
+
+/// A component could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The component itself is at fault: it can never run here.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The compiler took too long or too much memory.
+    #[error("the component could not be compiled: {0}")]
+    Compiler(String),
+    /// The digest has another form than `sha256:<64 hex digits>`.
+    #[error("`{0}` is not a digest: it is written sha256: and 64 hexadecimal digits")]
+    Digest(String),
+    /// The file system failed.
+    #[error("{doing} {}", .path.display())]
+    Io {
+        /// What was being done, as in "can't read".
+        doing: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// The artifacts of a process.
+#[derive(Debug)]
+pub(crate) struct Artifacts {
+    engine: Engine,
+    linker: Linking,
+    cache: Cache,
+    compiler: Compiler,
+    loaded: Mutex<HashMap<String, Slot>>,
+}
+
+/// One artifact's place: whoever holds the lock loads it, everybody else waits for that.
+type Slot = Arc<tokio::sync::Mutex<Weak<Loaded>>>;
+
+struct Linking(Linker<GuestState>);
+
+impl std::fmt::Debug for Linking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Linker")
+    }
+}
+
+impl Artifacts {
+    pub(crate) fn new(
+        engine: Engine,
+        linker: Linker<GuestState>,
+        cache_dir: &Path,
+        compiler: CompilerCommand,
+    ) -> Result<Self, PrepareError> {
+        let cache = Cache::open(cache_dir, &engine)?;
+        let compiler = Compiler::new(compiler);
+        Ok(Self {
+            engine,
+            linker: Linking(linker),
+            cache,
+            compiler,
+            loaded: Mutex::default(),
+        })
+    }
+
+    /// Makes the component at `path`, whose content has this `digest`, ready to run: from memory, from the
+    /// cache, or by compiling it.
+    pub(crate) async fn prepare(&self, path: &Path, digest: &str) -> Result<Artifact, PrepareError> {
+        let hex = hex_digest(digest)?;
+        let slot = self.slot(digest);
+        let mut place = slot.lock().await;
+        if let Some(loaded) = place.upgrade() {
+            return Ok(Artifact(loaded));
+        }
+        let component = self.component(path, hex).await?;
+        let loaded = Arc::new(self.link(component, digest)?);
+        *place = Arc::downgrade(&loaded);
+        Ok(Artifact(loaded))
+    }
+
+    fn slot(&self, digest: &str) -> Slot {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        // What nothing runs any more needs no place: the map stays as small as what is in use.
+        loaded.retain(|_, slot| {
+            Arc::strong_count(slot) > 1 || slot.try_lock().map_or(true, |place| place.strong_count() > 0)
+        });
+        Arc::clone(loaded.entry(digest.to_owned()).or_default())
+    }
+
+    async fn component(&self, path: &Path, hex: &str) -> Result<Component, PrepareError> {
+        if let Some(component) = self.cache.load(&self.engine, hex).await? {
+            return Ok(component);
+        }
+        let draft = self.cache.draft()?;
+        self.compiler.compile(path, hex, draft.path()).await?;
+        self.cache.keep(draft, hex).await?;
+        let missing = || PrepareError::Compiler("the compiled code is gone from the cache".into());
+        self.cache.load(&self.engine, hex).await?.ok_or_else(missing)
+    }
+
+    fn link(&self, component: Component, digest: &str) -> Result<Loaded, PrepareError> {
+        let world = inspect::world_of(&component, &self.engine)?;
+        let refuse = |error: wasmtime::Error| Refusal::Import(format!("{error:#}"));
+        let linked: InstancePre<GuestState> = self.linker.0.instantiate_pre(&component).map_err(refuse)?;
+        let entry = match world {
+            World::Http => {
+                Entry::Http(ProxyPre::new(linked).map_err(|error| Refusal::World(format!("{error:#}")))?)
+            }
+            World::Command => {
+                Entry::Command(CommandPre::new(linked).map_err(|error| Refusal::World(format!("{error:#}")))?)
+            }
+        };
+        Ok(Loaded {
+            digest: digest.to_owned(),
+            world,
+            entry,
+        })
+    }
+}
+
+fn hex_digest(digest: &str) -> Result<&str, PrepareError> {
+    let is_hex = |hex: &&str| hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    digest
+        .strip_prefix("sha256:")
+        .filter(is_hex)
+        .ok_or_else(|| PrepareError::Digest(digest.to_owned()))
+}

@@ -1,0 +1,136 @@
+//! The cache of compiled code: content-addressed, write-once, and checked when read.
+//!
+//! `<cache>/<engine>/<component>.cwasm` is native code, `<component>.sum` its SHA-256. The sum is written last: where it
+//! is missing or doesn't match, the code counts as absent and is compiled again. `<engine>` names the version and
+//! settings of the engine, so that an upgrade never loads what another engine compiled.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::{PrepareError, load};
+
+#[derive(Debug)]
+pub(super) struct Cache {
+    dir: PathBuf,
+}
+
+impl Cache {
+    /// Opens the cache, with directories only this user can enter.
+    pub(super) fn open(root: &Path, engine: &Engine) -> Result<Self, PrepareError> {
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        let dir = root.join(format!("{:016x}", hasher.finish()));
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&dir)
+            .map_err(|source| io_error("can't create", &dir, source))?;
+        Ok(Self { dir })
+    }
+
+    /// A file to compile into. It vanishes unless it is kept.
+    pub(super) fn draft(&self) -> Result<NamedTempFile, PrepareError> {
+        tempfile::Builder::new()
+            .prefix(".draft-")
+            .tempfile_in(&self.dir)
+            .map_err(|source| io_error("can't create a file in", &self.dir, source))
+    }
+
+    /// Makes a finished draft the code of a component.
+    pub(super) async fn keep(&self, draft: NamedTempFile, hex: &str) -> Result<(), PrepareError> {
+        let (code, sum) = self.paths(hex);
+        let dir = self.dir.clone();
+        blocking(move || {
+            keep(draft, &code, &sum, &dir).map_err(|source| io_error("can't write", &code, source))
+        })
+        .await
+    }
+
+    /// The component's code, if it is there and whole.
+    pub(super) async fn load(&self, engine: &Engine, hex: &str) -> Result<Option<Component>, PrepareError> {
+        let (code, sum) = self.paths(hex);
+        let engine = engine.clone();
+        blocking(move || {
+            if !is_whole(&code, &sum).map_err(|source| io_error("can't read", &code, source))? {
+                return Ok(None);
+            }
+            match load::component(&engine, &code) {
+                Ok(component) => Ok(Some(component)),
+                Err(error) => {
+                    tracing::warn!(path = %code.display(), %error, "compiled code can't be loaded; compiling again");
+                    Ok(None)
+                }
+            }
+        })
+        .await
+    }
+
+    fn paths(&self, hex: &str) -> (PathBuf, PathBuf) {
+        (
+            self.dir.join(format!("{hex}.cwasm")),
+            self.dir.join(format!("{hex}.sum")),
+        )
+    }
+}
+
+fn keep(draft: NamedTempFile, code: &Path, sum: &Path, dir: &Path) -> io::Result<()> {
+    let digest = sha256_of(draft.path())?;
+    fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o600))?;
+    File::open(draft.path())?.sync_all()?;
+    draft.persist(code)?;
+    let mut sum_draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(dir)?;
+    sum_draft.write_all(&digest)?;
+    sum_draft.as_file().sync_all()?;
+    sum_draft.persist(sum)?;
+    File::open(dir)?.sync_all()
+}
+
+fn is_whole(code: &Path, sum: &Path) -> io::Result<bool> {
+    let expected = match fs::read(sum) {
+        Ok(expected) => expected,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let found = match sha256_of(code) {
+        Ok(found) => found,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let whole = found.as_slice() == expected.as_slice();
+    if !whole {
+        tracing::warn!(path = %code.display(), "compiled code was changed since it was written; compiling again");
+    }
+    Ok(whole)
+}
+
+/// The SHA-256 of a file.
+pub(super) fn sha256_of(path: &Path) -> io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut hasher)?;
+    Ok(hasher.finalize().into())
+}
+
+fn io_error(doing: &'static str, path: &Path, source: io::Error) -> PrepareError {
+    PrepareError::Io {
+        doing,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, PrepareError> + Send + 'static,
+) -> Result<T, PrepareError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| PrepareError::Compiler("the server is shutting down".into()))?
+}

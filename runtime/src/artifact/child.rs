@@ -1,0 +1,106 @@
+//! The compiler child's part: limit itself, check the component, compile it, write the code.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use wasmtime::Engine;
+
+use super::cache::sha256_of;
+use super::inspect::{self, Refusal};
+use crate::engine::compile_config;
+use crate::size::Bytes;
+
+/// The child's exit code when the component is at fault; its standard output says why.
+pub(super) const EXIT_REFUSED: i32 = 65;
+const EXIT_FAILED: u8 = 70;
+
+/// What one compilation may use.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Address space, which bounds memory.
+    pub(super) memory: Bytes,
+    /// CPU time over all its threads.
+    pub(super) cpu: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: Bytes::gib(4),
+            cpu: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Runs this process as a compiler: `<component> <sha256 in hex> <output>` are the program's last three arguments.
+///
+/// The exit code is 0 when the code was written, 65 when the component was refused (standard output says why),
+/// and 70 when something else failed (standard error says what).
+pub fn compile_child_main() -> ExitCode {
+    let args: Vec<PathBuf> = std::env::args_os().map(PathBuf::from).collect();
+    let [.., source, hex, output] = args.as_slice() else {
+        return fail("expected <component> <sha256> <output>");
+    };
+    limit_self(Limits::default());
+    match compile(source, &hex.to_string_lossy(), output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Refused(refusal)) => refuse(&refusal),
+        Err(Failure::Other(why)) => fail(&why),
+    }
+}
+
+enum Failure {
+    Refused(Refusal),
+    Other(String),
+}
+
+fn compile(source: &Path, hex: &str, output: &Path) -> Result<(), Failure> {
+    let other = |what: &str, error: &dyn std::fmt::Display| Failure::Other(format!("{what}: {error}"));
+    let found = sha256_of(source).map_err(|error| other("can't read the component", &error))?;
+    let found: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
+    if found != hex {
+        return Err(Failure::Other(format!(
+            "the component's content has digest {found}, not {hex}"
+        )));
+    }
+    let bytes = fs::read(source).map_err(|error| other("can't read the component", &error))?;
+    inspect::check(&bytes).map_err(Failure::Refused)?;
+    let engine = Engine::new(&compile_config()).map_err(|error| other("no engine", &error))?;
+    let code = engine
+        .precompile_component(&bytes)
+        .map_err(|error| Failure::Refused(Refusal::Invalid(format!("{error:#}"))))?;
+    fs::write(output, code).map_err(|error| other("can't write the code", &error))
+}
+
+/// Lowers the priority and sets the limits. Where the host refuses one of them, the parent's time limit is left.
+fn limit_self(limits: Limits) {
+    let set = |resource, value: u64| {
+        // The soft limit alone would do; the hard one keeps it from being raised again.
+        let _ = setrlimit(
+            resource,
+            Rlimit {
+                current: Some(value),
+                maximum: Some(value),
+            },
+        );
+    };
+    set(Resource::As, limits.memory.get());
+    set(Resource::Cpu, limits.cpu.as_secs());
+    set(Resource::Core, 0);
+    let _ = nice(19);
+}
+
+fn refuse(refusal: &Refusal) -> ExitCode {
+    // Nobody reads a closed pipe.
+    let _ = std::io::stdout().write_all(refusal.to_words().as_bytes());
+    ExitCode::from(u8::try_from(EXIT_REFUSED).unwrap_or(EXIT_FAILED))
+}
+
+fn fail(why: &str) -> ExitCode {
+    let _ = std::io::stderr().write_all(why.as_bytes());
+    ExitCode::from(EXIT_FAILED)
+}

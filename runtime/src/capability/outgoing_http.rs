@@ -1,0 +1,38 @@
+//! HTTP: the types both directions speak, and outgoing requests under the egress list.
+
+use std::sync::Arc;
+
+use wasmtime::component::Linker;
+use wasmtime_wasi_http::p2::add_only_http_to_linker_async;
+
+use super::{Capability, ConfigureError, Configured, Prepare, PrepareError, TaskContext};
+use crate::guest_state::{GuestState, InstanceParts};
+use crate::outgoing::{OutgoingHooks, Upstream};
+
+#[derive(Debug)]
+pub(super) struct OutgoingHttp;
+
+impl Capability for OutgoingHttp {
+    fn link(&self, linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+        add_only_http_to_linker_async(linker)
+    }
+
+    fn configure(&self, task: &TaskContext<'_>) -> Result<Configured, ConfigureError> {
+        let upstream = Upstream::new(
+            task.spec.egress.clone(),
+            Arc::clone(task.envelope),
+            task.log.clone(),
+        );
+        Ok(Some(Box::new(Allowed(Arc::new(upstream)))))
+    }
+}
+
+#[derive(Debug)]
+struct Allowed(Arc<Upstream>);
+
+impl Prepare for Allowed {
+    fn prepare(&self, instance: &mut InstanceParts) -> Result<(), PrepareError> {
+        instance.outgoing = OutgoingHooks::new(Arc::clone(&self.0));
+        Ok(())
+    }
+}

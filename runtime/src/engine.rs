@@ -1,0 +1,91 @@
+//! The engine's configuration: what decides the compiled code, and how many instances fit in this process.
+//!
+//! Compiling happens in a child process whose engine must agree with ours in everything that shapes code, and needs
+//! none of the address space that instances do. So the configuration has two layers.
+
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::host;
+
+/// Stack of native code a guest may use. Recursion past it traps.
+const MAX_WASM_STACK: usize = 512 * 1024;
+/// A fiber's whole stack: the guest's part and the host functions it calls.
+const ASYNC_STACK: usize = 2 * 1024 * 1024;
+
+/// Memory mappings one instance may split off, generously: image, heap, guard per memory, tables, a stack.
+const MAPPINGS_PER_INSTANCE: u64 = 16;
+/// Assumed where the kernel doesn't say: Linux's default.
+const DEFAULT_MAX_MAPPINGS: u64 = 65_530;
+/// At 4 GiB of address space each, these are a tenth of what x86-64 has.
+const MAX_INSTANCES: u64 = 4096;
+/// Fewer than this is not worth serving with.
+const MIN_INSTANCES: u64 = 16;
+
+/// Pages of a linear memory that stay mapped when its slot is given back, and are zeroed instead: what small
+/// guests touch. Unmapping them costs interrupts on every core.
+const MEMORY_KEEP_RESIDENT: usize = 2 * 1024 * 1024;
+const TABLE_KEEP_RESIDENT: usize = 64 * 1024;
+const STACK_KEEP_RESIDENT: usize = 64 * 1024;
+/// Slots kept warm for the component they last held; each may hold on to [`MEMORY_KEEP_RESIDENT`].
+const MAX_WARM_SLOTS: u32 = 64;
+
+/// Entries of one table: JavaScript and Go components need far more than the default 20 000.
+const TABLE_ELEMENTS: usize = 200_000;
+/// Core instances, memories and tables one component may have: a component of a handful of modules, linked.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+const MEMORIES_PER_COMPONENT: u32 = 8;
+const TABLES_PER_COMPONENT: u32 = 32;
+
+/// The part of the configuration that compiled code depends on.
+pub(crate) fn compile_config() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .memory_init_cow(true)
+        .parallel_compilation(true)
+        .max_wasm_stack(MAX_WASM_STACK)
+        .async_stack_size(ASYNC_STACK)
+        // A shared memory escapes the envelope.
+        .shared_memory(false)
+        .wasm_component_model(true);
+    config
+}
+
+/// The engine that runs guests, and how many instances it has room for.
+///
+/// # Errors
+/// When even a small pool can't be reserved.
+pub(crate) fn serving_engine() -> wasmtime::Result<(Engine, u32)> {
+    let mappings = host::max_mappings().unwrap_or(DEFAULT_MAX_MAPPINGS);
+    let mut instances = (mappings / MAPPINGS_PER_INSTANCE).clamp(MIN_INSTANCES, MAX_INSTANCES);
+    loop {
+        let count = u32::try_from(instances).unwrap_or(u32::MAX);
+        match Engine::new(&serving_config(count)) {
+            Ok(engine) => return Ok((engine, count)),
+            // Less address space than usual (a container's limit): a smaller pool may fit.
+            Err(_) if instances / 2 >= MIN_INSTANCES => instances /= 2,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn serving_config(instances: u32) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(8))
+        .total_memories(instances.saturating_mul(2))
+        .total_tables(instances.saturating_mul(4))
+        .total_stacks(instances)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
+        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .table_elements(TABLE_ELEMENTS)
+        .max_unused_warm_slots(MAX_WARM_SLOTS)
+        .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
+        .table_keep_resident(TABLE_KEEP_RESIDENT)
+        .async_stack_keep_resident(STACK_KEEP_RESIDENT)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = compile_config();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}

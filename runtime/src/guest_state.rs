@@ -1,0 +1,90 @@
+//! What the host keeps for one instance: the data of its store.
+
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::memory::InstanceMemory;
+use crate::meter::{Meter, TICKS_PER_LOOK};
+use crate::outgoing::OutgoingHooks;
+
+/// Handles (streams, requests, timers, files …) one instance may hold at once.
+const MAX_HANDLES: usize = 4096;
+/// Bytes one call into the host may copy out of the guest.
+const MAX_HOSTCALL_COPY: usize = 8 << 20;
+/// Size of a header block as the host holds it, which is larger than on the wire.
+const MAX_HEADERS: usize = 128 * 1024;
+
+/// An instance's host-side state.
+pub(crate) struct GuestState {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    outgoing: OutgoingHooks,
+    pub(crate) memory: InstanceMemory,
+    pub(crate) meter: Arc<Meter>,
+}
+
+/// What capabilities fill in before an instance exists.
+pub(crate) struct InstanceParts {
+    pub(crate) wasi: WasiCtxBuilder,
+    pub(crate) outgoing: OutgoingHooks,
+}
+
+impl InstanceParts {
+    pub(crate) fn new() -> Self {
+        Self {
+            wasi: WasiCtx::builder(),
+            outgoing: OutgoingHooks::deny_all(),
+        }
+    }
+}
+
+/// A store for one instance, bounded in everything the engine lets be bounded.
+pub(crate) fn new_store(
+    engine: &Engine,
+    mut parts: InstanceParts,
+    memory: InstanceMemory,
+    meter: Arc<Meter>,
+) -> Store<GuestState> {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(MAX_HANDLES);
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(MAX_HEADERS);
+    let state = GuestState {
+        table,
+        wasi: parts.wasi.build(),
+        http,
+        outgoing: parts.outgoing,
+        memory,
+        meter,
+    };
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| &mut state.memory);
+    store.set_hostcall_fuel(MAX_HOSTCALL_COPY);
+    store.set_epoch_deadline(TICKS_PER_LOOK);
+    store.epoch_deadline_callback(|context| Ok(context.data().meter.look()));
+    store
+}
+
+impl WasiView for GuestState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for GuestState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.outgoing,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! A task that answers requests.
+//!
+//! A request's way: a place among the task's concurrent requests → an instance (a warm one, or room for a
+//! fresh one) → the guest, polled on the connection's thread while it is quick → the head of the answer → the body,
+//! streamed while the guest writes it.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderValue, Request, Response};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::{Error as WasiError, WasiBody};
+
+use crate::Runtime;
+use crate::artifact::{Artifact, Entry};
+use crate::drive::{Guest, GuestFuture, drive};
+use crate::error::{ActivateError, CallError};
+use crate::failure::{Failure, FailureKind};
+use crate::guest_state::GuestState;
+use crate::spec::{Isolation, TaskSpec};
+use crate::task::{Room, TaskCore, TaskUsage};
+
+mod admission;
+mod body;
+mod flight;
+mod instance;
+
+use admission::{Admission, Place};
+use body::Remainder;
+pub use body::{BodyError, GuestBody};
+use flight::Flight;
+pub use flight::RequestUsage;
+use instance::{Instance, WarmInstances};
+
+/// The longest an instance may take to come up when the task has no timeout of its own.
+const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A live task of the `wasi:http/proxy` world. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct HttpTask(Arc<Task>);
+
+#[derive(Debug)]
+struct Task {
+    core: TaskCore,
+    entry: HttpEntry,
+    isolation: Isolation,
+    admission: Admission,
+    warm: WarmInstances,
+    requests: AtomicU64,
+    failures_in_a_row: AtomicU32,
+}
+
+/// What an HTTP artifact is instantiated from; the artifact is kept with it so that others can share it.
+struct HttpEntry {
+    pre: ProxyPre<GuestState>,
+    _artifact: Artifact,
+}
+
+impl std::fmt::Debug for HttpEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HttpEntry")
+    }
+}
+
+/// What the guest sends through its response-outparam.
+type Head = Response<HyperOutgoingBody>;
+
+/// A request that may run, and what it will run in.
+struct Admitted {
+    place: Place,
+    lease: Lease,
+}
+
+enum Lease {
+    Warm(Instance),
+    Fresh(Room),
+}
+
+impl HttpTask {
+    /// Makes one instance, to show that the task can run; drops it, or keeps it warm.
+    ///
+    /// # Errors
+    /// An [`ActivateError`] that says whether waiting can help.
+    pub async fn activate(
+        runtime: &Arc<Runtime>,
+        artifact: Artifact,
+        spec: TaskSpec,
+    ) -> Result<Self, ActivateError> {
+        let Entry::Http(pre) = artifact.entry() else {
+            return Err(ActivateError::World("wasi:http/proxy"));
+        };
+        let entry = HttpEntry {
+            pre: pre.clone(),
+            _artifact: artifact.clone(),
+        };
+        let task = Arc::new(Task {
+            core: TaskCore::new(Arc::clone(runtime), &spec)?,
+            entry,
+            isolation: spec.isolation,
+            admission: Admission::new(spec.concurrency, spec.queue),
+            warm: WarmInstances::default(),
+            requests: AtomicU64::new(0),
+            failures_in_a_row: AtomicU32::new(0),
+        });
+        task.start_first_instance().await?;
+        Ok(Self(task))
+    }
+
+    /// Answers one request. Dropping the future, or the body of the answer before its end, drops the guest.
+    ///
+    /// # Errors
+    /// A [`CallError`] whose kind says what went wrong; nothing of it is the guest's own words.
+    pub async fn call<B>(&self, request: Request<B>) -> Result<Response<GuestBody>, CallError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let task = &self.0;
+        let flight = Arc::new(Flight::new(task.core.meter()));
+        let deadline = task.core.timeout.map(|timeout| Instant::now() + timeout);
+        let answered = task.answer(into_wasi(request), &flight, deadline).await;
+        task.requests.fetch_add(1, Ordering::Relaxed);
+        answered.map_err(|failure| CallError::new(failure, RequestUsage::new(flight)))
+    }
+
+    /// What the task has used and holds.
+    pub fn usage(&self) -> TaskUsage {
+        let Task {
+            core,
+            admission,
+            requests,
+            failures_in_a_row,
+            ..
+        } = &*self.0;
+        TaskUsage {
+            cpu: core.account.used(),
+            throttled: core.account.throttled(),
+            memory: core.envelope.used(),
+            memory_peak: core.envelope.peak(),
+            in_flight: admission.in_flight(),
+            queued: admission.queued(),
+            requests: requests.load(Ordering::Relaxed),
+            failures_in_a_row: failures_in_a_row.load(Ordering::Relaxed),
+            cpu_credit: core.account.credit(),
+        }
+    }
+
+    /// Resolves when no request is in flight.
+    pub async fn idle(&self) {
+        self.0.admission.idle().await;
+    }
+
+    /// Ends everything at once: requests in flight fail, waiting ones are turned away.
+    pub fn stop(&self) {
+        self.0.core.stop.cancel();
+        self.0.core.kill.cancel();
+        self.0.admission.close();
+        self.0.warm.clear();
+    }
+}
+
+impl Task {
+    async fn start_first_instance(self: &Arc<Self>) -> Result<(), ActivateError> {
+        let room = self.core.try_room().ok_or(ActivateError::NoRoom)?;
+        let (send, receive) = oneshot::channel();
+        let task = Arc::clone(self);
+        let meter = self.core.meter();
+        let start: GuestFuture = Box::pin({
+            let meter = Arc::clone(&meter);
+            async move {
+                let started = Instance::start(&task.core, &task.entry.pre, room, meter).await;
+                // Nobody waits when the activation was given up.
+                let _ = send.send(started);
+            }
+        });
+        let guest = Guest::new(start, meter, Arc::clone(&self.core.runtime));
+        let limit = self.core.timeout.unwrap_or(DEFAULT_START_TIMEOUT);
+        let driven = tokio::time::timeout(limit, drive(guest, Arc::clone(&self.core.account)));
+        driven
+            .await
+            .map_err(|_| ActivateError::Failed(self.core.deadline_failure().reason))?;
+        let instance = receive
+            .await
+            .map_err(|_| ActivateError::Failed("the start was given up".into()))??;
+        self.core.observe(instance.state());
+        if let Isolation::Task { .. } = self.isolation {
+            self.warm.keep(instance);
+        }
+        Ok(())
+    }
+
+    async fn answer(
+        self: &Arc<Self>,
+        request: Request<WasiBody>,
+        flight: &Arc<Flight>,
+        deadline: Option<Instant>,
+    ) -> Result<Response<GuestBody>, Failure> {
+        let body_expected = *request.method() != http::Method::HEAD;
+        let admitted = self.admit(deadline).await?;
+        let (head, mut head_arrives) = oneshot::channel();
+        let guest = Arc::clone(self).serve(admitted, request, head, Arc::clone(flight));
+        let guest = Guest::new(
+            Box::pin(guest),
+            Arc::clone(&flight.meter),
+            Arc::clone(&self.core.runtime),
+        );
+        let mut run = Box::pin(drive(guest, Arc::clone(&self.core.account)));
+
+        let progress = self.until_head(run.as_mut(), &mut head_arrives, deadline).await;
+        let (response, ended) = match progress {
+            Progress::Head { head, ended } => (*head, ended),
+            Progress::NoHead => return Err(flight.failure()),
+            Progress::Deadline => {
+                drop(run);
+                return Err(self.failed(self.core.deadline_failure(), flight));
+            }
+            Progress::Killed => return Err(Failure::new(FailureKind::Stopping, "the task was stopped")),
+        };
+        let remainder = (!ended).then(|| self.continue_after_head(run, flight, deadline));
+        Ok(GuestBody::attach(
+            response,
+            body_expected,
+            remainder,
+            RequestUsage::new(Arc::clone(flight)),
+        ))
+    }
+
+    /// A place and an instance for one request, waiting for either until the deadline.
+    async fn admit(&self, deadline: Option<Instant>) -> Result<Admitted, Failure> {
+        if let Some(place) = self.admission.try_enter()
+            && let Some(lease) = self.try_lease()
+        {
+            return Ok(Admitted { place, lease });
+        }
+        let wait = async {
+            let place = self.admission.enter().await?;
+            Ok(Admitted {
+                place,
+                lease: self.lease().await,
+            })
+        };
+        match deadline {
+            None => wait.await,
+            Some(deadline) => tokio::time::timeout_at(deadline, wait).await.unwrap_or_else(|_| {
+                let reason = "no place or no memory became free before the request's deadline";
+                Err(Failure::new(FailureKind::QueueDeadline, reason))
+            }),
+        }
+    }
+
+    fn try_lease(&self) -> Option<Lease> {
+        self.warm
+            .take()
+            .map(Lease::Warm)
+            .or_else(|| self.core.try_room().map(Lease::Fresh))
+    }
+
+    async fn lease(&self) -> Lease {
+        loop {
+            let freed = self.core.envelope.freed.notified();
+            let mut freed = std::pin::pin!(freed);
+            // Registered before the look, so that what is given back in between is not missed.
+            freed.as_mut().enable();
+            if let Some(lease) = self.try_lease() {
+                return lease;
+            }
+            self.core.room_may_be_free(freed).await;
+        }
+    }
+
+    /// The guest's part of a request, from its instance to its return.
+    async fn serve(
+        self: Arc<Self>,
+        admitted: Admitted,
+        request: Request<WasiBody>,
+        head: oneshot::Sender<Head>,
+        flight: Arc<Flight>,
+    ) {
+        let Admitted { place, lease } = admitted;
+        let mut instance = match self.instance(lease, &flight).await {
+            Ok(instance) => instance,
+            Err(failure) => {
+                self.failed(failure, &flight);
+                return;
+            }
+        };
+        match instance.handle(request, head, Arc::clone(&flight)).await {
+            Ok(()) => {
+                self.returned(&flight);
+                self.core.observe(instance.state());
+                self.give_back(instance);
+            }
+            Err(error) => {
+                let failure = Failure::of_guest(&error, instance.state());
+                self.core.observe(instance.state());
+                // Before the instance goes, and the sender of the head with it: the caller looks here then.
+                self.failed(failure, &flight);
+            }
+        }
+        drop(place);
+    }
+
+    async fn instance(&self, lease: Lease, flight: &Arc<Flight>) -> Result<Instance, Failure> {
+        let meter = Arc::clone(&flight.meter);
+        let mut instance = match lease {
+            Lease::Warm(instance) => instance,
+            Lease::Fresh(room) => {
+                Instance::start(&self.core, &self.entry.pre, room, Arc::clone(&meter)).await?
+            }
+        };
+        instance.begin_request(meter, Arc::clone(&flight.peak_memory));
+        Ok(instance)
+    }
+
+    fn give_back(&self, instance: Instance) {
+        let Isolation::Task { max_requests } = self.isolation else {
+            return;
+        };
+        if instance.served() < max_requests && !self.core.kill.is_cancelled() {
+            self.warm.keep(instance);
+            self.core.envelope.freed.notify_waiters();
+        }
+    }
+
+    /// The guest returned: well if it had answered.
+    fn returned(&self, flight: &Flight) {
+        if flight.head_sent() {
+            self.failures_in_a_row.store(0, Ordering::Relaxed);
+        } else {
+            self.failed(flight.failure(), flight);
+        }
+    }
+
+    /// Books a failure: for the caller, in the task's log, in its health.
+    fn failed(&self, failure: Failure, flight: &Flight) -> Failure {
+        if failure.kind.is_the_guests() {
+            self.failures_in_a_row.fetch_add(1, Ordering::Relaxed);
+        }
+        self.core.report(&failure);
+        flight.fail(failure.clone());
+        failure
+    }
+
+    /// Polls the guest until it has answered with a head, or can't any more.
+    async fn until_head(
+        &self,
+        mut run: Pin<&mut (impl Future<Output = ()> + Send)>,
+        head: &mut oneshot::Receiver<Head>,
+        deadline: Option<Instant>,
+    ) -> Progress {
+        let mut ended = false;
+        // Made when the guest waits for the first time: most answer in one poll.
+        let mut interrupted = None;
+        poll_fn(|cx| {
+            ended = ended || run.as_mut().poll(cx).is_ready();
+            match Pin::new(&mut *head).poll(cx) {
+                Poll::Ready(Ok(head)) => {
+                    return Poll::Ready(Progress::Head {
+                        head: Box::new(head),
+                        ended,
+                    });
+                }
+                // Why there is none is known when the guest has ended.
+                Poll::Ready(Err(_)) if ended => return Poll::Ready(Progress::NoHead),
+                Poll::Ready(Err(_)) | Poll::Pending => {}
+            }
+            let interrupted = interrupted.get_or_insert_with(|| Box::pin(self.interruption(deadline)));
+            interrupted.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    async fn interruption(&self, deadline: Option<Instant>) -> Progress {
+        let kill = self.core.kill.cancelled();
+        match deadline {
+            None => kill.await,
+            Some(deadline) => {
+                if tokio::time::timeout_at(deadline, kill).await.is_err() {
+                    return Progress::Deadline;
+                }
+            }
+        }
+        Progress::Killed
+    }
+
+    /// Lets the guest go on while its body is read, in a task that ends at the deadline.
+    fn continue_after_head(
+        self: &Arc<Self>,
+        run: Pin<Box<impl Future<Output = ()> + Send + 'static>>,
+        flight: &Arc<Flight>,
+        deadline: Option<Instant>,
+    ) -> Remainder {
+        let (task, flight) = (Arc::clone(self), Arc::clone(flight));
+        Remainder::new(self.core.runtime.serve().spawn(async move {
+            let interrupted = task.interruption(deadline);
+            tokio::select! {
+                () = run => {}
+                progress = interrupted => {
+                    if let Progress::Deadline = progress {
+                        task.failed(task.core.deadline_failure(), &flight);
+                    }
+                }
+            }
+        }))
+    }
+}
+
+enum Progress {
+    Head { head: Box<Head>, ended: bool },
+    NoHead,
+    Deadline,
+    Killed,
+}
+
+/// The request as the engine takes it: any body in a box, and a host in every case.
+fn into_wasi<B>(request: Request<B>) -> Request<WasiBody>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (mut parts, body) = request.into_parts();
+    if parts.uri.authority().is_none() && !parts.headers.contains_key(HOST) {
+        // HTTP/1.0 knows no Host; WASI demands an authority.
+        parts.headers.insert(HOST, HeaderValue::from_static("localhost"));
+    }
+    let body = body.map_err(|_| WasiError::ConnectionTerminated).boxed_unsync();
+    Request::from_parts(parts, body)
+}
+
+const SCHEME: Scheme = Scheme::Http;

@@ -1,0 +1,115 @@
+//! One Wasm instance of an HTTP task, and the warm ones that wait for their next request.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::Request;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use wasmtime::Store;
+use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
+use wasmtime_wasi_http::{WasiBody, WasiHttpView};
+
+use super::flight::Flight;
+use super::{Head, SCHEME};
+use crate::failure::Failure;
+use crate::guest_state::GuestState;
+use crate::meter::Meter;
+use crate::task::{Room, TaskCore};
+
+/// An instance and its place in the engine's pool.
+pub(super) struct Instance {
+    store: Store<GuestState>,
+    proxy: Proxy,
+    served: u32,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance")
+            .field("served", &self.served)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Instance {
+    /// Prepares and instantiates; the start functions run here.
+    pub(super) async fn start(
+        core: &TaskCore,
+        pre: &ProxyPre<GuestState>,
+        room: Room,
+        meter: Arc<Meter>,
+    ) -> Result<Self, Failure> {
+        let (mut store, slot) = core.store(room, meter)?;
+        match pre.instantiate_async(&mut store).await {
+            Ok(proxy) => Ok(Self {
+                store,
+                proxy,
+                served: 0,
+                _slot: slot,
+            }),
+            Err(error) => Err(Failure::of_start(&error, store.data())),
+        }
+    }
+
+    pub(super) fn state(&self) -> &GuestState {
+        self.store.data()
+    }
+
+    /// Requests this instance has taken.
+    pub(super) fn served(&self) -> u32 {
+        self.served
+    }
+
+    /// Makes the instance's use from here on the request's.
+    pub(super) fn begin_request(&mut self, meter: Arc<Meter>, peak: Arc<AtomicU64>) {
+        self.served += 1;
+        let state = self.store.data_mut();
+        state.meter = meter;
+        state.memory.begin_request(peak);
+    }
+
+    /// Runs the guest's handler to its return. The head goes out through `head` on the way.
+    pub(super) async fn handle(
+        &mut self,
+        request: Request<WasiBody>,
+        head: oneshot::Sender<Head>,
+        flight: Arc<Flight>,
+    ) -> wasmtime::Result<()> {
+        let mut http = self.store.data_mut().http();
+        let request = http.new_incoming_request(SCHEME, request)?;
+        let out = http.new_response_outparam_from_callback(move |answer| {
+            if let Some(answer) = flight.answered(answer) {
+                // Whoever asked may have left.
+                let _ = head.send(answer);
+            }
+        })?;
+        self.proxy
+            .wasi_http_incoming_handler()
+            .call_handle(&mut self.store, request, out)
+            .await
+    }
+}
+
+/// Instances between requests (`isolation = "task"`).
+#[derive(Debug, Default)]
+pub(super) struct WarmInstances(Mutex<Vec<Instance>>);
+
+impl WarmInstances {
+    /// The one used last: its memory is the likeliest to be in the CPU's caches.
+    pub(super) fn take(&self) -> Option<Instance> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    pub(super) fn keep(&self, instance: Instance) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(instance);
+    }
+
+    pub(super) fn clear(&self) {
+        let instances = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(instances);
+    }
+}

@@ -1,0 +1,254 @@
+//! Outgoing HTTP for one task: a pooled client behind the egress list.
+//!
+//! The list is asked when the request is made, and again for every address a connection is opened to, so a
+//! name can't be pointed at a private network later. Redirects are the guest's to follow, as requests of their own.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::capability::logging::TaskLog;
+use crate::egress::{self, Destination, EgressRule, Scheme};
+use crate::memory::{Charge, Envelope, UPSTREAM_CHARGE};
+
+mod connector;
+use connector::{Connector, Refused};
+
+/// Bytes of one piece of an outgoing body.
+const BODY_CHUNK: usize = 64 * 1024;
+/// Pieces that may wait for the reader.
+const BODY_CHUNKS: usize = 1;
+/// Kept-alive connections per host.
+const MAX_IDLE_PER_HOST: usize = 16;
+/// How long an unused connection is kept.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Applies when the guest sets no limit of its own (ALB: 10 s to connect).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Applies when the guest sets no limit of its own; the task's own `timeout` usually ends the wait sooner.
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(600);
+
+type HttpClient = Client<HttpsConnector<Connector>, WasiBody>;
+
+/// What one task may reach, and its connections.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    rules: Arc<[EgressRule]>,
+    envelope: Arc<Envelope>,
+    log: TaskLog,
+    /// Made by the first request: most tasks never send one, and reading the root certificates takes a while.
+    client: OnceLock<HttpClient>,
+}
+
+impl Upstream {
+    pub(crate) fn new(rules: Vec<EgressRule>, envelope: Arc<Envelope>, log: TaskLog) -> Self {
+        Self {
+            rules: rules.into(),
+            envelope,
+            log,
+            client: OnceLock::new(),
+        }
+    }
+
+    fn client(&self) -> &HttpClient {
+        self.client.get_or_init(|| {
+            let connector = connector::with_tls(Connector::new(Arc::clone(&self.rules), CONNECT_TIMEOUT));
+            Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
+                .pool_idle_timeout(IDLE_TIMEOUT)
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .build(connector)
+        })
+    }
+
+    /// Whether a rule names where the request goes; the log says which rule is missing.
+    fn check(&self, uri: &http::Uri) -> Result<(), Error> {
+        let to = destination(uri).ok_or(Error::HttpRequestUriInvalid)?;
+        if egress::allows(&self.rules, to) {
+            return Ok(());
+        }
+        let Destination { scheme, host, port } = to;
+        let scheme = scheme.as_str();
+        self.log.system(&format!(
+            "outgoing request to {scheme}://{host}:{port} denied: add \"{scheme}://{host}:{port}\" to `egress`"
+        ));
+        Err(Error::HttpRequestDenied)
+    }
+
+    async fn send(
+        self: Arc<Self>,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+    ) -> Result<http::Response<WasiBody>, Error> {
+        self.check(request.uri())?;
+        let charge = self
+            .envelope
+            .charge(UPSTREAM_CHARGE.get())
+            .ok_or_else(|| self.no_memory())?;
+        let first_byte = options
+            .as_ref()
+            .and_then(|options| options.first_byte_timeout)
+            .unwrap_or(FIRST_BYTE_TIMEOUT);
+        let between_bytes = options.and_then(|options| options.between_bytes_timeout);
+        let response = tokio::time::timeout(first_byte, self.client().request(request))
+            .await
+            .map_err(|_| Error::HttpResponseTimeout)?
+            .map_err(|error| self.explain(&error))?;
+        Ok(response.map(|body| UpstreamBody::new(body, between_bytes, charge).boxed_unsync()))
+    }
+
+    fn no_memory(&self) -> Error {
+        self.log
+            .system("outgoing request failed: its buffers don't fit the task's memory");
+        Error::InternalError(Some("the task's memory is full".into()))
+    }
+
+    fn explain(&self, error: &hyper_util::client::legacy::Error) -> Error {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+        while let Some(current) = cause {
+            if let Some(refused) = current.downcast_ref::<Refused>() {
+                self.log.system(&format!("outgoing request failed: {refused}"));
+                return refused.to_guest();
+            }
+            if let Some(io) = current.downcast_ref::<std::io::Error>()
+                && let Some(refused) = io.get_ref().and_then(|inner| inner.downcast_ref::<Refused>())
+            {
+                self.log.system(&format!("outgoing request failed: {refused}"));
+                return refused.to_guest();
+            }
+            if current.is::<rustls::Error>() {
+                self.log.system(&format!("outgoing request failed: {current}"));
+                return Error::TlsCertificateError;
+            }
+            cause = current.source();
+        }
+        if error.is_connect() {
+            Error::ConnectionRefused
+        } else {
+            Error::ConnectionTerminated
+        }
+    }
+}
+
+fn destination(uri: &http::Uri) -> Option<Destination<'_>> {
+    let scheme = match uri.scheme_str()? {
+        "http" => Scheme::Http,
+        "https" => Scheme::Https,
+        _ => return None,
+    };
+    let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
+    Some(Destination {
+        scheme,
+        host,
+        port: uri.port_u16().unwrap_or_else(|| scheme.default_port()),
+    })
+}
+
+/// The response's body: holds the charge for its buffers, and ends a stall.
+struct UpstreamBody {
+    body: hyper::body::Incoming,
+    between_bytes: Option<Duration>,
+    stall: Option<Pin<Box<tokio::time::Sleep>>>,
+    _charge: Charge,
+}
+
+impl UpstreamBody {
+    fn new(body: hyper::body::Incoming, between_bytes: Option<Duration>, charge: Charge) -> Self {
+        Self {
+            body,
+            between_bytes,
+            stall: None,
+            _charge: charge,
+        }
+    }
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            self.stall = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
+        }
+        let Some(limit) = self.between_bytes else {
+            return Poll::Pending;
+        };
+        let stall = self
+            .stall
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        stall
+            .as_mut()
+            .poll(cx)
+            .map(|()| Some(Err(Error::ConnectionReadTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// One instance's way out.
+pub(crate) struct OutgoingHooks {
+    upstream: Option<Arc<Upstream>>,
+}
+
+impl OutgoingHooks {
+    pub(crate) fn new(upstream: Arc<Upstream>) -> Self {
+        Self {
+            upstream: Some(upstream),
+        }
+    }
+
+    pub(crate) fn deny_all() -> Self {
+        Self { upstream: None }
+    }
+}
+
+type Processing = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Answer = Result<(http::Response<WasiBody>, Processing), Error>;
+
+impl WasiHttpHooks for OutgoingHooks {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processing: Processing,
+    ) -> Box<dyn Future<Output = Answer> + Send> {
+        let upstream = self.upstream.clone();
+        Box::new(async move {
+            let response = upstream
+                .ok_or(Error::HttpRequestDenied)?
+                .send(request, options)
+                .await?;
+            let nothing_left: Processing = Box::new(async { Ok(()) });
+            Ok((response, nothing_left))
+        })
+    }
+
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        BODY_CHUNKS
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK
+    }
+}

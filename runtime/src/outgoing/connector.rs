@@ -1,0 +1,214 @@
+//! Opens connections for a task: resolve, check every address, connect, with a cap on how many are open.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_service::Service;
+use wasmtime_wasi_http::Error;
+
+use super::destination;
+use crate::egress::{self, EgressRule};
+
+/// Connections one task may have open.
+const MAX_CONNECTIONS: usize = 256;
+
+/// Makes connections under a task's egress list.
+#[derive(Debug, Clone)]
+pub(super) struct Connector {
+    rules: Arc<[EgressRule]>,
+    places: Arc<Semaphore>,
+    timeout: Duration,
+}
+
+impl Connector {
+    pub(super) fn new(rules: Arc<[EgressRule]>, timeout: Duration) -> Self {
+        Self {
+            rules,
+            places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            timeout,
+        }
+    }
+
+    async fn connect(self, uri: Uri) -> Result<Socket, Refused> {
+        let place = self
+            .places
+            .try_acquire_owned()
+            .map_err(|_| Refused::TooManyConnections)?;
+        let attempt = open(&self.rules, &uri);
+        let stream = tokio::time::timeout(self.timeout, attempt)
+            .await
+            .map_err(|_| Refused::Timeout)??;
+        // Small writes should leave at once; a socket that can't be told so still works.
+        let _ = stream.set_nodelay(true);
+        Ok(Socket {
+            stream: TokioIo::new(stream),
+            _place: place,
+        })
+    }
+}
+
+async fn open(rules: &[EgressRule], uri: &Uri) -> Result<TcpStream, Refused> {
+    let to = destination(uri).ok_or(Refused::NoSuchHost)?;
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((to.host, to.port))
+        .await
+        .map_err(|_| Refused::NoSuchHost)?
+        .collect();
+    let allowed: Vec<SocketAddr> = found
+        .iter()
+        .copied()
+        .filter(|at| egress::allows_address(rules, to, at.ip()))
+        .collect();
+    if allowed.is_empty() {
+        return Err(match found.first() {
+            Some(address) => Refused::PrivateAddress {
+                host: to.host.to_owned(),
+                address: *address,
+            },
+            None => Refused::NoSuchHost,
+        });
+    }
+    TcpStream::connect(allowed.as_slice())
+        .await
+        .map_err(Refused::Connect)
+}
+
+/// Wraps the connector with TLS against the host's root certificates, or Mozilla's where it has none.
+pub(super) fn with_tls(connector: Connector) -> HttpsConnector<Connector> {
+    let roots = rustls_roots();
+    let config = rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    HttpsConnectorBuilder::new()
+        .with_tls_config(config)
+        .https_or_http()
+        .enable_http1()
+        .enable_http2()
+        .wrap_connector(connector)
+}
+
+fn rustls_roots() -> rustls::RootCertStore {
+    let mut roots = rustls::RootCertStore::empty();
+    // Certificates that can't be read are the host's to repair; those that can are enough.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+impl Service<Uri> for Connector {
+    type Response = Socket;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Socket, io::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connector = self.clone();
+        Box::pin(async move { connector.connect(uri).await.map_err(io::Error::other) })
+    }
+}
+
+/// Why a connection was not made.
+#[derive(Debug)]
+pub(super) enum Refused {
+    TooManyConnections,
+    Timeout,
+    NoSuchHost,
+    PrivateAddress { host: String, address: SocketAddr },
+    Connect(io::Error),
+}
+
+impl Refused {
+    /// What the guest is told: WASI's error codes.
+    pub(super) fn to_guest(&self) -> Error {
+        match self {
+            Self::TooManyConnections => Error::ConnectionLimitReached,
+            Self::Timeout => Error::ConnectionTimeout,
+            Self::NoSuchHost => Error::DnsError {
+                rcode: None,
+                info_code: None,
+            },
+            Self::PrivateAddress { .. } => Error::DestinationIpProhibited,
+            Self::Connect(_) => Error::ConnectionRefused,
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyConnections => write!(f, "the task has {MAX_CONNECTIONS} connections open"),
+            Self::Timeout => f.write_str("no connection within 10 s"),
+            Self::NoSuchHost => f.write_str("the host name doesn't resolve"),
+            Self::PrivateAddress { host, address } => write!(
+                f,
+                "{host} is at {address}, which is not a public address: `egress` must name the address itself"
+            ),
+            Self::Connect(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// An open connection and its place among the task's connections.
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: TokioIo<TcpStream>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Connection for Socket {
+    fn connected(&self) -> Connected {
+        self.stream.inner().connected()
+    }
+}
+
+impl Read for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl Write for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+}

@@ -1,0 +1,112 @@
+//! Preparing components: the cache, the compiler child, and what is refused.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wharf_runtime::{PrepareError, World};
+
+use crate::support::{Bench, digest_of, guest_path};
+
+/// A compiler that must not be needed.
+const NO_COMPILER: &str = "/bin/false";
+
+fn cached(cache: &Path) -> Vec<PathBuf> {
+    let engine = std::fs::read_dir(cache.join("cache"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let mut files: Vec<_> = std::fs::read_dir(engine)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    files.sort();
+    files
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_is_compiled_once_per_data_directory() {
+    let first = Bench::new();
+    let artifact = first.artifact("guest_http").await;
+    assert_eq!(artifact.world(), World::Http);
+    assert_eq!(first.artifact("guest-command").await.world(), World::Command);
+    assert_eq!(cached(first.cache.path()).len(), 4);
+
+    let second = Bench::with_compiler(Arc::clone(&first.cache), NO_COMPILER);
+    assert_eq!(second.artifact("guest_http").await.digest(), artifact.digest());
+    let path = guest_path("guest_socket");
+    let error = second
+        .runtime
+        .prepare(&path, &digest_of(&path))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, PrepareError::Compiler(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_that_was_changed_is_not_loaded() {
+    let first = Bench::new();
+    first.artifact("guest-command").await;
+    let code = cached(first.cache.path())
+        .into_iter()
+        .find(|file| file.extension().unwrap() == "cwasm")
+        .unwrap();
+    let mut bytes = std::fs::read(&code).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&code, &bytes).unwrap();
+    let changed = Bench::with_compiler(Arc::clone(&first.cache), NO_COMPILER);
+    let path = guest_path("guest-command");
+    changed
+        .runtime
+        .prepare(&path, &digest_of(&path))
+        .await
+        .unwrap_err();
+    let repaired = Bench::on(Arc::clone(&first.cache));
+    repaired.artifact("guest-command").await;
+    assert_ne!(std::fs::read(&code).unwrap(), bytes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_run_is_refused_and_leaves_nothing() {
+    let bench = Bench::new();
+    let component = std::fs::read(guest_path("guest-command")).unwrap();
+    let keyvalue = wat::parse_str(
+        r#"(component (import "wasi:keyvalue/store@0.2.0-draft" (instance))
+            (instance $e) (export "wasi:cli/run@0.2.0" (instance $e)))"#,
+    );
+    let table: [(Vec<u8>, &str); 5] = [
+        (wat::parse_str("(module)").unwrap(), "core WebAssembly module"),
+        (b"hello".to_vec(), "offset 0"),
+        (component[..component.len() / 2].to_vec(), "byte offset 0x"),
+        (keyvalue.unwrap(), "`wasi:keyvalue/store@0.2.0-draft`"),
+        (wat::parse_str("(component)").unwrap(), "exports nothing"),
+    ];
+    for (bytes, expected) in table {
+        let path = bench.cache.path().join("component.wasm");
+        std::fs::write(&path, bytes).unwrap();
+        let error = bench.runtime.prepare(&path, &digest_of(&path)).await.unwrap_err();
+        assert!(matches!(error, PrepareError::Refused(_)), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    assert_eq!(cached(bench.cache.path()), Vec::<PathBuf>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_must_match_its_digest() {
+    let bench = Bench::new();
+    let other = digest_of(&guest_path("guest-command"));
+    let error = bench
+        .runtime
+        .prepare(&guest_path("guest_http"), &other)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("has digest"), "{error}");
+    let error = bench
+        .runtime
+        .prepare(&guest_path("guest_http"), "md5:1")
+        .await
+        .unwrap_err();
+    assert!(matches!(error, PrepareError::Digest(_)));
+}

@@ -1,0 +1,74 @@
+//! The memory envelope, shared by everything a task does.
+
+use http_body_util::BodyExt;
+use wharf_runtime::{ActivateError, Bytes, FailureKind, HttpTask};
+
+use crate::support::{Bench, get, spec, text, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn growth_past_the_envelope_fails_in_the_guest() {
+    let (task, _) = Bench::new().http(|spec| spec.memory = Bytes::mib(16)).await;
+    assert_eq!(text(&task, "/grow?mib=8").await.0, 200);
+    assert_eq!(text(&task, "/grow?mib=32").await.0, 500);
+    let error = get(&task, "/grow-or-die?mib=32").await.unwrap_err();
+    assert_eq!(error.kind(), FailureKind::OutOfMemory);
+    assert!(
+        error.to_string().contains("of 16MiB in use by the task"),
+        "{error}"
+    );
+    assert_eq!(text(&task, "/ok").await.0, 200);
+    task.idle().await;
+    assert!(task.usage().memory_peak <= 16 << 20);
+    assert_eq!(task.usage().memory, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twelve_greedy_requests_share_one_envelope() {
+    let (task, _) = Bench::new().http(|spec| spec.memory = Bytes::mib(32)).await;
+    let calls: Vec<_> = (0..12)
+        .map(|_| {
+            let task = task.clone();
+            tokio::spawn(async move { get(&task, "/grow-or-die?mib=20").await.map(drop) })
+        })
+        .collect();
+    for call in calls {
+        if let Err(error) = call.await.unwrap() {
+            assert_eq!(error.kind(), FailureKind::OutOfMemory, "{error}");
+        }
+    }
+    task.idle().await;
+    assert!(task.usage().memory_peak <= 32 << 20);
+    assert_eq!(task.usage().memory, 0);
+    assert_eq!(text(&task, "/ok").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_instance_does_not_fit_waits() {
+    let (task, _) = Bench::new().http(|spec| spec.memory = Bytes::mib(8)).await;
+    // Teach the task what its requests come to hold.
+    assert_eq!(text(&task, "/grow?mib=5").await.0, 200);
+    let mut holder = get(&task, "/never-end").await.unwrap();
+    let waits = tokio::spawn({
+        let task = task.clone();
+        async move { text(&task, "/grow?mib=5").await.0 }
+    });
+    until("two have places", || task.usage().in_flight == 2).await;
+    holder.body_mut().frame().await.unwrap().unwrap();
+    assert!(!waits.is_finished());
+    drop(holder);
+    assert_eq!(waits.await.unwrap(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_larger_than_the_envelope_never_starts() {
+    let bench = Bench::new();
+    let artifact = bench.artifact("guest_http").await;
+    let (mut small, _) = spec();
+    small.memory = Bytes::mib(1);
+    let error = HttpTask::activate(&bench.runtime, artifact, small)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ActivateError::OutOfMemory(_)), "{error}");
+    assert!(error.to_string().contains("of 1MiB"), "{error}");
+    assert!(!error.is_temporary());
+}

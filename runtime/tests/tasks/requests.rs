@@ -1,0 +1,174 @@
+//! Requests that go well, streaming, and clients that leave.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::Request;
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
+use wharf_runtime::{FailureKind, LogStream};
+
+use crate::support::{Bench, get, text, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_answered_and_measured() {
+    let (task, _) = Bench::new().http(|_| {}).await;
+    let response = get(&task, "/ok").await.unwrap();
+    let usage = response
+        .extensions()
+        .get::<wharf_runtime::RequestUsage>()
+        .unwrap()
+        .clone();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "ok");
+    assert!(!usage.cpu().is_zero());
+    assert!(usage.peak_memory() > 256 * 1024, "{}", usage.peak_memory());
+    task.idle().await;
+    let total = task.usage();
+    assert_eq!((total.requests, total.in_flight, total.memory), (1, 0, 0));
+    assert!(total.cpu >= usage.cpu());
+    assert!(total.memory_peak >= usage.peak_memory());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_stream_both_ways() {
+    let (task, _) = Bench::new().http(|_| {}).await;
+    let (send, receive) = tokio::sync::mpsc::channel::<Bytes>(1);
+    let frames = stream::unfold(receive, |mut receive| async {
+        let bytes = receive.recv().await?;
+        Some((Ok::<_, Infallible>(Frame::data(bytes)), receive))
+    });
+    let request = Request::post("/echo")
+        .body(StreamBody::new(Box::pin(frames)))
+        .unwrap();
+    let mut body = task.call(request).await.unwrap().into_body();
+    // Each piece comes back before the next one is sent: nothing waits for the end.
+    for piece in ["one", "two", "three"] {
+        send.send(piece.into()).await.unwrap();
+        let frame = body.frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), piece);
+    }
+    drop(send);
+    assert!(body.frame().await.is_none());
+    task.idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_pass_whole() {
+    let (task, _) = Bench::new().http(|_| {}).await;
+    let response = get(&task, "/big?mib=8").await.unwrap();
+    assert_eq!(
+        response.into_body().collect().await.unwrap().to_bytes().len(),
+        8 << 20
+    );
+    let request = Request::post("/body-length")
+        .body(Full::from(vec![7; 3 << 20]))
+        .unwrap();
+    let body = task
+        .call(request)
+        .await
+        .unwrap()
+        .into_body()
+        .collect()
+        .await
+        .unwrap()
+        .to_bytes();
+    assert!(
+        String::from_utf8_lossy(&body).contains(&(3 << 20).to_string()),
+        "{body:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_cancels_the_guest() {
+    let (task, _) = Bench::new().http(|_| {}).await;
+    for path in ["/spin", "/sleep?ms=600000"] {
+        let call = tokio::spawn({
+            let task = task.clone();
+            async move { get(&task, path).await.map(drop) }
+        });
+        until("in flight", || task.usage().in_flight == 1).await;
+        call.abort();
+        until("cancelled", || task.usage().in_flight == 0).await;
+    }
+    for path in ["/never-end", "/spin-after-head"] {
+        let response = get(&task, path).await.unwrap();
+        assert_eq!(task.usage().in_flight, 1);
+        drop(response);
+        until("cancelled", || task.usage().in_flight == 0).await;
+    }
+    assert_eq!(task.usage().memory, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_may_finish_after_its_answer_was_read() {
+    let (task, log) = Bench::new().http(|_| {}).await;
+    assert_eq!(text(&task, "/after-response?ms=50").await.0, 200);
+    until("the guest's last words", || log.contains("after the response")).await;
+    assert_eq!(log.lines(LogStream::System), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_is_bounded_and_knows_deadlines() {
+    let (task, _) = Bench::new()
+        .http(|spec| {
+            spec.concurrency = 1;
+            spec.queue = 1;
+            spec.timeout = Some(std::time::Duration::from_secs(2));
+        })
+        .await;
+    let holder = get(&task, "/never-end").await.unwrap();
+    let waits = tokio::spawn({
+        let task = task.clone();
+        async move { get(&task, "/ok").await.map(drop) }
+    });
+    until("one waits", || task.usage().queued == 1).await;
+    assert_eq!(
+        get(&task, "/ok").await.unwrap_err().kind(),
+        FailureKind::QueueFull
+    );
+    // The holder's own deadline passes first; the one that waits gets its place or its own end.
+    let waited = waits.await.unwrap();
+    assert!(waited.is_ok_and(|()| true) || task.usage().queued == 0);
+    drop(holder);
+    task.idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_waits_too_long_is_told_so() {
+    let (task, _) = Bench::new()
+        .http(|spec| {
+            spec.concurrency = 1;
+            spec.timeout = Some(std::time::Duration::from_millis(300));
+        })
+        .await;
+    let first = get(&task, "/never-end").await.unwrap();
+    let second = get(&task, "/never-end").await;
+    // The first one's time is up 300 ms after it began; the second got its place then, or gave up.
+    if let Err(error) = second {
+        assert_eq!(error.kind(), FailureKind::QueueDeadline);
+    }
+    drop(first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_ends_what_runs_and_what_waits() {
+    let (task, _) = Bench::new().http(|spec| spec.concurrency = 1).await;
+    let calls: Vec<_> = ["/spin", "/ok"]
+        .into_iter()
+        .map(|path| {
+            let task = task.clone();
+            tokio::spawn(async move { get(&task, path).await.map(drop) })
+        })
+        .collect();
+    until("one runs, one waits", || {
+        task.usage().in_flight == 1 && task.usage().queued == 1
+    })
+    .await;
+    task.stop();
+    for call in calls {
+        assert_eq!(call.await.unwrap().unwrap_err().kind(), FailureKind::Stopping);
+    }
+    task.idle().await;
+    assert_eq!(get(&task, "/ok").await.unwrap_err().kind(), FailureKind::Stopping);
+}

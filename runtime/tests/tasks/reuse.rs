@@ -1,0 +1,61 @@
+//! `isolation = "request"` and `isolation = "task"`.
+
+use wharf_runtime::{FailureKind, Isolation};
+
+use crate::support::{Bench, get, text};
+
+async fn count(task: &wharf_runtime::HttpTask) -> u32 {
+    let answer = text(task, "/count").await.1;
+    task.idle().await;
+    answer.trim().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_instance_for_each_request() {
+    let (task, _) = Bench::new().http(|_| {}).await;
+    for _ in 0..5 {
+        assert_eq!(count(&task).await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_are_reused_up_to_their_number_of_requests() {
+    let (task, _) = Bench::new()
+        .http(|spec| spec.isolation = Isolation::Task { max_requests: 3 })
+        .await;
+    let mut seen = Vec::new();
+    for _ in 0..7 {
+        seen.push(count(&task).await);
+    }
+    assert_eq!(seen, [1, 2, 3, 1, 2, 3, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trap_or_a_timeout_retires_the_instance() {
+    let (task, _) = Bench::new()
+        .http(|spec| {
+            spec.isolation = Isolation::Task { max_requests: 1000 };
+            spec.timeout = Some(std::time::Duration::from_millis(500));
+        })
+        .await;
+    for path in ["/trap", "/spin", "/exit", "/sleep?ms=60000"] {
+        assert_eq!(count(&task).await, 1, "before {path}");
+        assert_eq!(count(&task).await, 2);
+        let kind = get(&task, path).await.unwrap_err().kind();
+        assert_ne!(kind, FailureKind::QueueFull);
+        task.idle().await;
+    }
+    assert_eq!(count(&task).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn warm_instances_hold_their_memory_and_stop_with_the_task() {
+    let (task, _) = Bench::new()
+        .http(|spec| spec.isolation = Isolation::Task { max_requests: 1000 })
+        .await;
+    assert!(task.usage().memory > 0);
+    assert_eq!(count(&task).await, 1);
+    assert!(task.usage().memory > 0);
+    task.stop();
+    assert_eq!(task.usage().memory, 0);
+}

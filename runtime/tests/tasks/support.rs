@@ -1,0 +1,184 @@
+//! A runtime with its own directory, tasks of the guests under `tests/guests`, and what they logged.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use wharf_runtime::{
+    Artifact, Bytes as Size, CallError, CommandTask, CompilerCommand, CpuUnits, GuestBody, HttpTask,
+    Isolation, LogSink, LogStream, NoSecrets, Runtime, RuntimeConfig, TaskSpec,
+};
+
+/// Longer than anything here takes on a slow machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A runtime and its cache.
+pub(crate) struct Bench {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) cache: Arc<TempDir>,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self::on(Arc::new(TempDir::new().unwrap()))
+    }
+
+    /// A runtime on a cache that another one has used.
+    pub(crate) fn on(cache: Arc<TempDir>) -> Self {
+        Self::with_compiler(cache, env!("CARGO_BIN_EXE_compile-child"))
+    }
+
+    pub(crate) fn with_compiler(cache: Arc<TempDir>, program: &str) -> Self {
+        let config = RuntimeConfig {
+            cache_dir: cache.path().join("cache"),
+            compiler: CompilerCommand {
+                program: program.into(),
+                args: Vec::new(),
+            },
+            serve: tokio::runtime::Handle::current(),
+        };
+        Self {
+            runtime: Runtime::build(config).unwrap(),
+            cache,
+        }
+    }
+
+    pub(crate) async fn artifact(&self, guest: &str) -> Artifact {
+        let path = guest_path(guest);
+        self.runtime.prepare(&path, &digest_of(&path)).await.unwrap()
+    }
+
+    /// An HTTP task of the guest that does as its path says.
+    pub(crate) async fn http(&self, change: impl FnOnce(&mut TaskSpec)) -> (HttpTask, Arc<Log>) {
+        let (mut spec, log) = spec();
+        change(&mut spec);
+        let artifact = self.artifact("guest_http").await;
+        (
+            HttpTask::activate(&self.runtime, artifact, spec).await.unwrap(),
+            log,
+        )
+    }
+
+    /// A command task with these arguments.
+    pub(crate) async fn command(
+        &self,
+        args: &[&str],
+        change: impl FnOnce(&mut TaskSpec),
+    ) -> (CommandTask, Arc<Log>) {
+        let (mut spec, log) = spec();
+        spec.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        change(&mut spec);
+        let artifact = self.artifact("guest-command").await;
+        (
+            CommandTask::start(&self.runtime, artifact, spec).await.unwrap(),
+            log,
+        )
+    }
+}
+
+/// A specification with room to spare, and its log.
+pub(crate) fn spec() -> (TaskSpec, Arc<Log>) {
+    let log = Arc::new(Log::default());
+    let spec = TaskSpec {
+        id: "task-1".into(),
+        cpu: CpuUnits::new(2048).unwrap(),
+        cpu_burst: false,
+        memory: Size::mib(64),
+        timeout: Some(PATIENCE),
+        cpu_timeout: None,
+        concurrency: 100,
+        queue: 100,
+        isolation: Isolation::Request,
+        args: Vec::new(),
+        env: Vec::new(),
+        secrets: Arc::new(NoSecrets),
+        egress: Vec::new(),
+        files: Vec::new(),
+        log: log.clone(),
+    };
+    (spec, log)
+}
+
+pub(crate) fn guest_path(guest: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/guests/target/wasm32-wasip2/release")
+        .join(format!("{guest}.wasm"));
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo xtask guests`",
+        path.display()
+    );
+    path
+}
+
+pub(crate) fn digest_of(path: &Path) -> String {
+    let hex: String = Sha256::digest(std::fs::read(path).unwrap())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("sha256:{hex}")
+}
+
+pub(crate) type Answer = Result<Response<GuestBody>, CallError>;
+
+pub(crate) async fn get(task: &HttpTask, path: &str) -> Answer {
+    let request = Request::get(path)
+        .header("host", "test")
+        .body(Full::<Bytes>::default())
+        .unwrap();
+    task.call(request).await
+}
+
+/// Status and whole body.
+pub(crate) async fn text(task: &HttpTask, path: &str) -> (u16, String) {
+    let response = get(task, path).await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// What a task logged.
+#[derive(Debug, Default)]
+pub(crate) struct Log(Mutex<Vec<(LogStream, String)>>);
+
+impl LogSink for Log {
+    fn write(&self, stream: LogStream, line: &[u8], _cut: bool) {
+        self.0
+            .lock()
+            .unwrap()
+            .push((stream, String::from_utf8_lossy(line).into_owned()));
+    }
+}
+
+impl Log {
+    pub(crate) fn lines(&self, stream: LogStream) -> Vec<String> {
+        let lines = self.0.lock().unwrap();
+        lines
+            .iter()
+            .filter(|(of, _)| *of == stream)
+            .map(|(_, line)| line.clone())
+            .collect()
+    }
+
+    pub(crate) fn contains(&self, words: &str) -> bool {
+        self.0
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|(_, line)| line.contains(words))
+    }
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(tokio::time::Instant::now() < deadline, "{what} did not come true");
+        let _ = tokio::time::timeout(Duration::from_millis(2), std::future::pending::<()>()).await;
+    }
+}
