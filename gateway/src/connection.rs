@@ -125,7 +125,7 @@ async fn begins(stream: &mut ClientStream<TcpStream>, limits: &Limits, opened: &
                 pace.refuse_head();
                 true
             }
-            Overdue::Idle | Overdue::Write => false,
+            Overdue::Idle | Overdue::Write | Overdue::Look => false,
         })
     })
     .await
@@ -215,6 +215,7 @@ async fn drive(connection: impl Closing, limits: &Limits, opened: &Opened) -> hy
                     connection.as_mut().close();
                 }
                 Overdue::Head if !pace.head_refused() => pace.refuse_head(),
+                Overdue::Look => pace.ask_to_look(),
                 Overdue::Idle | Overdue::Head | Overdue::Write => return Poll::Ready(Ok(())),
             }
         }

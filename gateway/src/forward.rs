@@ -52,6 +52,6 @@ async fn forward(request: Request<Incoming>, exchange: &mut Exchange) -> Result<
     exchange.uploads(upload.clone());
     let call = member.target().call(Request::from_parts(head, body));
     let mut response = upload::guard(call, upload.as_deref()).await?;
-    headers::for_client(response.headers_mut(), &exchange.request_id);
+    headers::for_client(&mut response, exchange)?;
     Ok(response)
 }

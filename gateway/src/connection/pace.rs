@@ -23,7 +23,13 @@ pub(crate) enum Overdue {
     Head,
     /// Bytes not taken.
     Write,
+    /// Nothing yet, but the client may have left unnoticed: it is time to look.
+    Look,
 }
+
+/// How often to look whether a client has left while its request's body lies unread. Otherwise hyper reads, and
+/// notices at once.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The state of one connection, as far as time goes.
 #[derive(Debug)]
@@ -34,6 +40,10 @@ pub(crate) struct Pace {
     idle_since: AtomicU64,
     head_since: Mark,
     write_since: Mark,
+    /// Since when a request's body has not been read to its end, or the last look.
+    unread_since: Mark,
+    /// The stream is to look whether the client has left.
+    look: AtomicBool,
     /// The head came too late: the stream answers and ends.
     head_refused: AtomicBool,
     /// Bytes of the client may be left unread, so that closing at once would destroy the answer on its way.
@@ -72,6 +82,8 @@ impl Pace {
             idle_since: AtomicU64::new(0),
             head_since: Mark::default(),
             write_since: Mark::default(),
+            unread_since: Mark::default(),
+            look: AtomicBool::new(false),
             head_refused: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             driver: AtomicWaker::new(),
@@ -121,6 +133,28 @@ impl Pace {
         self.requests.fetch_sub(1, Relaxed);
     }
 
+    /// A request's body is to be read.
+    pub(crate) fn upload_begun(&self) {
+        self.unread_since.set_once(self.now());
+    }
+
+    /// It has been read, or will not be.
+    pub(crate) fn upload_ended(&self) {
+        self.unread_since.clear();
+    }
+
+    /// Has the stream look whether the client is there, when it is polled next.
+    pub(crate) fn ask_to_look(&self) {
+        self.unread_since.clear();
+        self.unread_since.set_once(self.now());
+        self.look.store(true, Relaxed);
+    }
+
+    /// Whether to look; asked once, answered once.
+    pub(crate) fn is_to_look(&self) -> bool {
+        self.look.load(Relaxed) && self.look.swap(false, Relaxed)
+    }
+
     pub(crate) fn refuse_head(&self) {
         self.head_refused.store(true, Relaxed);
     }
@@ -138,14 +172,17 @@ impl Pace {
     }
 
     /// What the connection will have overstepped next, and when. None while a request is being answered: target and
-    /// bodies have bounds of their own.
+    /// bodies have bounds of their own, and hyper notices who leaves unless a body stands in its way.
     pub(crate) fn due(&self, limits: &Limits) -> Option<(Instant, Overdue)> {
         let at = |since: u64, allowed: Duration| self.born + Duration::from_millis(since) + allowed;
         if let Some(since) = self.write_since.get() {
             return Some((at(since, limits.write_timeout), Overdue::Write));
         }
         if self.requests.load(Relaxed) > 0 {
-            return None;
+            return self
+                .unread_since
+                .get()
+                .map(|since| (at(since, LOOK_INTERVAL), Overdue::Look));
         }
         Some(match self.head_since.get() {
             Some(since) => (at(since, limits.header_read_timeout), Overdue::Head),
@@ -186,6 +223,10 @@ mod tests {
         pace.write_blocked();
         assert_eq!(due(&pace), Some((75, Overdue::Write)), "even when busy");
         pace.written();
+        pace.upload_begun();
+        assert_eq!(due(&pace), Some((16, Overdue::Look)));
+        pace.upload_ended();
+        assert_eq!(due(&pace), None);
         pass(5).await;
         pace.end();
         assert_eq!(

@@ -12,8 +12,10 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, Interest, ReadBuf},
+    net::TcpStream,
     time::Sleep,
 };
 
@@ -34,6 +36,19 @@ pub(crate) enum Protocol {
     Http2,
 }
 
+/// What carries a client's bytes.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
+    /// Whether the client has closed, even if bytes it sent before are still unread.
+    fn has_left(&self) -> bool;
+}
+
+impl Transport for TcpStream {
+    fn has_left(&self) -> bool {
+        let ready = self.ready(Interest::READABLE).now_or_never();
+        ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
+    }
+}
+
 /// A client's stream, with its first bytes read and kept.
 pub(crate) struct ClientStream<S> {
     inner: S,
@@ -45,7 +60,7 @@ pub(crate) struct ClientStream<S> {
     lingering: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> ClientStream<S> {
+impl<S: Transport> ClientStream<S> {
     pub(crate) fn new(inner: S, pace: Arc<Pace>) -> Self {
         Self {
             inner,
@@ -127,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientStream<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientStream<S> {
+impl<S: Transport> AsyncRead for ClientStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -148,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientStream<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
+impl<S: Transport> AsyncWrite for ClientStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.note_written(&written);
@@ -169,7 +184,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         self.inner.is_write_vectored()
     }
 
+    /// hyper flushes whenever the connection is polled, which makes this the place to look.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.pace.is_to_look() && self.inner.has_left() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 

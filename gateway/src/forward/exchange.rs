@@ -92,6 +92,10 @@ impl Exchange {
 
     /// The request's body is on its way.
     pub(super) fn uploads(&mut self, upload: Option<Arc<Upload>>) {
+        // HTTP/2 connections are read all the time.
+        if upload.is_some() && self.version <= Version::HTTP_11 {
+            self.connection.pace.upload_begun();
+        }
         self.upload = upload;
     }
 
@@ -178,6 +182,7 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.leave_unread();
+        self.connection.pace.upload_ended();
         self.log();
         self.connection.pace.end();
     }

@@ -1,8 +1,17 @@
 //! What a hop changes about headers: its own are taken off, forwarding ones put on.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, request::Parts, uri::PathAndQuery};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header, request::Parts,
+    uri::PathAndQuery,
+};
+use http_body::Body as _;
 
 use super::{exchange::Exchange, request_id::X_REQUEST_ID};
+use crate::{
+    body::Body,
+    error::Cause,
+    target::{TargetError, TargetErrorKind, Usage},
+};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -42,12 +51,55 @@ pub(super) fn for_target(head: &mut Parts, exchange: &Exchange) {
     }
 }
 
-/// Makes a target's response headers into those a client gets.
-pub(super) fn for_client(headers: &mut HeaderMap, request_id: &HeaderValue) {
+/// Makes a target's response into one a client gets, or says why it is none.
+pub(super) fn for_client(response: &mut Response<Body>, exchange: &Exchange) -> Result<(), Cause> {
+    if response.status().is_informational() {
+        return Err(invalid(
+            "the status is informational, but this is the only response there is",
+        ));
+    }
+    check_length(response, &exchange.method)?;
+    // Which version is sent is the connection's business.
+    *response.version_mut() = Version::HTTP_11;
+    let headers = response.headers_mut();
     remove_hop_by_hop(headers);
     if !headers.contains_key(X_REQUEST_ID) {
-        headers.insert(X_REQUEST_ID, request_id.clone());
+        headers.insert(X_REQUEST_ID, exchange.request_id.clone());
     }
+    Ok(())
+}
+
+/// A length that does not fit its body would put the connection out of step, or leave the client waiting.
+fn check_length(response: &Response<Body>, method: &Method) -> Result<(), Cause> {
+    let mut lengths = response.headers().get_all(header::CONTENT_LENGTH).iter();
+    let Some(length) = lengths.next() else {
+        return Ok(());
+    };
+    let digits = length
+        .to_str()
+        .ok()
+        .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let Some(claimed) = digits.and_then(|text| text.parse::<u64>().ok()) else {
+        return Err(invalid("its Content-Length is not a number"));
+    };
+    if lengths.any(|other| other != length) {
+        return Err(invalid("it has several Content-Length headers"));
+    }
+    // A response to HEAD, and 304, tell the length of what they don't have.
+    let described = *method == Method::HEAD || response.status() == StatusCode::NOT_MODIFIED;
+    match response.body().size_hint().exact() {
+        Some(0) if described => Ok(()),
+        Some(actual) if actual != claimed => Err(invalid("its Content-Length is not its body's length")),
+        _ => Ok(()),
+    }
+}
+
+fn invalid(reason: &str) -> Cause {
+    Cause::Target(TargetError {
+        kind: TargetErrorKind::InvalidResponse,
+        reason: format!("the response is not valid HTTP: {reason}"),
+        usage: Usage::default(),
+    })
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {

@@ -155,6 +155,11 @@ impl UploadBody {
         Ok(())
     }
 
+    fn ended(&self) {
+        self.upload.ended.store(true, Relaxed);
+        self.connection.pace.upload_ended();
+    }
+
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
         let deadline = || Instant::now() + self.upload.patience;
         let mut timer = match std::mem::take(&mut self.silence) {
@@ -191,13 +196,13 @@ impl HttpBody for UploadBody {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Pending => self.poll_silence(cx).map(|error| Some(Err(error))),
             Poll::Ready(None) => {
-                self.upload.ended.store(true, Relaxed);
+                self.ended();
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Ok(frame))) => {
                 let arrived = self.arrived(&frame).map(|()| frame);
                 if self.incoming.is_end_stream() {
-                    self.upload.ended.store(true, Relaxed);
+                    self.ended();
                 }
                 Poll::Ready(Some(arrived))
             }

@@ -35,6 +35,29 @@ async fn leaving_before_the_response_drops_the_call() {
 }
 
 #[tokio::test]
+async fn leaving_is_noticed_even_while_the_requests_body_lies_unread() {
+    let (dropped, gone) = Dropped::new();
+    let dropped = Mutex::new(Some(dropped));
+    let (called, calls) = tokio::sync::watch::channel(false);
+    let rig = Rig::answering(move |request| {
+        let dropped = dropped.lock().unwrap().take();
+        called.send_replace(true);
+        async move {
+            let _held = (dropped, request);
+            std::future::pending().await
+        }
+    });
+    let mut client = rig.connect().await;
+    client
+        .send("POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 10\r\n\r\nhello")
+        .await;
+    seen("the call", calls, |called| *called).await;
+    drop(client);
+    seen("the call's end", gone, |gone| *gone).await;
+    assert_eq!(rig.log.line().await["clientLeft"], true);
+}
+
+#[tokio::test]
 async fn leaving_amid_the_response_drops_its_body() {
     let (feed, body) = fed();
     let body = Mutex::new(Some(body));

@@ -52,6 +52,37 @@ async fn every_kind_of_target_failure_has_its_status() {
 }
 
 #[tokio::test]
+async fn a_response_that_is_no_valid_http_is_502() {
+    for (status, lengths, reason) in [
+        (
+            103,
+            &[][..],
+            "the status is informational, but this is the only response there is",
+        ),
+        (200, &["x"], "its Content-Length is not a number"),
+        (200, &["+5"], "its Content-Length is not a number"),
+        (200, &["5", "6"], "it has several Content-Length headers"),
+        (200, &["4"], "its Content-Length is not its body's length"),
+    ] {
+        let rig = Rig::answering(move |_| async move {
+            let mut response = crate::support::ok("hello");
+            *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+            for length in lengths {
+                response
+                    .headers_mut()
+                    .append("content-length", length.parse().unwrap());
+            }
+            Ok(response)
+        });
+        assert_eq!(rig.get("/").await.status, 502, "{reason}");
+        assert_eq!(
+            rig.log.line().await["reason"],
+            format!("the response is not valid HTTP: {reason}")
+        );
+    }
+}
+
+#[tokio::test]
 async fn no_rule_is_404_and_no_target_is_503() {
     let rig = Rig::new();
     let answer = rig.get("/").await;
