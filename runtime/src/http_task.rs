@@ -360,21 +360,25 @@ impl Task {
         head: &mut oneshot::Receiver<Head>,
         deadline: Option<Instant>,
     ) -> Progress {
-        let mut ended = false;
+        let (mut ended, mut headless) = (false, false);
         // Made when the guest waits for the first time: most answer in one poll.
         let mut interrupted = None;
         poll_fn(|cx| {
             ended = ended || run.as_mut().poll(cx).is_ready();
-            match Pin::new(&mut *head).poll(cx) {
-                Poll::Ready(Ok(head)) => {
-                    return Poll::Ready(Progress::Head {
-                        head: Box::new(head),
-                        ended,
-                    });
+            if !headless && let Poll::Ready(head) = Pin::new(&mut *head).poll(cx) {
+                match head {
+                    Ok(head) => {
+                        return Poll::Ready(Progress::Head {
+                            head: Box::new(head),
+                            ended,
+                        });
+                    }
+                    Err(_) => headless = true,
                 }
-                // Why there is none is known when the guest has ended.
-                Poll::Ready(Err(_)) if ended => return Poll::Ready(Progress::NoHead),
-                Poll::Ready(Err(_)) | Poll::Pending => {}
+            }
+            // Why there is no head is known when the guest has ended.
+            if headless && ended {
+                return Poll::Ready(Progress::NoHead);
             }
             let interrupted = interrupted.get_or_insert_with(|| Box::pin(self.interruption(deadline)));
             interrupted.as_mut().poll(cx)
@@ -403,16 +407,21 @@ impl Task {
         deadline: Option<Instant>,
     ) -> Remainder {
         let (task, flight) = (Arc::clone(self), Arc::clone(flight));
+        let mut run = run;
         Remainder::new(self.core.runtime.serve().spawn(async move {
-            let interrupted = task.interruption(deadline);
-            tokio::select! {
-                () = run => {}
-                progress = interrupted => {
-                    if let Progress::Deadline = progress {
-                        task.failed(task.core.deadline_failure(), &flight);
-                    }
-                }
-            }
+            let interrupted = tokio::select! {
+                () = run.as_mut() => return,
+                interrupted = task.interruption(deadline) => interrupted,
+            };
+            // Said before the guest goes: whoever reads its body looks here when the body ends.
+            match interrupted {
+                Progress::Deadline => task.failed(task.core.deadline_failure(), &flight),
+                _ => task.failed(
+                    Failure::new(FailureKind::Stopping, "the task was stopped"),
+                    &flight,
+                ),
+            };
+            drop(run);
         }))
     }
 }

@@ -71,10 +71,14 @@ impl Body for GuestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         Pin::new(&mut this.body).poll_frame(cx).map(|frame| match frame {
-            None => {
-                this.ended = true;
-                None
-            }
+            None => match this.usage.failure() {
+                // The guest went without finishing its body, which the engine takes for an end.
+                Some(failure) if !this.ended => Some(Err(BodyError(failure))),
+                _ => {
+                    this.ended = true;
+                    None
+                }
+            },
             Some(Ok(frame)) => {
                 this.count(&frame);
                 Some(Ok(frame))

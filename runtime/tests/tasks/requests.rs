@@ -154,19 +154,16 @@ async fn a_request_that_waits_too_long_is_told_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stopping_ends_what_runs_and_what_waits() {
     let (task, _) = Bench::new().http(|spec| spec.concurrency = 1).await;
-    let calls: Vec<_> = ["/spin", "/ok"]
-        .into_iter()
-        .map(|path| {
-            let task = task.clone();
-            tokio::spawn(async move { get(&task, path).await.map(drop) })
-        })
-        .collect();
-    until("one runs, one waits", || {
-        task.usage().in_flight == 1 && task.usage().queued == 1
-    })
-    .await;
+    let call = |path| {
+        let task = task.clone();
+        tokio::spawn(async move { get(&task, path).await.map(drop) })
+    };
+    let runs = call("/spin");
+    until("one runs", || task.usage().in_flight == 1).await;
+    let waits = call("/ok");
+    until("one waits", || task.usage().queued == 1).await;
     task.stop();
-    for call in calls {
+    for call in [runs, waits] {
         assert_eq!(call.await.unwrap().unwrap_err().kind(), FailureKind::Stopping);
     }
     task.idle().await;
