@@ -281,3 +281,6 @@ impl fmt::Debug for TargetGroup {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

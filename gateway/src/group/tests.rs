@@ -1,0 +1,101 @@
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use tokio::runtime::Runtime;
+
+use super::*;
+use crate::{
+    body::{self, Body},
+    target::{Condition, TargetError},
+};
+
+/// A target that must not be held once it is gone.
+#[derive(Default)]
+struct Fleeting {
+    gone: AtomicBool,
+}
+
+impl Target for Fleeting {
+    fn call(&self, _: Request<Body>) -> BoxFuture<'_, Result<Response<Body>, TargetError>> {
+        Box::pin(async { Ok(Response::new(body::empty())) })
+    }
+
+    fn load(&self) -> Load {
+        Load::default()
+    }
+
+    fn condition(&self) -> Condition {
+        if self.gone.load(Ordering::SeqCst) {
+            Condition::Unfit("gone".into())
+        } else {
+            Condition::Fit
+        }
+    }
+}
+
+fn group(runtime: &Runtime) -> Arc<TargetGroup> {
+    Groups::new(runtime.handle().clone())
+        .create("app".parse().unwrap(), None)
+        .unwrap()
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// The race that matters: one thread takes a target while another has just seen that nobody holds it.
+#[test]
+fn a_target_said_to_be_idle_is_never_held_again() {
+    const ROUNDS: u32 = 20_000;
+    let runtime = runtime();
+    let group = group(&runtime);
+    let done = AtomicBool::new(false);
+    let first = Arc::new(Fleeting::default());
+    group.register("t0".parse().unwrap(), first.clone()).unwrap();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::SeqCst) {
+                    let lease = group.choose().expect("there is always one registered");
+                    let condition = lease.member().target().condition();
+                    assert_eq!(condition, Condition::Fit, "{}", lease.member().id());
+                }
+            });
+        }
+        let mut current = first;
+        for round in 0..ROUNDS {
+            let next = Arc::new(Fleeting::default());
+            group
+                .register(format!("t{}", round + 1).parse().unwrap(), next.clone())
+                .unwrap();
+            let leaving = format!("t{round}").parse().unwrap();
+            let drain = group.deregister(&leaving, Duration::from_secs(60)).unwrap();
+            assert_eq!(runtime.block_on(drain), Drained::Idle);
+            current.gone.store(true, Ordering::SeqCst);
+            current = next;
+        }
+        done.store(true, Ordering::SeqCst);
+    });
+}
+
+#[test]
+fn a_drain_that_is_given_up_ends_the_target_too() {
+    let runtime = runtime();
+    let group = group(&runtime);
+    let id: TargetId = "t1".parse().unwrap();
+    group.register(id.clone(), Arc::new(Fleeting::default())).unwrap();
+    let held = group.choose().unwrap();
+    drop(group.deregister(&id, Duration::from_secs(60)));
+    assert!(group.targets().is_empty());
+    assert!(group.choose().is_none());
+    group.register(id, Arc::new(Fleeting::default())).unwrap();
+    drop(held);
+    assert_eq!(group.targets().len(), 1, "the new one of that name is another");
+}
