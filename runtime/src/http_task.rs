@@ -4,11 +4,8 @@
 //! fresh one) → the guest, polled on the connection's thread while it is quick → the head of the answer → the body,
 //! streamed while the guest writes it.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -33,12 +30,12 @@ use crate::spec::{Isolation, TaskSpec};
 use crate::task::{Room, TaskCore, TaskUsage};
 
 mod admission;
+mod answer;
 mod body;
 mod flight;
 mod instance;
 
 use admission::{Admission, Place};
-use body::Remainder;
 pub use body::{BodyError, GuestBody};
 use flight::Flight;
 pub use flight::RequestUsage;
@@ -201,42 +198,6 @@ impl Task {
         Ok(())
     }
 
-    async fn answer(
-        self: &Arc<Self>,
-        request: Request<WasiBody>,
-        flight: &Arc<Flight>,
-        deadline: Option<Instant>,
-    ) -> Result<Response<GuestBody>, Failure> {
-        let body_expected = *request.method() != http::Method::HEAD;
-        let admitted = self.admit(deadline).await?;
-        let (head, mut head_arrives) = oneshot::channel();
-        let guest = Arc::clone(self).serve(admitted, request, head, Arc::clone(flight));
-        let guest = Guest::new(
-            Box::pin(guest),
-            Arc::clone(&flight.meter),
-            Arc::clone(&self.core.runtime),
-        );
-        let mut run = Box::pin(drive(guest, Arc::clone(&self.core.account)));
-
-        let progress = self.until_head(run.as_mut(), &mut head_arrives, deadline).await;
-        let (response, ended) = match progress {
-            Progress::Head { head, ended } => (*head, ended),
-            Progress::NoHead => return Err(flight.failure()),
-            Progress::Deadline => {
-                drop(run);
-                return Err(self.failed(self.core.deadline_failure(), flight));
-            }
-            Progress::Killed => return Err(Failure::new(FailureKind::Stopping, "the task was stopped")),
-        };
-        let remainder = (!ended).then(|| self.continue_after_head(run, flight, deadline));
-        Ok(GuestBody::attach(
-            response,
-            body_expected,
-            remainder,
-            RequestUsage::new(Arc::clone(flight)),
-        ))
-    }
-
     /// A place and an instance for one request, waiting for either until the deadline.
     async fn admit(&self, deadline: Option<Instant>) -> Result<Admitted, Failure> {
         if let Some(place) = self.admission.try_enter()
@@ -352,85 +313,6 @@ impl Task {
         flight.fail(failure.clone());
         failure
     }
-
-    /// Polls the guest until it has answered with a head, or can't any more.
-    async fn until_head(
-        &self,
-        mut run: Pin<&mut (impl Future<Output = ()> + Send)>,
-        head: &mut oneshot::Receiver<Head>,
-        deadline: Option<Instant>,
-    ) -> Progress {
-        let (mut ended, mut headless) = (false, false);
-        // Made when the guest waits for the first time: most answer in one poll.
-        let mut interrupted = None;
-        poll_fn(|cx| {
-            ended = ended || run.as_mut().poll(cx).is_ready();
-            if !headless && let Poll::Ready(head) = Pin::new(&mut *head).poll(cx) {
-                match head {
-                    Ok(head) => {
-                        return Poll::Ready(Progress::Head {
-                            head: Box::new(head),
-                            ended,
-                        });
-                    }
-                    Err(_) => headless = true,
-                }
-            }
-            // Why there is no head is known when the guest has ended.
-            if headless && ended {
-                return Poll::Ready(Progress::NoHead);
-            }
-            let interrupted = interrupted.get_or_insert_with(|| Box::pin(self.interruption(deadline)));
-            interrupted.as_mut().poll(cx)
-        })
-        .await
-    }
-
-    async fn interruption(&self, deadline: Option<Instant>) -> Progress {
-        let kill = self.core.kill.cancelled();
-        match deadline {
-            None => kill.await,
-            Some(deadline) => {
-                if tokio::time::timeout_at(deadline, kill).await.is_err() {
-                    return Progress::Deadline;
-                }
-            }
-        }
-        Progress::Killed
-    }
-
-    /// Lets the guest go on while its body is read, in a task that ends at the deadline.
-    fn continue_after_head(
-        self: &Arc<Self>,
-        run: Pin<Box<impl Future<Output = ()> + Send + 'static>>,
-        flight: &Arc<Flight>,
-        deadline: Option<Instant>,
-    ) -> Remainder {
-        let (task, flight) = (Arc::clone(self), Arc::clone(flight));
-        let mut run = run;
-        Remainder::new(self.core.runtime.serve().spawn(async move {
-            let interrupted = tokio::select! {
-                () = run.as_mut() => return,
-                interrupted = task.interruption(deadline) => interrupted,
-            };
-            // Said before the guest goes: whoever reads its body looks here when the body ends.
-            match interrupted {
-                Progress::Deadline => task.failed(task.core.deadline_failure(), &flight),
-                _ => task.failed(
-                    Failure::new(FailureKind::Stopping, "the task was stopped"),
-                    &flight,
-                ),
-            };
-            drop(run);
-        }))
-    }
-}
-
-enum Progress {
-    Head { head: Box<Head>, ended: bool },
-    NoHead,
-    Deadline,
-    Killed,
 }
 
 /// The request as the engine takes it: any body in a box, and a host in every case.
