@@ -10,3 +10,4 @@ pub mod manifest;
 pub mod names;
 pub mod secrets;
 pub mod store;
+pub mod tokens;
