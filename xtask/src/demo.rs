@@ -2,15 +2,12 @@
 //! its command line, its sockets; only the weather comes from a small upstream in this process.
 
 mod checks;
-mod server;
 mod upstream;
-
-use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::server::{Server, build_wharf};
 use crate::{guests, step};
-use server::Server;
 
 /// What is deployed, in this order; `report` is a job and is run instead.
 const SERVICES: [&str; 4] = ["hello", "weather", "crunch", "ticker"];
@@ -65,18 +62,6 @@ pub(crate) fn run(afterwards: Afterwards) -> Result<()> {
 /// The folder of an example, as a person at the repository's root would type it.
 fn example(name: &str) -> String {
     step::root().join("examples").join(name).display().to_string()
-}
-
-fn build_wharf() -> Result<PathBuf> {
-    let root = step::root();
-    let mut cargo = step::cargo(root);
-    step::run(
-        "the release binary",
-        cargo.args(["build", "--release", "--locked", "--package", "wharf"]),
-    )?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |set| root.join(set));
-    Ok(target.join("release/wharf"))
 }
 
 fn stay(server: Server) -> Result<()> {

@@ -5,10 +5,12 @@
     reason = "a command-line tool: what it has to say goes to standard output"
 )]
 
+mod bench;
 mod demo;
 mod guest_toolchain;
 mod guests;
 mod http;
+mod server;
 mod step;
 mod test;
 
@@ -22,6 +24,8 @@ use clap::Parser;
     disable_help_subcommand = true
 )]
 enum Xtask {
+    /// Measure what README promises, beside `wasmtime serve` where a machine's speed enters
+    Bench(bench::Options),
     /// Build everything, start a server, deploy every example and send each real requests; then stay up until Ctrl-C.
     Demo {
         /// End after the checks; non-zero if one failed
@@ -36,6 +40,7 @@ enum Xtask {
 
 fn main() -> anyhow::Result<()> {
     match Xtask::parse() {
+        Xtask::Bench(options) => bench::run(&options),
         Xtask::Demo { once: true } => demo::run(demo::Afterwards::Stop),
         Xtask::Demo { once: false } => demo::run(demo::Afterwards::Stay),
         Xtask::Guests => guests::build_all(),

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use super::example;
-use super::server::Server;
 use super::upstream::Weather;
 use crate::http::{self, Answer, Call};
+use crate::server::Server;
 
 /// The secret that `examples/weather` names.
 pub(crate) const SECRET: &str = "weather-key";

@@ -1,4 +1,4 @@
-//! The server of the demo, and the command line against it.
+//! A server under the release binary, and the command line against it: the demo's and the bench's.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener};
@@ -8,8 +8,23 @@ use std::process::{Child, Command, Output, Stdio};
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::step;
+
 /// Where requests are served if nobody else does.
 const USUAL_HTTP: &str = "127.0.0.1:8080";
+
+/// Build the binary people run.
+pub(crate) fn build_wharf() -> Result<PathBuf> {
+    let root = step::root();
+    let mut cargo = step::cargo(root);
+    step::run(
+        "the release binary",
+        cargo.args(["build", "--release", "--locked", "--package", "wharf"]),
+    )?;
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |set| root.join(set));
+    Ok(target.join("release/wharf"))
+}
 
 /// A running `wharf serve`. Dropping it kills the process.
 pub(crate) struct Server {
@@ -62,6 +77,11 @@ impl Server {
             api,
             http,
         })
+    }
+
+    /// The server's process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     pub(crate) fn program(&self) -> &Path {
