@@ -221,14 +221,14 @@ impl ExpectedPeak {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Rises at once and falls by a sixteenth of the difference per instance: one large request makes the
-    /// next ones queue a little, not for ever.
+    /// Rises at once and falls by a quarter of the difference per instance: a large request now and then makes
+    /// a few others queue, and an envelope that is always full makes all of them.
     pub(crate) fn observe(&self, peak: u64) {
         let expected = self.get();
         let next = if peak >= expected {
             peak
         } else {
-            expected - (expected - peak).div_ceil(16)
+            expected - (expected - peak).div_ceil(4)
         };
         // A lost update among concurrent ones only delays what is learnt.
         self.0.store(next, Ordering::Relaxed);
