@@ -112,3 +112,6 @@ fn park_until_needed(shared: &Shared) {
     }
     shared.parked.store(false, Ordering::SeqCst);
 }
+
+#[cfg(test)]
+mod tests;
