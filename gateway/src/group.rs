@@ -1,7 +1,7 @@
 //! A target group: targets that can stand in for one another, and the choice among them.
 //!
 //! Requests choose from the *rotation*, an immutable list that is replaced when membership or health changes; that is
-//! rare, choosing is not. Members change under one short lock that requests never take.
+//! rare, choosing is not. Members change under one short lock that choosing never takes.
 
 mod drain;
 mod member;

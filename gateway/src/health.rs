@@ -1,6 +1,6 @@
 //! Whether a target should get requests, and how that is found out.
 //!
-//! Two sources, one verdict: health checks, where a group asks for them ([`check`] runs them, [`tally`] counts), and what
+//! Two sources, one verdict: health checks, where a group asks for them (`check` runs them, `tally` counts), and what
 //! the target says of itself ([`crate::target::Condition`]). A target is healthy when neither objects.
 
 pub(crate) mod check;

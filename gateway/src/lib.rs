@@ -1,7 +1,7 @@
 //! Who gets the request: listener, rules, target groups, health checks, balancing, proxying.
 //!
 //! The gateway knows no Wasm, no service and no store. It is given rules and targets ([`Target`]) and moves requests
-//! to them, one direction, no detour: accept ([`listener`]) → connection → parse (hyper) → match a rule ([`routing`]) →
+//! to them, one direction, no detour: accept → connection → parse (hyper) → match a rule ([`routing`]) →
 //! choose a target ([`group`]) → call it → stream its response → access log ([`access_log`]).
 //!
 //! It is [built](Gateway::build) from a [`Config`], fed with [`Groups`] and [`Routing`], and

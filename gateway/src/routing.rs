@@ -1,4 +1,4 @@
-//! Which request goes where: what is asked for ([`rule`], [`pattern`]) and what it compiles to ([`snapshot`]).
+//! Which request goes where: what is asked for ([`rule`], [`pattern`]) and what it compiles to (`snapshot`).
 //!
 //! A rule set is applied as a whole or refused as a whole. Requests read an immutable snapshot, so none ever
 //! sees half a change.
