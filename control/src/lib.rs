@@ -5,6 +5,7 @@
 //! reconciler makes it so, and nothing held in memory is needed to start again.
 
 pub mod api;
+pub mod blobs;
 mod files;
 pub mod manifest;
 pub mod names;
