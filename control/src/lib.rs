@@ -6,7 +6,9 @@
 
 pub mod api;
 pub mod blobs;
+pub mod events;
 mod files;
+pub mod logs;
 pub mod manifest;
 pub mod names;
 pub mod secrets;

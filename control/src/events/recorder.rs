@@ -1,0 +1,126 @@
+//! The task that writes events: those that wait, in one transaction, with the removal of the oldest.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{MAX_EVENTS, StoredEvent, key, parse_key, service_prefix};
+use crate::names::{NamespaceName, ServiceName};
+use crate::store::{SharedStore, StoreError, Transaction};
+
+/// How many commands one transaction carries out: each event is two of its operations at most.
+const MAX_BATCH: usize = 100;
+
+/// How many services' last numbers are remembered. One that is forgotten is looked up again.
+const MAX_REMEMBERED: usize = 4096;
+
+/// What the task is asked for.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Write an event.
+    Record {
+        namespace: NamespaceName,
+        service: ServiceName,
+        created_at: Timestamp,
+        message: String,
+    },
+    /// Remove events.
+    Remove { prefix: String },
+    /// Say when everything before was written.
+    Flush(oneshot::Sender<()>),
+}
+
+/// Runs until the last sender is gone.
+pub(super) async fn run(store: SharedStore, mut waiting: mpsc::Receiver<Command>) {
+    let mut recorder = Recorder {
+        store,
+        newest: HashMap::new(),
+    };
+    let mut batch = Vec::with_capacity(MAX_BATCH);
+    while waiting.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        recorder.carry_out(batch.drain(..)).await;
+    }
+}
+
+struct Recorder {
+    store: SharedStore,
+    /// The last number by service's prefix.
+    newest: HashMap<String, u64>,
+}
+
+impl Recorder {
+    async fn carry_out(&mut self, commands: impl Iterator<Item = Command>) {
+        let mut transaction = Transaction::new();
+        let mut flushes = Vec::new();
+        for command in commands {
+            match command {
+                Command::Record {
+                    namespace,
+                    service,
+                    created_at,
+                    message,
+                } => {
+                    let prefix = service_prefix(&namespace, &service);
+                    match self.next(&prefix).await {
+                        Ok(seq) => transaction = put(transaction, &prefix, seq, created_at, message),
+                        Err(error) => complain(&error),
+                    }
+                }
+                Command::Remove { prefix } => {
+                    self.newest.retain(|service, _| !service.starts_with(&prefix));
+                    transaction = transaction.delete_prefix(prefix);
+                }
+                Command::Flush(done) => flushes.push(done),
+            }
+        }
+        if !transaction.ops().is_empty()
+            && let Err(error) = self.store.commit(transaction).await
+        {
+            complain(&error);
+            // The numbers that were not written are given again.
+            self.newest.clear();
+        }
+        for done in flushes {
+            // Who asked may be gone.
+            let _ = done.send(());
+        }
+    }
+
+    /// The number of a service's next event.
+    async fn next(&mut self, prefix: &str) -> Result<u64, StoreError> {
+        let newest = match self.newest.get(prefix) {
+            Some(newest) => *newest,
+            None => {
+                let last = self.store.list(prefix).await?.entries.pop();
+                last.and_then(|entry| parse_key(&entry.key))
+                    .map_or(0, |(_, seq)| seq)
+            }
+        };
+        if self.newest.len() >= MAX_REMEMBERED {
+            self.newest.clear();
+        }
+        self.newest.insert(prefix.to_owned(), newest + 1);
+        Ok(newest + 1)
+    }
+}
+
+fn put(
+    transaction: Transaction,
+    prefix: &str,
+    seq: u64,
+    created_at: Timestamp,
+    message: String,
+) -> Transaction {
+    // A row of text always encodes.
+    let value = serde_json::to_vec(&StoredEvent { created_at, message }).unwrap_or_default();
+    let transaction = transaction.put(key(prefix, seq), value);
+    match seq.checked_sub(MAX_EVENTS) {
+        None | Some(0) => transaction,
+        Some(surplus) => transaction.delete(key(prefix, surplus)),
+    }
+}
+
+fn complain(error: &StoreError) {
+    tracing::warn!(%error, "events were lost: the store did not take them");
+}
