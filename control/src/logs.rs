@@ -150,13 +150,13 @@ impl Logs {
     }
 
     /// Where a task's lines go.
-    pub fn task(&self, namespace: &NamespaceName, service: &ServiceName, task: TaskId) -> TaskLog {
+    pub fn sink(&self, namespace: &NamespaceName, service: &ServiceName, task: &TaskId) -> Arc<TaskLog> {
         let service = self.service(namespace, service);
-        TaskLog {
+        Arc::new(TaskLog {
             inner: Arc::clone(&self.inner),
             service,
-            task,
-        }
+            task: task.clone(),
+        })
     }
 
     /// Reads a log.

@@ -26,7 +26,7 @@ use wharf_runtime::{Bytes, CpuUnits, EgressRule, Isolation};
 
 pub use error::{FieldPath, Location, ManifestError, ManifestErrors};
 pub use file::{MANIFEST_FILE, ManifestFile, OpenError};
-pub use mounts::{FileMount, MountPath};
+pub use mounts::{FileMount, MountPath, MountPathError};
 pub use overrides::{EnvOverride, OverrideError, Overrides, SecretOverride};
 pub use package::{
     MAX_BUNDLE_FILES, MAX_BUNDLE_SIZE, MAX_COMPONENT_SIZE, Package, PackageError, PackagedFile, PackagedMount,

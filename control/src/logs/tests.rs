@@ -20,8 +20,8 @@ fn open() -> (Logs, tempfile::TempDir) {
     (Logs::open(data.path()).unwrap(), data)
 }
 
-fn task(logs: &Logs) -> TaskLog {
-    logs.task(&ns(), &api(), TaskId::generate())
+fn task(logs: &Logs) -> Arc<TaskLog> {
+    logs.sink(&ns(), &api(), &TaskId::generate())
 }
 
 async fn all(logs: &Logs, query: LogQuery) -> Vec<LogRecord> {
@@ -277,7 +277,7 @@ async fn a_flood_is_dropped_counted_and_marked_and_stops_nobody() {
     let (logs, _data) = open();
     let (flood, calm) = (
         task(&logs),
-        logs.task(&ns(), &"calm".parse().unwrap(), TaskId::generate()),
+        logs.sink(&ns(), &"calm".parse().unwrap(), &TaskId::generate()),
     );
     let line = vec![b'x'; 16 << 10];
     let sent = 2000;
@@ -369,7 +369,7 @@ async fn many_services_share_the_open_files() {
         .collect();
     for round in ["one", "two"] {
         for service in &services {
-            logs.task(&ns(), service, TaskId::generate())
+            logs.sink(&ns(), service, &TaskId::generate())
                 .write(LogStream::Stdout, round.as_bytes(), false);
         }
     }
