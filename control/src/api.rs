@@ -25,6 +25,7 @@
 //! | `DELETE /v1/namespaces/{ns}/services/{name}` | – | 202 [`types::Service`] (status `DRAINING`; 404 on `GET` once gone) |
 //! | `GET /v1/namespaces/{ns}/task-definitions?family=` | – | [`types::TaskDefinitionList`] |
 //! | `GET /v1/namespaces/{ns}/task-definitions/{family}:{revision}` | – | [`types::TaskDefinition`]; without `:revision`, the latest |
+//! | `DELETE /v1/namespaces/{ns}/task-definitions/{family}` | – | 204: a job and its history are forgotten; 409 while a service runs it |
 //! | `GET /v1/namespaces/{ns}/tasks?service=&status=` | – | [`types::TaskList`]; `status` is `running` (default), `stopped` or `all` |
 //! | `POST /v1/namespaces/{ns}/tasks` | [`types::RunTask`] | 201 [`types::TaskList`]: a job, run once |
 //! | `GET /v1/namespaces/{ns}/tasks/{id}?follow=true` | – | [`types::Task`]; with `follow`, NDJSON until it is `STOPPED` |
@@ -39,4 +40,108 @@
 //! output was read; on anything else, when the client goes away. A task's id may be shortened to a
 //! prefix that is unique in its namespace.
 
+mod convert;
+mod error;
+mod extract;
+mod handlers;
+mod stream;
 pub mod types;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::handlers::{blobs, deployments, logs, namespaces, probes, secrets, services, tasks};
+use crate::orchestrator::Orchestrator;
+use crate::refusal::{Kind, Refusal};
+
+/// The largest JSON body: a bundle of ten thousand files, or a manifest of its largest size.
+pub const MAX_JSON_BODY: usize = 4 << 20;
+
+/// What handlers work with.
+#[derive(Debug)]
+pub struct Api {
+    /// What is done.
+    pub orchestrator: Orchestrator,
+    /// Cancelled when the server stops: answers that go on end.
+    pub closing: CancellationToken,
+}
+
+/// The API, shared by its connections.
+pub type SharedApi = Arc<Api>;
+
+/// The routes over an API.
+pub fn router(api: SharedApi) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .with_state(api)
+}
+
+/// The description of the routes.
+pub fn openapi() -> OpenApi {
+    let (_, mut openapi) = routes().split_for_parts();
+    openapi.info = InfoBuilder::new()
+        .title("Wharf")
+        .version("v1")
+        .description(Some(
+            "Runs WebAssembly components the way Fargate runs containers.",
+        ))
+        .build();
+    let bearer = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+    openapi
+        .components
+        .get_or_insert_default()
+        .add_security_scheme("token", bearer);
+    openapi.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+    openapi
+}
+
+fn routes() -> OpenApiRouter<SharedApi> {
+    OpenApiRouter::with_openapi(OpenApiBuilder::new().build())
+        .routes(routes!(probes::healthz))
+        .routes(routes!(probes::readyz))
+        .routes(routes!(namespaces::list, namespaces::create))
+        .routes(routes!(namespaces::delete))
+        .routes(routes!(namespaces::list_tokens, namespaces::create_token))
+        .routes(routes!(namespaces::revoke_token))
+        .routes(routes!(deployments::register_bundle))
+        .routes(routes!(deployments::list, deployments::create))
+        .routes(routes!(deployments::get))
+        .routes(routes!(deployments::list_definitions))
+        .routes(routes!(deployments::get_definition, deployments::delete_family))
+        .routes(routes!(services::list))
+        .routes(routes!(services::get, services::update, services::delete))
+        .routes(routes!(tasks::list, tasks::run))
+        .routes(routes!(tasks::get))
+        .routes(routes!(tasks::stop))
+        .routes(routes!(logs::logs))
+        .routes(routes!(logs::events))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::put, secrets::delete))
+        .layer(DefaultBodyLimit::max(MAX_JSON_BODY))
+        // After the bound on JSON: what is uploaded has its own.
+        .routes(routes!(blobs::head, blobs::put))
+}
+
+async fn no_route() -> Refusal {
+    Refusal::not_found("RouteNotFound", "the API has no such path").hint("see control/openapi.json")
+}
+
+async fn no_method() -> Refusal {
+    Refusal::new(
+        Kind::MethodNotAllowed,
+        "MethodNotAllowed",
+        "the API's path doesn't take this method",
+    )
+}
+
+#[cfg(test)]
+mod tests;

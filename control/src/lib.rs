@@ -6,11 +6,17 @@
 
 pub mod api;
 pub mod blobs;
+pub mod blueprint;
 pub mod events;
 mod files;
 pub mod logs;
 pub mod manifest;
+pub mod model;
 pub mod names;
+pub mod orchestrator;
+pub mod reconciler;
+pub mod refusal;
 pub mod secrets;
 pub mod store;
+pub mod tasks;
 pub mod tokens;

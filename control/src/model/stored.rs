@@ -39,9 +39,14 @@ pub trait Record: Sized {
 
     /// The bytes to store.
     fn encode(&self) -> Bytes {
-        let versioned = Versioned { v: RECORD_VERSION, record: self.to_stored() };
+        let versioned = Versioned {
+            v: RECORD_VERSION,
+            record: self.to_stored(),
+        };
         // Structs of texts, numbers and lists of them always serialise.
-        serde_json::to_vec(&versioned).map(Bytes::from).unwrap_or_default()
+        serde_json::to_vec(&versioned)
+            .map(Bytes::from)
+            .unwrap_or_default()
     }
 
     /// The record under a key.
@@ -49,7 +54,10 @@ pub trait Record: Sized {
     /// # Errors
     /// [`RecordError`] when it is of a newer version or damaged.
     fn decode(entry: &Entry) -> Result<Self, RecordError> {
-        let fail = |reason: String| RecordError { key: entry.key.clone(), reason };
+        let fail = |reason: String| RecordError {
+            key: entry.key.clone(),
+            reason,
+        };
         let version: Version = serde_json::from_slice(&entry.value).map_err(|e| fail(e.to_string()))?;
         if version.v > RECORD_VERSION {
             return Err(fail(format!(

@@ -5,7 +5,11 @@ use super::*;
 use crate::store::{Entry, StoreRevision};
 
 fn entry(value: bytes::Bytes) -> Entry {
-    Entry { key: "some/key".to_owned(), value, revision: StoreRevision(1) }
+    Entry {
+        key: "some/key".to_owned(),
+        value,
+        revision: StoreRevision(1),
+    }
 }
 
 #[track_caller]
@@ -25,9 +29,20 @@ fn revision() -> FamilyRevision {
 fn desired_state_round_trips() {
     let namespace = NamespaceName::default_namespace();
     let now = Timestamp::UNIX_EPOCH;
-    round_trip(&Namespace { name: namespace.clone(), created_at: now });
-    let mounts = vec![BundleMount { mount: "/static".into(), entries: vec![("a/b".into(), digest())] }];
-    round_trip(&Bundle { digest: digest(), component: digest(), world: World::Command, mounts });
+    round_trip(&Namespace {
+        name: namespace.clone(),
+        created_at: now,
+    });
+    let mounts = vec![BundleMount {
+        mount: "/static".into(),
+        entries: vec![("a/b".into(), digest())],
+    }];
+    round_trip(&Bundle {
+        digest: digest(),
+        component: digest(),
+        world: World::Command,
+        mounts,
+    });
     round_trip(&Definition {
         id: revision(),
         bundle: digest(),
@@ -82,8 +97,15 @@ fn tasks_round_trip() {
         last_reason: Some("trapped".into()),
         cpu: 256,
         memory: 1 << 27,
-        overrides: Overrides { args: Some(vec!["a".into()]), ..Overrides::default() },
-        usage: Usage { cpu_ms: 12, memory_peak: 5, ..Usage::default() },
+        overrides: Overrides {
+            args: Some(vec!["a".into()]),
+            ..Overrides::default()
+        },
+        usage: Usage {
+            cpu_ms: 12,
+            memory_peak: 5,
+            ..Usage::default()
+        },
         created_at: now,
         started_at: Some(now),
         stopping_at: None,

@@ -13,7 +13,11 @@ pub const WELL_AFTER: Duration = Duration::from_secs(10 * 60);
 
 /// The failures in a row after one more, of a task that had `before` and ran for `ran`.
 pub fn failures_in_a_row(before: u32, ran: Duration) -> u32 {
-    if ran >= WELL_AFTER { 1 } else { before.saturating_add(1) }
+    if ran >= WELL_AFTER {
+        1
+    } else {
+        before.saturating_add(1)
+    }
 }
 
 /// How long to wait after the `failures`th failure in a row: 1 s doubling to 5 min.

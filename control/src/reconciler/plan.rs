@@ -205,7 +205,11 @@ fn plan_rollout(desired: &Desired, rollout: &Rollout, observed: &Observed, now: 
         // The old ones stay until the new ones are healthy; where both don't fit, each new healthy one
         // makes room for the next.
         let missing = desired.count.saturating_sub(healthy);
-        let stay = if crew.blocked_on(Blocker::Capacity) > 0 { missing } else { desired.count };
+        let stay = if crew.blocked_on(Blocker::Capacity) > 0 {
+            missing
+        } else {
+            desired.count
+        };
         actions.extend(maintain(&Crew::of(stable, observed), stay, now));
         kept.push(stable);
     }
@@ -234,7 +238,11 @@ fn failure(desired: &Desired, rollout: &Rollout, crew: &Crew<'_>, now: Instant) 
         return None;
     }
     let minutes = DEPLOYMENT_DEADLINE.as_secs() / 60;
-    let healthy = format!("{} of {} tasks became healthy in {minutes} minutes", crew.healthy(), desired.count);
+    let healthy = format!(
+        "{} of {} tasks became healthy in {minutes} minutes",
+        crew.healthy(),
+        desired.count
+    );
     match crew.blocked() {
         Some(_) if desired.stable.is_none() => None,
         Some(reason) => Some(format!("{healthy}; {reason}")),
@@ -254,8 +262,16 @@ impl<'a> Crew<'a> {
     fn of(revision: Revision, observed: &'a Observed) -> Self {
         Self {
             revision,
-            tasks: observed.tasks.iter().filter(|task| task.revision == revision).collect(),
-            vacancies: observed.vacancies.iter().filter(|v| v.revision == revision).collect(),
+            tasks: observed
+                .tasks
+                .iter()
+                .filter(|task| task.revision == revision)
+                .collect(),
+            vacancies: observed
+                .vacancies
+                .iter()
+                .filter(|v| v.revision == revision)
+                .collect(),
         }
     }
 
@@ -294,7 +310,10 @@ fn start_missing(crew: &Crew<'_>, missing: u32, now: Instant) -> Vec<Action> {
     let mut waiting = crew.vacancies.iter().map(|vacancy| (*vacancy).clone());
     let places = (0..missing).map(|_| match waiting.next() {
         Some(vacancy) if vacancy.not_before > now => Action::WakeAt(vacancy.not_before),
-        vacancy => Action::Start { revision: crew.revision, vacancy },
+        vacancy => Action::Start {
+            revision: crew.revision,
+            vacancy,
+        },
     });
     places.collect()
 }
@@ -307,30 +326,52 @@ fn stop_surplus(crew: &Crew<'_>, surplus: u32) -> Vec<Action> {
         Phase::Healthy => Some(2),
         Phase::Unhealthy | Phase::Leaving => None,
     };
-    let mut ranked: Vec<(u8, &ObservedTask)> =
-        crew.tasks.iter().rev().filter_map(|task| Some((rank(task)?, *task))).collect();
+    let mut ranked: Vec<(u8, &ObservedTask)> = crew
+        .tasks
+        .iter()
+        .rev()
+        .filter_map(|task| Some((rank(task)?, *task)))
+        .collect();
     ranked.sort_by_key(|(rank, _)| *rank);
     let surplus = usize::try_from(surplus).unwrap_or(usize::MAX);
-    ranked.iter().take(surplus).map(|(_, task)| stop(task, StopWhy::ScaledIn)).collect()
+    ranked
+        .iter()
+        .take(surplus)
+        .map(|(_, task)| stop(task, StopWhy::ScaledIn))
+        .collect()
 }
 
 /// Stops the unhealthy tasks that healthy ones have replaced, and those whose room their successors need;
 /// the oldest first.
 fn stop_unhealthy(crew: &Crew<'_>, count: u32) -> Vec<Action> {
     let unhealthy = crew.count(|phase| *phase == Phase::Unhealthy);
-    let stay = count.saturating_sub(crew.healthy()).saturating_sub(crew.blocked_on(Blocker::Capacity));
+    let stay = count
+        .saturating_sub(crew.healthy())
+        .saturating_sub(crew.blocked_on(Blocker::Capacity));
     let leave = usize::try_from(unhealthy.saturating_sub(stay)).unwrap_or(usize::MAX);
     let candidates = crew.tasks.iter().filter(|task| task.phase == Phase::Unhealthy);
-    candidates.take(leave).map(|task| stop(task, StopWhy::Unhealthy)).collect()
+    candidates
+        .take(leave)
+        .map(|task| stop(task, StopWhy::Unhealthy))
+        .collect()
 }
 
 fn stop_all_but(kept: &[Revision], observed: &Observed, why: StopWhy) -> Vec<Action> {
-    let others = observed.tasks.iter().filter(|task| !kept.contains(&task.revision));
-    others.filter(|task| task.phase != Phase::Leaving).map(|task| stop(task, why)).collect()
+    let others = observed
+        .tasks
+        .iter()
+        .filter(|task| !kept.contains(&task.revision));
+    others
+        .filter(|task| task.phase != Phase::Leaving)
+        .map(|task| stop(task, why))
+        .collect()
 }
 
 fn stop(task: &ObservedTask, why: StopWhy) -> Action {
-    Action::Stop { task: task.id.clone(), why }
+    Action::Stop {
+        task: task.id.clone(),
+        why,
+    }
 }
 
 #[cfg(test)]

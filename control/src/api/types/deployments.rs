@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Makes uploaded blobs a bundle: validates and compiles the component.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegisterBundle {
     /// The component's digest, `sha256:<hex>`; its blob was uploaded before.
@@ -38,7 +38,7 @@ pub struct BundleFile {
 }
 
 /// A registered bundle.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Bundle {
     /// Names the bundle in a deployment, `sha256:<hex>`.
@@ -58,7 +58,7 @@ pub enum World {
 }
 
 /// Asks for a service to run a bundle as a manifest says.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateDeployment {
     /// A registered bundle's digest.
@@ -70,7 +70,7 @@ pub struct CreateDeployment {
 }
 
 /// One rollout of a service to a revision.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Deployment {
     /// Names the deployment.
@@ -106,7 +106,7 @@ pub struct Deployment {
 }
 
 /// Deployments, newest first.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentList {
     /// Newest first.
@@ -126,7 +126,7 @@ pub enum RolloutState {
 }
 
 /// An immutable revision of what to run.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskDefinition {
     /// The family: a service's or a job's name.
@@ -159,7 +159,7 @@ pub struct TaskDefinition {
 }
 
 /// Task definitions, newest revision first.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskDefinitionList {
     /// Newest revision first within a family.

@@ -21,11 +21,17 @@ impl Record for Namespace {
     type Stored = StoredNamespace;
 
     fn to_stored(&self) -> StoredNamespace {
-        StoredNamespace { name: self.name.clone(), created_at: self.created_at }
+        StoredNamespace {
+            name: self.name.clone(),
+            created_at: self.created_at,
+        }
     }
 
     fn from_stored(stored: StoredNamespace) -> Result<Self, String> {
-        Ok(Self { name: stored.name, created_at: stored.created_at })
+        Ok(Self {
+            name: stored.name,
+            created_at: stored.created_at,
+        })
     }
 }
 
@@ -78,7 +84,9 @@ impl Record for Bundle {
             digest: self.digest.clone(),
             component: self.component.clone(),
             world: self.world.into(),
-            mounts: mounts.map(|BundleMount { mount, entries }| StoredMount { mount, entries }).collect(),
+            mounts: mounts
+                .map(|BundleMount { mount, entries }| StoredMount { mount, entries })
+                .collect(),
         }
     }
 
@@ -88,7 +96,9 @@ impl Record for Bundle {
             digest: stored.digest,
             component: stored.component,
             world: stored.world.into(),
-            mounts: mounts.map(|StoredMount { mount, entries }| BundleMount { mount, entries }).collect(),
+            mounts: mounts
+                .map(|StoredMount { mount, entries }| BundleMount { mount, entries })
+                .collect(),
         })
     }
 }
@@ -122,7 +132,10 @@ impl Record for Definition {
 
     fn from_stored(stored: StoredDefinition) -> Result<Self, String> {
         Ok(Self {
-            id: FamilyRevision { family: stored.family, revision: stored.revision },
+            id: FamilyRevision {
+                family: stored.family,
+                revision: stored.revision,
+            },
             bundle: stored.bundle,
             world: stored.world.into(),
             content: stored.content,

@@ -103,7 +103,10 @@ impl Record for Task {
                 StoredGroup::Service(name) => Group::Service(name),
                 StoredGroup::Job(name) => Group::Job(name),
             },
-            definition: FamilyRevision { family: stored.family, revision: stored.revision },
+            definition: FamilyRevision {
+                family: stored.family,
+                revision: stored.revision,
+            },
             deployment: stored.deployment.as_deref().map(DeploymentId::from_text),
             status: known(&stored.status, TaskStatus::from_text(&stored.status))?,
             desired: known(&stored.desired, DesiredStatus::from_text(&stored.desired))?,
@@ -132,22 +135,54 @@ fn store_group(group: &Group) -> StoredGroup {
 }
 
 fn store_stop(stop: &Stopped) -> StoredStop {
-    StoredStop { code: stop.code.to_string(), reason: stop.reason.clone(), exit_code: stop.exit_code }
+    StoredStop {
+        code: stop.code.to_string(),
+        reason: stop.reason.clone(),
+        exit_code: stop.exit_code,
+    }
 }
 
 fn read_stop(stop: StoredStop) -> Result<Stopped, String> {
     let code = known(&stop.code, StopCode::from_text(&stop.code))?;
-    Ok(Stopped { code, reason: stop.reason, exit_code: stop.exit_code })
+    Ok(Stopped {
+        code,
+        reason: stop.reason,
+        exit_code: stop.exit_code,
+    })
 }
 
 fn store_overrides(overrides: &Overrides) -> StoredOverrides {
-    let Overrides { args, env, secrets, cpu, memory } = overrides.clone();
-    StoredOverrides { args, env, secrets, cpu, memory }
+    let Overrides {
+        args,
+        env,
+        secrets,
+        cpu,
+        memory,
+    } = overrides.clone();
+    StoredOverrides {
+        args,
+        env,
+        secrets,
+        cpu,
+        memory,
+    }
 }
 
 fn read_overrides(overrides: StoredOverrides) -> Overrides {
-    let StoredOverrides { args, env, secrets, cpu, memory } = overrides;
-    Overrides { args, env, secrets, cpu, memory }
+    let StoredOverrides {
+        args,
+        env,
+        secrets,
+        cpu,
+        memory,
+    } = overrides;
+    Overrides {
+        args,
+        env,
+        secrets,
+        cpu,
+        memory,
+    }
 }
 
 fn store_usage(usage: Usage) -> StoredUsage {

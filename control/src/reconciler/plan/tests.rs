@@ -19,15 +19,28 @@ fn id(index: usize) -> TaskId {
 fn observed(text: &str) -> Observed {
     let tasks = text.split_whitespace().enumerate().map(|(index, task)| {
         let (number, phase) = task.split_at(1);
-        ObservedTask { id: id(index), revision: revision(number), phase: phase_of(phase) }
+        ObservedTask {
+            id: id(index),
+            revision: revision(number),
+            phase: phase_of(phase),
+        }
     });
-    Observed { tasks: tasks.collect(), vacancies: Vec::new() }
+    Observed {
+        tasks: tasks.collect(),
+        vacancies: Vec::new(),
+    }
 }
 
 fn phase_of(letter: &str) -> Phase {
     match letter {
-        "B" => Phase::Blocked { on: Blocker::Capacity, reason: "no room".into() },
-        "K" => Phase::Blocked { on: Blocker::Secret, reason: "no secret".into() },
+        "B" => Phase::Blocked {
+            on: Blocker::Capacity,
+            reason: "no room".into(),
+        },
+        "K" => Phase::Blocked {
+            on: Blocker::Secret,
+            reason: "no secret".into(),
+        },
         "s" => Phase::Starting,
         "h" => Phase::Healthy,
         "u" => Phase::Unhealthy,
@@ -39,9 +52,7 @@ fn phase_of(letter: &str) -> Phase {
 fn written(actions: &[Action]) -> String {
     let word = |action: &Action| match action {
         Action::Start { revision, .. } => Some(format!("+{revision}")),
-        Action::Stop { task, .. } => {
-            Some(format!("-{}", u32::from_str_radix(task.as_str(), 16).unwrap()))
-        }
+        Action::Stop { task, .. } => Some(format!("-{}", u32::from_str_radix(task.as_str(), 16).unwrap())),
         Action::Complete => Some("complete".to_owned()),
         Action::Fail { .. } => Some("fail".to_owned()),
         Action::Remove => Some("remove".to_owned()),
@@ -61,13 +72,25 @@ fn steady(count: u32) -> Desired {
 }
 
 fn rolling(count: u32, since: Instant) -> Desired {
-    let rollout = Rollout { since, failed_tasks: 0, last_failure: String::new() };
-    Desired { goal: Some(revision("2")), rollout: Some(rollout), ..steady(count) }
+    let rollout = Rollout {
+        since,
+        failed_tasks: 0,
+        last_failure: String::new(),
+    };
+    Desired {
+        goal: Some(revision("2")),
+        rollout: Some(rollout),
+        ..steady(count)
+    }
 }
 
 #[track_caller]
 fn check(desired: &Desired, tasks: &str, expected: &str) {
-    assert_eq!(written(&plan(desired, &observed(tasks), Instant::now())), expected, "for `{tasks}`");
+    assert_eq!(
+        written(&plan(desired, &observed(tasks), Instant::now())),
+        expected,
+        "for `{tasks}`"
+    );
 }
 
 #[test]
@@ -139,15 +162,23 @@ fn a_rollout_starts_all_before_it_stops_any() {
 fn a_deployment_that_gets_nowhere_fails() {
     let now = Instant::now();
     let mut desired = rolling(2, now);
-    desired.rollout = Some(Rollout { since: now, failed_tasks: 3, last_failure: "exit 1".into() });
+    desired.rollout = Some(Rollout {
+        since: now,
+        failed_tasks: 3,
+        last_failure: "exit 1".into(),
+    });
     let actions = plan(&desired, &observed("1h 1h"), now);
-    let [Action::Fail { reason }] = actions.as_slice() else { panic!("{actions:?}") };
+    let [Action::Fail { reason }] = actions.as_slice() else {
+        panic!("{actions:?}")
+    };
     assert!(reason.ends_with("3 of them; the last: exit 1"), "{reason}");
 
     let desired = rolling(2, now);
     let late = now + DEPLOYMENT_DEADLINE;
     let actions = plan(&desired, &observed("1h 1h 2B 2B"), late);
-    let [Action::Fail { reason }] = actions.as_slice() else { panic!("{actions:?}") };
+    let [Action::Fail { reason }] = actions.as_slice() else {
+        panic!("{actions:?}")
+    };
     assert_eq!(reason, "0 of 2 tasks became healthy in 5 minutes; no room");
 
     // Healthy in time, only slow to drain the old ones: that is not a failure.
@@ -157,17 +188,27 @@ fn a_deployment_that_gets_nowhere_fails() {
 #[test]
 fn a_first_deployment_may_wait_for_a_secret() {
     let now = Instant::now();
-    let desired = Desired { stable: None, ..rolling(1, now) };
+    let desired = Desired {
+        stable: None,
+        ..rolling(1, now)
+    };
     let late = now + DEPLOYMENT_DEADLINE * 3;
     assert_eq!(plan(&desired, &observed("2K"), late), []);
     // Blocked it isn't: the deadline holds, and wakes the planner.
-    assert_eq!(plan(&desired, &observed("2s"), now), [Action::WakeAt(now + DEPLOYMENT_DEADLINE)]);
+    assert_eq!(
+        plan(&desired, &observed("2s"), now),
+        [Action::WakeAt(now + DEPLOYMENT_DEADLINE)]
+    );
     assert_eq!(written(&plan(&desired, &observed("2s"), late)), "fail");
 }
 
 #[test]
 fn after_a_failed_first_deployment_nothing_runs() {
-    let desired = Desired { goal: None, stable: None, ..steady(2) };
+    let desired = Desired {
+        goal: None,
+        stable: None,
+        ..steady(2)
+    };
     check(&desired, "2h 2L", "-0");
     check(&desired, "", "");
 }
@@ -176,11 +217,21 @@ fn after_a_failed_first_deployment_nothing_runs() {
 fn a_vacancy_is_filled_when_its_time_has_come() {
     let now = Instant::now();
     let later = now + Duration::from_secs(4);
-    let vacancy =
-        Vacancy { revision: revision("1"), not_before: later, restarts: 3, last_reason: "exit 1".into() };
-    let seen = Observed { vacancies: vec![vacancy.clone()], ..observed("1h") };
+    let vacancy = Vacancy {
+        revision: revision("1"),
+        not_before: later,
+        restarts: 3,
+        last_reason: "exit 1".into(),
+    };
+    let seen = Observed {
+        vacancies: vec![vacancy.clone()],
+        ..observed("1h")
+    };
     assert_eq!(plan(&steady(2), &seen, now), [Action::WakeAt(later)]);
-    let start = Action::Start { revision: revision("1"), vacancy: Some(vacancy) };
+    let start = Action::Start {
+        revision: revision("1"),
+        vacancy: Some(vacancy),
+    };
     assert_eq!(plan(&steady(2), &seen, later), [start]);
     // A place beside it is new and doesn't wait.
     assert_eq!(written(&plan(&steady(3), &seen, now)), "+1");
@@ -190,7 +241,10 @@ fn a_vacancy_is_filled_when_its_time_has_come() {
 
 #[test]
 fn a_deleted_service_is_drained_then_removed() {
-    let deleted = Desired { presence: Presence::Deleted, ..rolling(2, Instant::now()) };
+    let deleted = Desired {
+        presence: Presence::Deleted,
+        ..rolling(2, Instant::now())
+    };
     check(&deleted, "1h 2B 1L", "-0 -1");
     check(&deleted, "1L", "");
     check(&deleted, "", "remove");
@@ -208,7 +262,11 @@ fn apply(observed: &mut Observed, actions: &[Action], next: &mut usize) {
         match action {
             Action::Start { revision, .. } => {
                 *next += 1;
-                let task = ObservedTask { id: id(*next), revision: *revision, phase: Phase::Healthy };
+                let task = ObservedTask {
+                    id: id(*next),
+                    revision: *revision,
+                    phase: Phase::Healthy,
+                };
                 observed.tasks.push(task);
             }
             Action::Stop { task, .. } => observed.tasks.retain(|seen| seen.id != *task),

@@ -1,0 +1,228 @@
+//! From core types to wire types, by hand, and back.
+
+use std::collections::BTreeMap;
+
+use super::types as wire;
+use crate::blueprint::Blueprint;
+use crate::model::{
+    self, Definition, Deployment, DesiredStatus, Health, Namespace, RolloutState, Service, ServiceKind,
+    ServiceStatus, StopCode, Task, TaskStatus, World,
+};
+use crate::tasks::registry::Progress;
+
+pub(super) fn namespace(namespace: Namespace) -> wire::Namespace {
+    wire::Namespace {
+        name: namespace.name.to_string(),
+        created_at: namespace.created_at,
+    }
+}
+
+pub(super) fn world(world: World) -> wire::World {
+    match world {
+        World::Http => wire::World::Http,
+        World::Command => wire::World::Command,
+    }
+}
+
+pub(super) fn definition(definition: &Definition, blueprint: &Blueprint) -> wire::TaskDefinition {
+    let task = &blueprint.manifest.task;
+    wire::TaskDefinition {
+        family: definition.id.family.to_string(),
+        revision: definition.id.revision.get(),
+        bundle: definition.bundle.to_string(),
+        component: blueprint.bundle.component.to_string(),
+        world: world(definition.world),
+        cpu: task.cpu.get(),
+        memory_bytes: task.memory.get(),
+        environment: task
+            .env
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.clone()))
+            .collect(),
+        secrets: task
+            .secrets
+            .iter()
+            .map(|(name, secret)| (name.to_string(), secret.to_string()))
+            .collect(),
+        args: task.args.clone(),
+        egress: task.egress.iter().map(ToString::to_string).collect(),
+        mounts: task.files.iter().map(|file| file.mount.to_string()).collect(),
+        registered_at: definition.registered_at,
+    }
+}
+
+/// How many of some tasks there are in each stage.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) pending: u32,
+    pub(super) running: u32,
+    pub(super) healthy: u32,
+}
+
+impl Counts {
+    pub(super) fn of<'a>(tasks: impl Iterator<Item = &'a Task>) -> Self {
+        tasks.fold(Self::default(), |mut counts, task| {
+            match task.status {
+                TaskStatus::Provisioning | TaskStatus::Pending | TaskStatus::Activating => {
+                    counts.pending += 1
+                }
+                TaskStatus::Running => {
+                    counts.running += 1;
+                    counts.healthy += u32::from(task.health == Health::Healthy);
+                }
+                _ => {}
+            }
+            counts
+        })
+    }
+}
+
+pub(super) fn service(service: &Service, counts: Counts, urls: Vec<String>) -> wire::Service {
+    let revision = service
+        .goal
+        .map_or_else(|| "none".to_owned(), |revision| revision.to_string());
+    wire::Service {
+        service_name: service.name.to_string(),
+        namespace: service.namespace.to_string(),
+        status: match service.status {
+            ServiceStatus::Active => wire::ServiceStatus::Active,
+            ServiceStatus::Draining => wire::ServiceStatus::Draining,
+        },
+        kind: match service.kind {
+            ServiceKind::Http => wire::ServiceKind::Http,
+            ServiceKind::Worker => wire::ServiceKind::Worker,
+        },
+        task_definition: format!("{}:{revision}", service.name),
+        desired_count: service.count,
+        running_count: counts.running,
+        pending_count: counts.pending,
+        healthy_count: counts.healthy,
+        urls,
+        created_at: service.created_at,
+    }
+}
+
+/// What a deployment is seen with besides its record.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen {
+    pub(super) desired: u32,
+    pub(super) counts: Counts,
+    pub(super) progress: Option<Progress>,
+    pub(super) urls: Vec<String>,
+}
+
+pub(super) fn deployment(deployment: &Deployment, seen: Seen) -> wire::Deployment {
+    let Seen {
+        desired,
+        counts,
+        progress,
+        urls,
+    } = seen;
+    let progress = progress.filter(|_| deployment.state == RolloutState::InProgress);
+    let failed_tasks = progress
+        .as_ref()
+        .map_or(deployment.failed_tasks, |progress| progress.failed_tasks);
+    let note = progress
+        .map(|progress| progress.note)
+        .filter(|note| !note.is_empty());
+    wire::Deployment {
+        id: deployment.id.to_string(),
+        service_name: deployment.service.to_string(),
+        task_definition: format!("{}:{}", deployment.service, deployment.revision),
+        unchanged: false,
+        rollout_state: match deployment.state {
+            RolloutState::InProgress => wire::RolloutState::InProgress,
+            RolloutState::Completed => wire::RolloutState::Completed,
+            RolloutState::Failed => wire::RolloutState::Failed,
+        },
+        rollout_state_reason: note.unwrap_or_else(|| deployment.reason.clone()),
+        desired_count: desired,
+        pending_count: counts.pending,
+        running_count: counts.running,
+        healthy_count: counts.healthy,
+        failed_tasks,
+        created_at: deployment.created_at,
+        updated_at: deployment.updated_at,
+        urls,
+    }
+}
+
+pub(super) fn task(task: Task) -> wire::Task {
+    let (stop_code, stopped_reason, exit_code) = match task.stopped {
+        Some(stopped) => (
+            Some(self::stop_code(stopped.code)),
+            Some(stopped.reason),
+            stopped.exit_code,
+        ),
+        None => (None, None, None),
+    };
+    wire::Task {
+        task_id: task.id.to_string(),
+        namespace: task.namespace.to_string(),
+        group: task.group.to_string(),
+        task_definition: task.definition.to_string(),
+        deployment_id: task.deployment.map(|id| id.to_string()),
+        last_status: status(task.status),
+        desired_status: match task.desired {
+            DesiredStatus::Running => wire::TaskStatus::Running,
+            DesiredStatus::Stopped => wire::TaskStatus::Stopped,
+        },
+        health_status: match task.health {
+            Health::Unknown => wire::HealthStatus::Unknown,
+            Health::Healthy => wire::HealthStatus::Healthy,
+            Health::Unhealthy => wire::HealthStatus::Unhealthy,
+        },
+        reason: task.reason,
+        stop_code,
+        stopped_reason,
+        exit_code,
+        restarts: task.restarts,
+        last_reason: task.last_reason,
+        cpu: task.cpu,
+        memory_limit_bytes: task.memory,
+        cpu_used_ms: task.usage.cpu_ms,
+        cpu_throttled_ms: task.usage.throttled_ms,
+        memory_bytes: task.usage.memory,
+        memory_peak_bytes: task.usage.memory_peak,
+        requests: task.usage.requests,
+        in_flight: task.usage.in_flight,
+        created_at: task.created_at,
+        started_at: task.started_at,
+        stopping_at: task.stopping_at,
+        stopped_at: task.stopped_at,
+    }
+}
+
+fn status(status: TaskStatus) -> wire::TaskStatus {
+    match status {
+        TaskStatus::Provisioning => wire::TaskStatus::Provisioning,
+        TaskStatus::Pending => wire::TaskStatus::Pending,
+        TaskStatus::Activating => wire::TaskStatus::Activating,
+        TaskStatus::Running => wire::TaskStatus::Running,
+        TaskStatus::Deactivating => wire::TaskStatus::Deactivating,
+        TaskStatus::Stopping => wire::TaskStatus::Stopping,
+        TaskStatus::Deprovisioning => wire::TaskStatus::Deprovisioning,
+        TaskStatus::Stopped => wire::TaskStatus::Stopped,
+    }
+}
+
+fn stop_code(code: StopCode) -> wire::StopCode {
+    match code {
+        StopCode::TaskFailedToStart => wire::StopCode::TaskFailedToStart,
+        StopCode::EssentialContainerExited => wire::StopCode::EssentialContainerExited,
+        StopCode::UserInitiated => wire::StopCode::UserInitiated,
+        StopCode::ServiceSchedulerInitiated => wire::StopCode::ServiceSchedulerInitiated,
+        StopCode::TerminationNotice => wire::StopCode::TerminationNotice,
+    }
+}
+
+pub(super) fn overrides(overrides: wire::TaskOverrides) -> model::Overrides {
+    let listed = |map: BTreeMap<String, String>| map.into_iter().collect();
+    model::Overrides {
+        args: overrides.args,
+        env: listed(overrides.environment),
+        secrets: listed(overrides.secrets),
+        cpu: overrides.cpu,
+        memory: overrides.memory_bytes,
+    }
+}

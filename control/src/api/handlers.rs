@@ -1,0 +1,10 @@
+//! What each route does: from wire to core, an operation, and back.
+
+pub(super) mod blobs;
+pub(super) mod deployments;
+pub(super) mod logs;
+pub(super) mod namespaces;
+pub(super) mod probes;
+pub(super) mod secrets;
+pub(super) mod services;
+pub(super) mod tasks;

@@ -1,0 +1,280 @@
+//! Bundles, deployments and task definitions.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::api::convert::{self, Counts, Seen};
+use crate::api::extract::{InNamespace, Json as Body, Named, Query};
+use crate::api::stream::{Look, More, follow, ndjson};
+use crate::api::types::{
+    Bundle, CreateDeployment, Deployment, DeploymentList, ErrorBody, RegisterBundle, TaskDefinition,
+    TaskDefinitionList,
+};
+use crate::api::{Api, SharedApi};
+use crate::manifest::MountPath;
+use crate::model::{self, BundleMount, DeploymentId, Group, RolloutState};
+use crate::names::{Digest, FamilyRevision, NamespaceName, ServiceName};
+use crate::orchestrator::{Deployed, NewBundle, NewDeployment, routes};
+use crate::refusal::Refusal;
+
+/// Makes uploaded blobs a bundle: validates and compiles the component.
+#[utoipa::path(post, path = "/v1/namespaces/{ns}/bundles", tag = "deployments", request_body = RegisterBundle,
+    params(("ns" = String, Path, description = "The namespace")), responses(
+    (status = 201, body = Bundle), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn register_bundle(
+    namespace: InNamespace,
+    State(api): State<SharedApi>,
+    Body(ask): Body<RegisterBundle>,
+) -> Result<(StatusCode, Json<Bundle>), Refusal> {
+    let mounts = ask.files.into_iter().map(mount).collect::<Result<_, _>>()?;
+    let ask = NewBundle {
+        component: digest(&ask.component, "component")?,
+        mounts,
+    };
+    let bundle = api.orchestrator.register_bundle(&namespace.name, ask).await?;
+    let wire = Bundle {
+        digest: bundle.digest.to_string(),
+        world: convert::world(bundle.world),
+    };
+    Ok((StatusCode::CREATED, Json(wire)))
+}
+
+fn mount(mount: crate::api::types::BundleMount) -> Result<BundleMount, Refusal> {
+    let path: Result<MountPath, _> = mount.mount.parse();
+    let path =
+        path.map_err(|e| Refusal::unprocessable("InvalidBundle", e.to_string()).field("files.mount"))?;
+    let entries = mount
+        .entries
+        .into_iter()
+        .map(|file| Ok((file.path, digest(&file.digest, "files")?)));
+    Ok(BundleMount {
+        mount: path.to_string(),
+        entries: entries.collect::<Result<_, Refusal>>()?,
+    })
+}
+
+fn digest(text: &str, field: &str) -> Result<Digest, Refusal> {
+    text.parse().map_err(|error: crate::names::NameError| {
+        Refusal::unprocessable("InvalidDigest", error.to_string()).field(field)
+    })
+}
+
+/// Makes a service run a bundle as a manifest says.
+#[utoipa::path(post, path = "/v1/namespaces/{ns}/deployments", tag = "deployments", request_body = CreateDeployment,
+    params(("ns" = String, Path, description = "The namespace")), responses(
+    (status = 201, body = Deployment), (status = 200, body = Deployment, description = "Unchanged"),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub(crate) async fn create(
+    namespace: InNamespace,
+    State(api): State<SharedApi>,
+    Body(ask): Body<CreateDeployment>,
+) -> Result<(StatusCode, Json<Deployment>), Refusal> {
+    let ask = NewDeployment {
+        bundle: digest(&ask.bundle, "bundle")?,
+        manifest: ask.manifest,
+    };
+    let (status, deployment) = match api.orchestrator.deploy(&namespace.name, ask).await? {
+        Deployed::New(deployment) => (StatusCode::CREATED, deployment),
+        Deployed::Unchanged(deployment) => (StatusCode::OK, deployment),
+    };
+    let mut wire = describe(&api, &namespace.name, &deployment).await?;
+    wire.unchanged = status == StatusCode::OK;
+    Ok((status, Json(wire)))
+}
+
+/// Which deployments are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct ListDeployments {
+    /// Of this service only.
+    service: Option<String>,
+}
+
+/// Deployments, newest first.
+#[utoipa::path(get, path = "/v1/namespaces/{ns}/deployments", tag = "deployments",
+    params(("ns" = String, Path, description = "The namespace"), ListDeployments), responses(
+    (status = 200, body = DeploymentList), (status = 404, body = ErrorBody)))]
+pub(crate) async fn list(
+    namespace: InNamespace,
+    Query(query): Query<ListDeployments>,
+    State(api): State<SharedApi>,
+) -> Result<Json<DeploymentList>, Refusal> {
+    let service: Option<ServiceName> = query.service.map(|name| Named(name).parse()).transpose()?;
+    let mut deployments = Vec::new();
+    for deployment in api
+        .orchestrator
+        .deployments(&namespace.name, service.as_ref())
+        .await?
+    {
+        deployments.push(describe(&api, &namespace.name, &deployment).await?);
+    }
+    Ok(Json(DeploymentList { deployments }))
+}
+
+/// Whether an answer goes on.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct Follow {
+    /// Answers NDJSON: a line for each change, until there can't be another.
+    #[serde(default)]
+    pub(super) follow: bool,
+}
+
+/// A deployment, or its course.
+#[utoipa::path(get, path = "/v1/namespaces/{ns}/deployments/{name}", tag = "deployments",
+    params(("ns" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The deployment's id"), Follow),
+    responses((status = 200, body = Deployment), (status = 404, body = ErrorBody)))]
+pub(crate) async fn get(
+    namespace: InNamespace,
+    Named(id): Named,
+    Query(Follow { follow: goes_on }): Query<Follow>,
+    State(api): State<SharedApi>,
+) -> Result<Response, Refusal> {
+    let changes = api.orchestrator.registry.changes();
+    let found = api
+        .orchestrator
+        .find_deployment(&namespace.name, &DeploymentId::from_text(&id))
+        .await?;
+    let (id, service) = (found.id, found.service);
+    let looking = Looking {
+        api: api.clone(),
+        namespace: namespace.name,
+        service,
+        id,
+    };
+    let first = looking.look().await?;
+    if !goes_on {
+        return Ok(Json(first.0).into_response());
+    }
+    Ok(ndjson(follow(looking, changes, first), api.closing.clone()))
+}
+
+struct Looking {
+    api: SharedApi,
+    namespace: NamespaceName,
+    service: ServiceName,
+    id: DeploymentId,
+}
+
+#[async_trait::async_trait]
+impl Look for Looking {
+    type Value = Deployment;
+
+    async fn look(&self) -> Result<(Deployment, More), Refusal> {
+        let deployment = self
+            .api
+            .orchestrator
+            .deployment(&self.namespace, &self.service, &self.id)
+            .await?;
+        let more = match deployment.state {
+            RolloutState::InProgress => More::ToCome,
+            RolloutState::Completed | RolloutState::Failed => More::Nothing,
+        };
+        Ok((describe(&self.api, &self.namespace, &deployment).await?, more))
+    }
+}
+
+/// A deployment with what is seen of its tasks now.
+pub(super) async fn describe(
+    api: &Api,
+    namespace: &NamespaceName,
+    deployment: &model::Deployment,
+) -> Result<Deployment, Refusal> {
+    let orchestrator = &api.orchestrator;
+    let group = (namespace.clone(), Group::Service(deployment.service.clone()));
+    let tasks = orchestrator.registry.of_group(&group);
+    let own = tasks
+        .iter()
+        .filter(|task| task.definition.revision == deployment.revision);
+    let service = orchestrator.service(namespace, &deployment.service).await.ok();
+    let id = FamilyRevision {
+        family: deployment.service.clone(),
+        revision: deployment.revision,
+    };
+    // The oldest revisions are forgotten before their deployments: then there is no URL to tell.
+    let blueprint = orchestrator.blueprints.load(namespace, &id).await.ok();
+    let seen = Seen {
+        desired: service.map_or(0, |service| service.count),
+        counts: Counts::of(own),
+        progress: orchestrator.registry.progress(&deployment.id),
+        urls: blueprint
+            .filter(|blueprint| blueprint.bundle.world == model::World::Http)
+            .map(|blueprint| routes::urls(namespace, &blueprint.manifest, orchestrator.http_port))
+            .unwrap_or_default(),
+    };
+    Ok(convert::deployment(deployment, seen))
+}
+
+/// Which task definitions are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+pub(crate) struct ListDefinitions {
+    /// Of this family only.
+    family: Option<String>,
+}
+
+/// Task definitions, newest revision first.
+#[utoipa::path(get, path = "/v1/namespaces/{ns}/task-definitions", tag = "task definitions",
+    params(("ns" = String, Path, description = "The namespace"), ListDefinitions), responses(
+    (status = 200, body = TaskDefinitionList), (status = 404, body = ErrorBody)))]
+pub(crate) async fn list_definitions(
+    namespace: InNamespace,
+    Query(query): Query<ListDefinitions>,
+    State(api): State<SharedApi>,
+) -> Result<Json<TaskDefinitionList>, Refusal> {
+    let orchestrator = &api.orchestrator;
+    let mut definitions = match query.family {
+        Some(family) => {
+            orchestrator
+                .revisions(&namespace.name, &Named(family).parse()?)
+                .await?
+        }
+        None => orchestrator.definitions(&namespace.name).await?,
+    };
+    definitions.sort_by(|a, b| {
+        a.id.family
+            .cmp(&b.id.family)
+            .then(b.id.revision.cmp(&a.id.revision))
+    });
+    let mut task_definitions = Vec::new();
+    for definition in definitions {
+        let blueprint: Arc<_> = orchestrator
+            .blueprints
+            .load(&namespace.name, &definition.id)
+            .await?;
+        task_definitions.push(convert::definition(&definition, &blueprint));
+    }
+    Ok(Json(TaskDefinitionList { task_definitions }))
+}
+
+/// A task definition: `family:revision`, or the latest of `family`.
+#[utoipa::path(get, path = "/v1/namespaces/{ns}/task-definitions/{name}", tag = "task definitions",
+    params(("ns" = String, Path, description = "The namespace"), ("name" = String, Path, description = "family or family:revision")),
+    responses((status = 200, body = TaskDefinition), (status = 404, body = ErrorBody)))]
+pub(crate) async fn get_definition(
+    namespace: InNamespace,
+    Named(text): Named,
+    State(api): State<SharedApi>,
+) -> Result<Json<TaskDefinition>, Refusal> {
+    let id = api.orchestrator.find_definition(&namespace.name, &text).await?;
+    let blueprint = api.orchestrator.blueprints.load(&namespace.name, &id).await?;
+    Ok(Json(convert::definition(&blueprint.definition, &blueprint)))
+}
+
+/// Forgets a job: its definitions, stopped tasks, logs and events.
+#[utoipa::path(delete, path = "/v1/namespaces/{ns}/task-definitions/{name}", tag = "task definitions",
+    params(("ns" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The family")),
+    responses((status = 204), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub(crate) async fn delete_family(
+    namespace: InNamespace,
+    name: Named,
+    State(api): State<SharedApi>,
+) -> Result<StatusCode, Refusal> {
+    api.orchestrator
+        .delete_family(&namespace.name, &name.parse()?)
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}

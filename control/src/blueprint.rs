@@ -1,0 +1,162 @@
+//! A definition with all that belongs to it, ready to make tasks from: spec, bundle, and its namespace.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::manifest::{Manifest, ManifestErrors, ServiceSpec, Workload};
+use crate::model::stored::{Record as _, RecordError};
+use crate::model::{
+    Bundle, Definition, DesiredStatus, Group, Health, Overrides, Task, TaskStatus, Usage, keys,
+};
+use crate::names::{FamilyRevision, NamespaceName, TaskId};
+use crate::store::{SharedStore, StoreError};
+
+/// What tasks of one revision are made from.
+#[derive(Debug, Clone)]
+pub struct Blueprint {
+    /// Where it belongs.
+    pub namespace: NamespaceName,
+    /// The definition.
+    pub definition: Definition,
+    /// Its manifest, checked.
+    pub manifest: Manifest,
+    /// Its bundle.
+    pub bundle: Bundle,
+}
+
+/// A definition that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BlueprintError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A record is damaged.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// There is no such definition.
+    #[error("there is no task definition {id} in namespace {namespace}")]
+    NoDefinition {
+        /// Where it was looked for.
+        namespace: NamespaceName,
+        /// What was looked for.
+        id: FamilyRevision,
+    },
+    /// The definition's bundle is gone.
+    #[error("the bundle {digest} of task definition {id} is not in the store")]
+    NoBundle {
+        /// The bundle.
+        digest: String,
+        /// Whose it is.
+        id: FamilyRevision,
+    },
+    /// The stored manifest isn't one any more.
+    #[error("the manifest of task definition {id} is not valid for this version of wharf: {errors}")]
+    Manifest {
+        /// Whose it is.
+        id: FamilyRevision,
+        /// What is wrong with it.
+        errors: ManifestErrors,
+    },
+}
+
+/// Reads blueprints from the store.
+#[derive(Debug, Clone)]
+pub struct Blueprints {
+    store: SharedStore,
+}
+
+impl Blueprint {
+    /// `family:revision`.
+    pub fn id(&self) -> &FamilyRevision {
+        &self.definition.id
+    }
+
+    /// How long a task of it may take to stop.
+    pub fn stop_timeout(&self) -> Duration {
+        self.manifest.task.stop_timeout
+    }
+
+    /// A new task of it.
+    pub fn new_task(&self, group: Group) -> Task {
+        Task {
+            id: TaskId::generate(),
+            namespace: self.namespace.clone(),
+            group,
+            definition: self.id().clone(),
+            deployment: None,
+            status: TaskStatus::Provisioning,
+            desired: DesiredStatus::Running,
+            health: Health::Unknown,
+            reason: None,
+            stopped: None,
+            restarts: 0,
+            last_reason: None,
+            cpu: self.manifest.task.cpu.get(),
+            memory: self.manifest.task.memory.get(),
+            overrides: Overrides::default(),
+            usage: Usage::default(),
+            created_at: Timestamp::now(),
+            started_at: None,
+            stopping_at: None,
+            stopped_at: None,
+        }
+    }
+
+    /// What makes it a service, if it is one.
+    pub fn service(&self) -> Option<&ServiceSpec> {
+        match &self.manifest.workload {
+            Workload::Service(service) => Some(service),
+            Workload::Job => None,
+        }
+    }
+}
+
+impl Blueprints {
+    /// Blueprints of the definitions in `store`.
+    pub fn new(store: SharedStore) -> Self {
+        Self { store }
+    }
+
+    /// The blueprint of a definition.
+    ///
+    /// # Errors
+    /// If it isn't there or can't be used.
+    pub async fn load(
+        &self,
+        namespace: &NamespaceName,
+        id: &FamilyRevision,
+    ) -> Result<Arc<Blueprint>, BlueprintError> {
+        let absent = || BlueprintError::NoDefinition {
+            namespace: namespace.clone(),
+            id: id.clone(),
+        };
+        let entry = self
+            .store
+            .get(&keys::definition(namespace, id))
+            .await?
+            .ok_or_else(absent)?;
+        let definition = Definition::decode(&entry)?;
+        let bundle = self
+            .store
+            .get(&keys::bundle(namespace, &definition.bundle))
+            .await?;
+        let no_bundle = || BlueprintError::NoBundle {
+            digest: definition.bundle.to_string(),
+            id: id.clone(),
+        };
+        let bundle = Bundle::decode(&bundle.ok_or_else(no_bundle)?)?;
+        let manifest =
+            Manifest::from_json(definition.manifest.clone()).map_err(|errors| BlueprintError::Manifest {
+                id: id.clone(),
+                errors,
+            })?;
+        Ok(Arc::new(Blueprint {
+            namespace: namespace.clone(),
+            definition,
+            manifest,
+            bundle,
+        }))
+    }
+}

@@ -1,0 +1,104 @@
+//! What people ask for: each operation checks, writes the desired state durably, and tells the control loop.
+//!
+//! Nothing here starts or stops anything. An operation that was answered survives the server; what it asks
+//! for happens, now or after the next start.
+
+mod bundles;
+mod definitions;
+mod deploy;
+mod namespaces;
+pub mod routes;
+mod run;
+mod secrets;
+mod services;
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::blobs::Blobs;
+use crate::blueprint::Blueprints;
+use crate::events::EventLog;
+use crate::logs::Logs;
+use crate::model::stored::Record;
+use crate::names::NamespaceName;
+use crate::reconciler::control_loop::Reconciler;
+use crate::refusal::Refusal;
+use crate::secrets::Secrets;
+use crate::store::SharedStore;
+use crate::tasks::{Executor, Registry};
+use crate::tokens::Tokens;
+
+pub use bundles::NewBundle;
+pub use deploy::{Deployed, NewDeployment};
+pub use namespaces::ensure_default;
+pub use run::{NewRun, What};
+
+/// Tasks that one call may run (ECS: 10).
+pub const MAX_TASKS_PER_RUN: u32 = 10;
+
+/// Revisions kept per family; ECS keeps a million, this is a file on one disk.
+pub const REVISIONS_KEPT: usize = 50;
+
+/// Deployments kept per service.
+pub const DEPLOYMENTS_KEPT: usize = 20;
+
+/// Namespaces there may be.
+pub const MAX_NAMESPACES: usize = 1000;
+
+/// Services there may be in a namespace (ECS: 5000 a cluster).
+pub const MAX_SERVICES: usize = 5000;
+
+/// Tasks a service may have (ECS: 5000).
+pub const MAX_COUNT: u32 = 5000;
+
+/// Everything operations need.
+#[derive(Debug)]
+pub struct Orchestrator {
+    /// The truth.
+    pub store: SharedStore,
+    /// Definitions, read from it.
+    pub blueprints: Blueprints,
+    /// Who carries out; here it compiles and says what fits.
+    pub executor: Arc<dyn Executor>,
+    /// The tasks there are.
+    pub registry: Arc<Registry>,
+    /// The control loop.
+    pub reconciler: Reconciler,
+    /// What happened.
+    pub events: EventLog,
+    /// Secrets.
+    pub secrets: Arc<Secrets>,
+    /// Tokens.
+    pub tokens: Tokens,
+    /// Uploaded bytes.
+    pub blobs: Blobs,
+    /// Tasks' output.
+    pub logs: Logs,
+    /// The port the gateway listens on, for URLs.
+    pub http_port: u16,
+    /// Held while desired state that depends on other desired state is written: two deploys can't both
+    /// find a route free.
+    pub writes: Mutex<()>,
+}
+
+impl Orchestrator {
+    async fn record<R: Record>(&self, key: &str) -> Result<Option<R>, Refusal> {
+        let entry = self.store.get(key).await?;
+        Ok(entry.as_ref().map(R::decode).transpose()?)
+    }
+
+    async fn records<R: Record>(&self, prefix: &str) -> Result<Vec<R>, Refusal> {
+        let entries = self.store.list(prefix).await?.entries;
+        Ok(entries.iter().map(R::decode).collect::<Result<_, _>>()?)
+    }
+}
+
+/// The one answer to a namespace that isn't there and to one that isn't for who asks.
+pub fn no_namespace(namespace: &NamespaceName) -> Refusal {
+    Refusal::not_found(
+        "NamespaceNotFound",
+        format!("there is no namespace `{namespace}`"),
+    )
+    .hint("`wharf namespace list` shows those you can use")
+}

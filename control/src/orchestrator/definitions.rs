@@ -1,0 +1,251 @@
+//! Task definitions: a manifest and a bundle become an immutable revision, once.
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::{Orchestrator, REVISIONS_KEPT};
+use crate::manifest::{Manifest, ManifestText, Workload};
+use crate::model::stored::Record as _;
+use crate::model::{Bundle, Definition, Service, TaskStatus, World, keys};
+use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision};
+use crate::refusal::{Kind, Refusal};
+use crate::store::{Expect, Transaction};
+
+/// A manifest and a bundle that fit together, not a revision yet.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) manifest: Manifest,
+    pub(super) bundle: Bundle,
+    /// The count, if the manifest says one.
+    pub(super) count: Option<u32>,
+    text: serde_json::Value,
+    content: Digest,
+}
+
+impl Draft {
+    pub(super) fn is(&self, definition: &Definition) -> bool {
+        self.content == definition.content
+    }
+
+    /// The draft as a revision.
+    pub(super) fn definition(&self, revision: Revision) -> Definition {
+        Definition {
+            id: FamilyRevision {
+                family: self.manifest.name.clone(),
+                revision,
+            },
+            bundle: self.bundle.digest.clone(),
+            world: self.bundle.world,
+            content: self.content.clone(),
+            manifest: self.text.clone(),
+            registered_at: Timestamp::now(),
+        }
+    }
+}
+
+impl Orchestrator {
+    /// Checks a manifest against its bundle and the host.
+    pub(super) async fn draft(
+        &self,
+        namespace: &NamespaceName,
+        bundle: &Digest,
+        manifest: serde_json::Value,
+    ) -> Result<Draft, Refusal> {
+        let checked = Manifest::from_json(manifest.clone())?;
+        let Some(bundle) = self.record::<Bundle>(&keys::bundle(namespace, bundle)).await? else {
+            let message = format!("there is no bundle {bundle} in namespace `{namespace}`");
+            return Err(Refusal::unprocessable("BundleNotFound", message)
+                .field("bundle")
+                .hint(format!("POST /v1/namespaces/{namespace}/bundles registers one")));
+        };
+        check_bundle(&checked, &bundle)?;
+        let task = &checked.task;
+        self.executor
+            .could_ever_fit(task.cpu, task.memory)
+            .map_err(|lacks| too_large(&lacks))?;
+        // It was checked above, with the same types.
+        let unreadable =
+            |e: serde_json::Error| Refusal::new(Kind::Malformed, "InvalidManifest", e.to_string());
+        let mut text: ManifestText = serde_json::from_value(manifest).map_err(unreadable)?;
+        let count = text.service.as_mut().and_then(|service| service.count.take());
+        let count = count.and_then(|count| u32::try_from(count).ok());
+        text.task.build = None;
+        let content = digest_of(&text, &bundle)?;
+        let text = serde_json::to_value(&text).map_err(unreadable)?;
+        Ok(Draft {
+            manifest: checked,
+            bundle,
+            count,
+            text,
+            content,
+        })
+    }
+
+    /// A family's revisions, oldest first.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn revisions(
+        &self,
+        namespace: &NamespaceName,
+        family: &Family,
+    ) -> Result<Vec<Definition>, Refusal> {
+        self.records(&keys::family(namespace, family)).await
+    }
+
+    /// A namespace's definitions, by family, oldest revision first.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn definitions(&self, namespace: &NamespaceName) -> Result<Vec<Definition>, Refusal> {
+        self.records(&keys::definitions(namespace)).await
+    }
+
+    /// Which revision a family's text means: `family:revision`, or the latest of `family`.
+    ///
+    /// # Errors
+    /// If it is not one, or there is none.
+    pub async fn find_definition(
+        &self,
+        namespace: &NamespaceName,
+        text: &str,
+    ) -> Result<FamilyRevision, Refusal> {
+        let bad = |e: crate::names::NameError| {
+            Refusal::new(Kind::Malformed, "InvalidTaskDefinition", e.to_string()).field("taskDefinition")
+        };
+        if text.contains(':') {
+            return text.parse().map_err(bad);
+        }
+        let family: Family = text.parse().map_err(bad)?;
+        let latest = self.revisions(namespace, &family).await?.pop();
+        latest.map(|definition| definition.id).ok_or_else(|| {
+            let message = format!("there is no task definition `{family}` in namespace `{namespace}`");
+            Refusal::not_found("TaskDefinitionNotFound", message)
+                .hint("deploy it, or run it from its folder, first")
+        })
+    }
+
+    /// Forgets a job's definitions, stopped tasks, events and logs.
+    ///
+    /// # Errors
+    /// If a service runs the family, or tasks of it run.
+    pub async fn delete_family(&self, namespace: &NamespaceName, family: &Family) -> Result<(), Refusal> {
+        let _writing = self.writes.lock().await;
+        if self.revisions(namespace, family).await?.is_empty() {
+            let message = format!("there is no task definition `{family}` in namespace `{namespace}`");
+            return Err(Refusal::not_found("TaskDefinitionNotFound", message));
+        }
+        if self
+            .record::<Service>(&keys::service(namespace, family))
+            .await?
+            .is_some()
+        {
+            let message = format!("the service `{family}` runs this task definition");
+            return Err(Refusal::conflict("TaskDefinitionInUse", message).hint("delete the service"));
+        }
+        let group = (namespace.clone(), crate::model::Group::Job(family.clone()));
+        let tasks = self.registry.of_group(&group);
+        if let Some(task) = tasks.iter().find(|task| task.status != TaskStatus::Stopped) {
+            let message = format!("task {} of `{family}` is not stopped", task.id);
+            return Err(Refusal::conflict("TaskDefinitionInUse", message).hint("stop it, or let it end"));
+        }
+        let prefix = keys::family(namespace, family);
+        self.store
+            .commit(Transaction::new().delete_prefix(prefix))
+            .await?;
+        self.registry.remove_group(&group);
+        self.executor.forget(namespace, family);
+        self.events.remove(namespace, family);
+        Ok(())
+    }
+}
+
+/// Adds a definition, and removes the oldest of `existing` beyond the bound that are not in `used`.
+pub(super) fn put_definition(
+    transaction: Transaction,
+    namespace: &NamespaceName,
+    definition: &Definition,
+    existing: &[Definition],
+    used: &[Option<Revision>],
+) -> Transaction {
+    let key = keys::definition(namespace, &definition.id);
+    let put = transaction
+        .expect(&key, Expect::Absent)
+        .put(&key, definition.encode());
+    let surplus = (existing.len() + 1).saturating_sub(REVISIONS_KEPT);
+    let unused = existing
+        .iter()
+        .filter(|old| !used.contains(&Some(old.id.revision)));
+    unused.take(surplus).fold(put, |transaction, old| {
+        transaction.delete(keys::definition(namespace, &old.id))
+    })
+}
+
+pub(super) fn next_revision(existing: &[Definition]) -> Revision {
+    existing
+        .last()
+        .map_or(Revision::FIRST, |definition| definition.id.revision.next())
+}
+
+pub(super) fn too_large(lacks: &str) -> Refusal {
+    Refusal::unprocessable(
+        "TaskTooLarge",
+        format!("the task can never run on this host: {lacks}"),
+    )
+    .field("task")
+    .hint("ask for less cpu or memory")
+}
+
+/// The manifest says what the bundle has, and makes of it what its world can be.
+fn check_bundle(manifest: &Manifest, bundle: &Bundle) -> Result<(), Refusal> {
+    let component = manifest.component_digest()?;
+    if *component != bundle.component {
+        let message = format!(
+            "the manifest's component is {component}, the bundle's {}",
+            bundle.component
+        );
+        return Err(Refusal::unprocessable("BundleMismatch", message).field("task.component"));
+    }
+    let mut said: Vec<&str> = manifest
+        .task
+        .files
+        .iter()
+        .map(|file| file.mount.as_str())
+        .collect();
+    let mut there: Vec<&str> = bundle.mounts.iter().map(|mount| mount.mount.as_str()).collect();
+    said.sort_unstable();
+    there.sort_unstable();
+    if said != there {
+        let message = format!("the manifest mounts {said:?}, the bundle has {there:?}");
+        return Err(Refusal::unprocessable("BundleMismatch", message).field("task.files"));
+    }
+    let Workload::Service(service) = &manifest.workload else {
+        return Ok(());
+    };
+    let answers = bundle.world == World::Http;
+    let refuse = |field: &str, what: &str| {
+        let message =
+            format!("the component doesn't answer requests (it is a command), so it takes no {what}");
+        Err(Refusal::unprocessable("WorldMismatch", message)
+            .field(field)
+            .hint("remove it"))
+    };
+    match (answers, service.routes.is_empty(), service.health.is_some()) {
+        (false, false, _) => refuse("route", "[[route]]"),
+        (false, _, true) => refuse("health", "[health]"),
+        _ => Ok(()),
+    }
+}
+
+/// What makes a revision differ from another. The count doesn't, nor where files came from.
+fn digest_of(text: &ManifestText, bundle: &Bundle) -> Result<Digest, Refusal> {
+    let mut same = text.clone();
+    for file in &mut same.task.files {
+        file.source = None;
+    }
+    let failed = |e: serde_json::Error| Refusal::new(Kind::Internal, "Unserialisable", e.to_string());
+    let mut hash = Sha256::new();
+    hash.update(serde_json::to_vec(&same).map_err(failed)?);
+    hash.update(bundle.digest.as_str());
+    Ok(Digest::from_sha256(hash.finalize().into()))
+}

@@ -1,0 +1,307 @@
+//! A deploy: a new revision, and a service that shall run it.
+
+use jiff::Timestamp;
+
+use super::definitions::{Draft, next_revision, put_definition};
+use super::{DEPLOYMENTS_KEPT, MAX_COUNT, MAX_SERVICES, Orchestrator};
+use crate::manifest::Workload;
+use crate::model::stored::Record as _;
+use crate::model::{
+    Definition, Deployment, DeploymentId, RolloutState, Service, ServiceKind, ServiceStatus, World, keys,
+};
+use crate::names::{Digest, NamespaceName, ServiceName};
+use crate::refusal::Refusal;
+use crate::store::{Expect, Transaction};
+
+/// Asks for a service to run a bundle as a manifest says.
+#[derive(Debug, Clone)]
+pub struct NewDeployment {
+    /// A registered bundle.
+    pub bundle: Digest,
+    /// The manifest's text form as JSON.
+    pub manifest: serde_json::Value,
+}
+
+/// What a deploy came to.
+#[derive(Debug, Clone)]
+pub enum Deployed {
+    /// There is a new revision, and this deployment brings it.
+    New(Deployment),
+    /// The service runs, or is being brought to, this content already.
+    Unchanged(Deployment),
+}
+
+impl Orchestrator {
+    /// Makes a service run a bundle.
+    ///
+    /// # Errors
+    /// What is wrong with the manifest, or whom its routes are in conflict with.
+    pub async fn deploy(&self, namespace: &NamespaceName, ask: NewDeployment) -> Result<Deployed, Refusal> {
+        let _writing = self.writes.lock().await;
+        self.namespace(namespace).await?;
+        let draft = self.draft(namespace, &ask.bundle, ask.manifest).await?;
+        let kind = kind_of(&draft)?;
+        let name = &draft.manifest.name;
+        let service_key = keys::service(namespace, name);
+        let existing = match self.store.get(&service_key).await? {
+            Some(entry) => Some((Service::decode(&entry)?, Expect::Revision(entry.revision))),
+            None => None,
+        };
+        let revisions = self.revisions(namespace, name).await?;
+        match existing {
+            None => {
+                self.check_room(namespace).await?;
+                let service = new_service(namespace, &draft, kind);
+                self.roll(Rolling {
+                    service,
+                    expect: Expect::Absent,
+                    draft,
+                    revisions,
+                })
+                .await
+            }
+            Some((service, expect)) => {
+                check_existing(&service, kind)?;
+                let goal = revisions.iter().find(|old| Some(old.id.revision) == service.goal);
+                if let Some(unchanged) = goal.filter(|goal| draft.is(goal)) {
+                    let count = draft.count;
+                    return self.leave(service, expect, unchanged, count).await;
+                }
+                self.roll(Rolling {
+                    service,
+                    expect,
+                    draft,
+                    revisions,
+                })
+                .await
+            }
+        }
+    }
+
+    /// Makes the new revision the service's goal.
+    async fn roll(&self, rolling: Rolling) -> Result<Deployed, Refusal> {
+        let Rolling {
+            mut service,
+            expect,
+            draft,
+            revisions,
+        } = rolling;
+        let (namespace, name) = (service.namespace.clone(), service.name.clone());
+        let definition = draft.definition(next_revision(&revisions));
+        self.check_routes(&namespace, &name, &draft.manifest).await?;
+        let now = Timestamp::now();
+        let deployment = Deployment {
+            id: DeploymentId::generate(),
+            namespace: namespace.clone(),
+            service: name.clone(),
+            revision: definition.id.revision,
+            state: RolloutState::InProgress,
+            reason: format!("deployment of {} in progress", definition.id),
+            failed_tasks: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        let mut transaction = self.supersede(Transaction::new(), &service, &deployment).await?;
+        let used = [service.goal, service.stable];
+        transaction = put_definition(transaction, &namespace, &definition, &revisions, &used);
+        service.goal = Some(definition.id.revision);
+        service.rollout = Some(deployment.id.clone());
+        service.count = draft.count.unwrap_or(service.count);
+        let service_key = keys::service(&namespace, &name);
+        transaction = transaction
+            .expect(&service_key, expect)
+            .put(&service_key, service.encode())
+            .put(
+                keys::deployment(&namespace, &name, &deployment.id),
+                deployment.encode(),
+            );
+        self.store.commit(transaction).await?;
+        self.reconciler.reconcile((namespace, name)).await;
+        Ok(Deployed::New(deployment))
+    }
+
+    /// Ends the deployment in progress, if there is one, and forgets the oldest.
+    async fn supersede(
+        &self,
+        mut transaction: Transaction,
+        service: &Service,
+        by: &Deployment,
+    ) -> Result<Transaction, Refusal> {
+        let prefix = keys::service_deployments(&service.namespace, &service.name);
+        let deployments: Vec<Deployment> = self.records(&prefix).await?;
+        let key = |id: &DeploymentId| keys::deployment(&service.namespace, &service.name, id);
+        let surplus = (deployments.len() + 1).saturating_sub(DEPLOYMENTS_KEPT);
+        for (position, old) in deployments.into_iter().enumerate() {
+            // What brought a revision that runs is asked for when its content is deployed again.
+            let is_current = [service.goal, service.stable].contains(&Some(old.revision));
+            if position < surplus && !is_current {
+                transaction = transaction.delete(key(&old.id));
+            } else if old.state == RolloutState::InProgress {
+                let reason = format!("superseded by deployment {}", by.id);
+                let ended = Deployment {
+                    state: RolloutState::Failed,
+                    reason,
+                    updated_at: by.created_at,
+                    ..old
+                };
+                transaction = transaction.put(key(&ended.id), ended.encode());
+            }
+        }
+        Ok(transaction)
+    }
+
+    /// The service stays as it is but for its count.
+    async fn leave(
+        &self,
+        mut service: Service,
+        expect: Expect,
+        goal: &Definition,
+        count: Option<u32>,
+    ) -> Result<Deployed, Refusal> {
+        let (namespace, name) = (service.namespace.clone(), service.name.clone());
+        if let Some(count) = count.filter(|count| *count != service.count) {
+            service.count = count;
+            self.store
+                .put_if(&keys::service(&namespace, &name), expect, service.encode())
+                .await?;
+            self.reconciler.reconcile((namespace.clone(), name.clone())).await;
+        }
+        let deployments: Vec<Deployment> = self
+            .records(&keys::service_deployments(&namespace, &name))
+            .await?;
+        let latest = deployments
+            .into_iter()
+            .rfind(|deployment| deployment.revision == goal.id.revision);
+        latest.map(Deployed::Unchanged).ok_or_else(|| {
+            let message = format!("the deployment that brought {} is not known any more", goal.id);
+            Refusal::conflict("DeploymentNotFound", message).hint("change something and deploy again")
+        })
+    }
+
+    async fn check_room(&self, namespace: &NamespaceName) -> Result<(), Refusal> {
+        let services = self.store.list(&keys::services(namespace)).await?.entries.len();
+        if services < MAX_SERVICES {
+            return Ok(());
+        }
+        let message =
+            format!("the namespace `{namespace}` has {services} services, which is all it may have");
+        Err(Refusal::conflict("LimitExceeded", message).hint("delete one that isn't needed"))
+    }
+
+    /// A deployment of a service.
+    ///
+    /// # Errors
+    /// If there is none of that id.
+    pub async fn deployment(
+        &self,
+        namespace: &NamespaceName,
+        service: &ServiceName,
+        id: &DeploymentId,
+    ) -> Result<Deployment, Refusal> {
+        let found = self.record(&keys::deployment(namespace, service, id)).await?;
+        found.ok_or_else(|| no_deployment(namespace, id))
+    }
+
+    /// A deployment of any service.
+    ///
+    /// # Errors
+    /// If there is none of that id.
+    pub async fn find_deployment(
+        &self,
+        namespace: &NamespaceName,
+        id: &DeploymentId,
+    ) -> Result<Deployment, Refusal> {
+        let all = self.deployments(namespace, None).await?;
+        all.into_iter()
+            .find(|deployment| deployment.id == *id)
+            .ok_or_else(|| no_deployment(namespace, id))
+    }
+
+    /// A service's deployments, newest first.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn deployments(
+        &self,
+        namespace: &NamespaceName,
+        service: Option<&ServiceName>,
+    ) -> Result<Vec<Deployment>, Refusal> {
+        let prefix = match service {
+            Some(service) => keys::service_deployments(namespace, service),
+            None => keys::deployments(namespace),
+        };
+        let mut deployments: Vec<Deployment> = self.records(&prefix).await?;
+        deployments.sort_by(|a, b| b.id.cmp(&a.id));
+        Ok(deployments)
+    }
+}
+
+/// A service on its way to a new revision.
+struct Rolling {
+    service: Service,
+    expect: Expect,
+    draft: Draft,
+    revisions: Vec<Definition>,
+}
+
+fn no_deployment(namespace: &NamespaceName, id: &DeploymentId) -> Refusal {
+    let message = format!(
+        "there is no deployment `{}` in `{namespace}`",
+        id.as_str().escape_debug()
+    );
+    Refusal::not_found("DeploymentNotFound", message)
+}
+
+fn kind_of(draft: &Draft) -> Result<ServiceKind, Refusal> {
+    let name = &draft.manifest.name;
+    match (&draft.manifest.workload, draft.bundle.world) {
+        (Workload::Job, _) => {
+            let message = format!("`{name}` is a job, which is not deployed but run");
+            Err(Refusal::unprocessable("NotAService", message)
+                .field("job")
+                .hint("use `wharf run`"))
+        }
+        (Workload::Service(service), _) if service.count > MAX_COUNT => {
+            let message = format!("{} tasks; {MAX_COUNT} are allowed", service.count);
+            Err(Refusal::unprocessable("LimitExceeded", message).field("service.count"))
+        }
+        (Workload::Service(_), World::Http) => Ok(ServiceKind::Http),
+        (Workload::Service(_), World::Command) => Ok(ServiceKind::Worker),
+    }
+}
+
+fn check_existing(service: &Service, kind: ServiceKind) -> Result<(), Refusal> {
+    let name = &service.name;
+    if service.status == ServiceStatus::Draining {
+        let message = format!("the service `{name}` is being deleted");
+        return Err(Refusal::conflict("ServiceDraining", message).hint("try again when it is gone"));
+    }
+    if service.kind != kind {
+        let words = |kind| match kind {
+            ServiceKind::Http => "answers requests",
+            ServiceKind::Worker => "is a worker",
+        };
+        let message = format!(
+            "the service `{name}` {}, the new component {}",
+            words(service.kind),
+            words(kind)
+        );
+        return Err(Refusal::conflict("ServiceKindChanged", message)
+            .hint("delete the service first, or give this one another name"));
+    }
+    Ok(())
+}
+
+fn new_service(namespace: &NamespaceName, draft: &Draft, kind: ServiceKind) -> Service {
+    Service {
+        namespace: namespace.clone(),
+        name: draft.manifest.name.clone(),
+        kind,
+        status: ServiceStatus::Active,
+        count: draft.count.unwrap_or(1),
+        goal: None,
+        stable: None,
+        rollout: None,
+        created_at: Timestamp::now(),
+    }
+}

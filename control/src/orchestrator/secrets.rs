@@ -1,0 +1,125 @@
+//! Secrets: set, and deleted when nobody refers to them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::SecretString;
+
+use super::Orchestrator;
+use crate::model::{Group, Task, TaskStatus};
+use crate::names::{FamilyRevision, NamespaceName, SecretName};
+use crate::refusal::Refusal;
+use crate::secrets::{SecretReference, SecretSummary};
+
+impl Orchestrator {
+    /// Sets a secret's next version; tasks that wait for it start.
+    ///
+    /// # Errors
+    /// If the value can't be a secret's, or the store fails.
+    pub async fn set_secret(
+        &self,
+        namespace: &NamespaceName,
+        name: &SecretName,
+        value: &SecretString,
+    ) -> Result<SecretSummary, Refusal> {
+        let _writing = self.writes.lock().await;
+        let mut pinned = BTreeSet::new();
+        for (id, _) in self.current(namespace).await? {
+            let blueprint = self.blueprints.load(namespace, &id).await?;
+            let references = blueprint.manifest.task.secrets.values();
+            pinned.extend(references.filter(|r| r.name == *name).filter_map(|r| r.version));
+        }
+        let secret = self.secrets.set(namespace, name, value, &pinned).await?;
+        self.reconciler.retry(namespace.clone()).await;
+        Ok(secret)
+    }
+
+    /// Deletes a secret.
+    ///
+    /// # Errors
+    /// If it doesn't exist, or a current definition refers to it.
+    pub async fn delete_secret(&self, namespace: &NamespaceName, name: &SecretName) -> Result<(), Refusal> {
+        // No deploy can begin to refer to it meanwhile.
+        let _writing = self.writes.lock().await;
+        self.namespace(namespace).await?;
+        let users = self.users_of(namespace, name).await?;
+        if !users.is_empty() {
+            let message = format!("the secret `{name}` is referred to by {}", users.join(", "));
+            return Err(Refusal::conflict("SecretInUse", message)
+                .hint("deploy them without it, or delete them, first"));
+        }
+        self.secrets.delete(namespace, name).await?;
+        Ok(())
+    }
+
+    /// Whose current definitions refer to a secret.
+    async fn users_of(&self, namespace: &NamespaceName, name: &SecretName) -> Result<Vec<String>, Refusal> {
+        let tasks = self.registry.of_namespace(namespace);
+        let mut users: Vec<String> = tasks
+            .iter()
+            .filter(|task| task.status != TaskStatus::Stopped && overrides_with(task, name))
+            .map(|task| format!("task `{}` ({})", task.id, task.definition))
+            .collect();
+        for (id, who) in self.current(namespace).await? {
+            let blueprint = self.blueprints.load(namespace, &id).await?;
+            let refers = blueprint
+                .manifest
+                .task
+                .secrets
+                .values()
+                .any(|reference| reference.name == *name);
+            if refers && !users.contains(&who) {
+                users.push(who);
+            }
+        }
+        Ok(users)
+    }
+
+    /// A namespace's current definitions and whose they are: a service's goal and stable revision, a job
+    /// family's latest, what jobs run.
+    async fn current(&self, namespace: &NamespaceName) -> Result<Vec<(FamilyRevision, String)>, Refusal> {
+        let services = self.services(namespace).await?;
+        let mut current: Vec<(FamilyRevision, String)> = Vec::new();
+        for service in &services {
+            let revisions = [service.goal, service.stable].into_iter().flatten();
+            current.extend(revisions.map(|revision| {
+                let id = FamilyRevision {
+                    family: service.name.clone(),
+                    revision,
+                };
+                let who = format!("service `{}` ({id})", service.name);
+                (id, who)
+            }));
+        }
+        let mut latest = BTreeMap::new();
+        for definition in self.definitions(namespace).await? {
+            latest.insert(definition.id.family.clone(), definition.id);
+        }
+        let jobs = latest
+            .into_values()
+            .filter(|id| services.iter().all(|service| service.name != id.family));
+        current.extend(jobs.map(|id| {
+            let who = format!("job `{}` ({id})", id.family);
+            (id, who)
+        }));
+        let tasks = self.registry.of_namespace(namespace).into_iter();
+        let running = tasks.filter(|task| task.status != TaskStatus::Stopped);
+        current.extend(
+            running
+                .filter(|task| matches!(task.group, Group::Job(_)))
+                .map(|task| {
+                    let who = format!("task `{}` ({})", task.id, task.definition);
+                    (task.definition, who)
+                }),
+        );
+        Ok(current)
+    }
+}
+
+/// Whether a run was given the secret over its definition.
+fn overrides_with(task: &Task, name: &SecretName) -> bool {
+    let mut references = task.overrides.secrets.iter();
+    references.any(|(_, text)| {
+        text.parse::<SecretReference>()
+            .is_ok_and(|reference| reference.name == *name)
+    })
+}

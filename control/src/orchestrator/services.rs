@@ -1,0 +1,166 @@
+//! Services: looked at, scaled, deleted; and their tasks stopped.
+
+use super::{MAX_COUNT, Orchestrator};
+use crate::model::stored::Record as _;
+use crate::model::{Service, ServiceStatus, Task, TaskStatus, keys};
+use crate::names::{NamespaceName, ServiceName};
+use crate::refusal::{Kind, Refusal};
+use crate::store::Expect;
+
+/// Why a task was stopped when nothing else was said (ECS says the same).
+const STOPPED_BY_USER: &str = "Task stopped by user";
+
+/// The longest reason a person may give, in bytes (ECS: 255).
+const MAX_REASON: usize = 255;
+
+/// The fewest digits of a task's id that name it.
+const SHORTEST_PREFIX: usize = 4;
+
+impl Orchestrator {
+    /// A namespace's services, by name.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn services(&self, namespace: &NamespaceName) -> Result<Vec<Service>, Refusal> {
+        self.records(&keys::services(namespace)).await
+    }
+
+    /// A service.
+    ///
+    /// # Errors
+    /// If it doesn't exist.
+    pub async fn service(&self, namespace: &NamespaceName, name: &ServiceName) -> Result<Service, Refusal> {
+        let found = self.record(&keys::service(namespace, name)).await?;
+        found.ok_or_else(|| no_service(namespace, name))
+    }
+
+    /// Changes how many tasks a service shall have.
+    ///
+    /// # Errors
+    /// If it doesn't exist, is being deleted, or the count is too large.
+    pub async fn scale(
+        &self,
+        namespace: &NamespaceName,
+        name: &ServiceName,
+        count: u32,
+    ) -> Result<Service, Refusal> {
+        if count > MAX_COUNT {
+            let message = format!("{count} tasks; {MAX_COUNT} are allowed");
+            return Err(Refusal::unprocessable("LimitExceeded", message).field("desiredCount"));
+        }
+        self.change(namespace, name, |service| {
+            if service.status == ServiceStatus::Draining {
+                return Err(Refusal::conflict(
+                    "ServiceDraining",
+                    format!("the service `{}` is being deleted", service.name),
+                ));
+            }
+            service.count = count;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Deletes a service: its tasks are drained and stopped, then nothing of it is left.
+    ///
+    /// # Errors
+    /// If it doesn't exist.
+    pub async fn delete_service(
+        &self,
+        namespace: &NamespaceName,
+        name: &ServiceName,
+    ) -> Result<Service, Refusal> {
+        self.change(namespace, name, |service| {
+            service.status = ServiceStatus::Draining;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        namespace: &NamespaceName,
+        name: &ServiceName,
+        change: impl Fn(&mut Service) -> Result<(), Refusal>,
+    ) -> Result<Service, Refusal> {
+        let _writing = self.writes.lock().await;
+        self.namespace(namespace).await?;
+        let key = keys::service(namespace, name);
+        loop {
+            let entry = self
+                .store
+                .get(&key)
+                .await?
+                .ok_or_else(|| no_service(namespace, name))?;
+            let mut service = Service::decode(&entry)?;
+            change(&mut service)?;
+            match self
+                .store
+                .put_if(&key, Expect::Revision(entry.revision), service.encode())
+                .await
+            {
+                Ok(_) => {
+                    self.reconciler.reconcile((namespace.clone(), name.clone())).await;
+                    return Ok(service);
+                }
+                // The control loop ended a deployment meanwhile; it does so once, this can't go on for ever.
+                Err(crate::store::StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The task that an id, or the beginning of one, names.
+    ///
+    /// # Errors
+    /// If it names none, or several.
+    pub fn find_task(&self, namespace: &NamespaceName, text: &str) -> Result<Task, Refusal> {
+        if text.len() < SHORTEST_PREFIX {
+            let message = format!("`{}` is too short to name a task", text.escape_debug());
+            let hint = format!("give {SHORTEST_PREFIX} digits of its id at least; `wharf ps` shows them");
+            return Err(Refusal::new(Kind::Malformed, "InvalidTaskId", message).hint(hint));
+        }
+        self.registry.find(namespace, text).map_err(|found| match found {
+            0 => {
+                let message = format!("there is no task `{}` in `{namespace}`", text.escape_debug());
+                Refusal::not_found("TaskNotFound", message).hint("`wharf ps` shows the tasks there are")
+            }
+            many => {
+                let message = format!("{many} tasks have ids that begin with `{text}`");
+                Refusal::conflict("AmbiguousTaskId", message).hint("give more digits")
+            }
+        })
+    }
+
+    /// Stops a task; a service's is replaced.
+    ///
+    /// # Errors
+    /// If there is no such task.
+    pub async fn stop_task(
+        &self,
+        namespace: &NamespaceName,
+        text: &str,
+        reason: Option<String>,
+    ) -> Result<Task, Refusal> {
+        let task = self.find_task(namespace, text)?;
+        let reason = reason
+            .filter(|reason| !reason.is_empty())
+            .unwrap_or_else(|| STOPPED_BY_USER.to_owned());
+        if reason.len() > MAX_REASON {
+            let message = format!("the reason has {} bytes, {MAX_REASON} are allowed", reason.len());
+            return Err(Refusal::unprocessable("TooLong", message).field("reason"));
+        }
+        if task.status != TaskStatus::Stopped {
+            self.reconciler.stop_task(task.id.clone(), reason).await;
+        }
+        Ok(task)
+    }
+}
+
+fn no_service(namespace: &NamespaceName, name: &ServiceName) -> Refusal {
+    Refusal::not_found(
+        "ServiceNotFound",
+        format!("there is no service `{name}` in namespace `{namespace}`"),
+    )
+    .hint("`wharf services` shows those there are")
+}

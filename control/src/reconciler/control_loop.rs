@@ -1,0 +1,230 @@
+//! The control loop: the one task that decides, for all services and jobs.
+//!
+//! It is level-triggered: a command only says what to look at again, a driver's report only changes what
+//! is seen, and then the plan is made anew. What it has in memory it had from the store or saw for
+//! itself, so it can always start over. It never waits for a task; drivers do.
+
+mod batch;
+mod commands;
+mod exposing;
+mod place;
+mod reports;
+mod service;
+mod shutdown;
+mod wording;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::Instant;
+
+use self::commands::Command;
+use self::service::Watched;
+use crate::blueprint::{BlueprintError, Blueprints};
+use crate::events::EventLog;
+use crate::model::stored::{Record, RecordError};
+use crate::model::{Service, Task, keys};
+use crate::names::{NamespaceName, ServiceName};
+use crate::store::{SharedStore, StoreError};
+use crate::tasks::Executor;
+use crate::tasks::driver::Report;
+use crate::tasks::registry::{Entry, Registry};
+
+pub use self::commands::Reconciler;
+
+/// Commands that wait for the loop.
+const QUEUED_COMMANDS: usize = 1024;
+
+/// Reports that wait for the loop; drivers wait beyond.
+const QUEUED_REPORTS: usize = 1024;
+
+/// Tasks that are activated at once: enough to keep the cores busy, few enough to leave them to requests.
+const ACTIVATIONS_AT_ONCE: usize = 16;
+
+/// How soon what couldn't be done is tried again (the store was full, say).
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How often one service is planned in a row; more would mean that two actions undo each other.
+const MAX_ROUNDS: usize = 16;
+
+/// A service, by its name.
+pub type ServiceKey = (NamespaceName, ServiceName);
+
+/// What the loop works with.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Desired state, and where observed state is written.
+    pub store: SharedStore,
+    /// Definitions with all that belongs to them.
+    pub blueprints: Blueprints,
+    /// Who carries out what is decided.
+    pub executor: Arc<dyn Executor>,
+    /// The tasks.
+    pub registry: Arc<Registry>,
+    /// Where it says what it does.
+    pub events: EventLog,
+}
+
+/// Something the loop needs couldn't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LoopError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A record is damaged.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A definition can't be used.
+    #[error(transparent)]
+    Blueprint(#[from] BlueprintError),
+}
+
+/// The loop's state.
+pub(super) struct ControlLoop {
+    parts: Parts,
+    services: HashMap<ServiceKey, Watched>,
+    /// Services to plan.
+    dirty: BTreeSet<ServiceKey>,
+    /// When which service is planned again.
+    timers: BTreeSet<(Instant, ServiceKey)>,
+    activations: Arc<Semaphore>,
+    commands: mpsc::Receiver<Command>,
+    reports: mpsc::Receiver<Report>,
+    report_to: mpsc::Sender<Report>,
+    /// Services of the store that were not started yet since this process began.
+    unstarted: HashSet<ServiceKey>,
+    ready: watch::Sender<bool>,
+    exposed: Vec<exposing::Exposed>,
+    next_batch: Option<Instant>,
+}
+
+/// Starts the loop over what the store holds. It runs until [`Reconciler::shut_down`].
+///
+/// # Errors
+/// [`LoopError`] if the store can't be read or holds what can't be understood.
+pub async fn start(parts: Parts) -> Result<Reconciler, LoopError> {
+    let (command_to, commands) = mpsc::channel(QUEUED_COMMANDS);
+    let (report_to, reports) = mpsc::channel(QUEUED_REPORTS);
+    let (ready, is_ready) = watch::channel(false);
+    let mut control = ControlLoop {
+        parts,
+        services: HashMap::new(),
+        dirty: BTreeSet::new(),
+        timers: BTreeSet::new(),
+        activations: Arc::new(Semaphore::new(ACTIVATIONS_AT_ONCE)),
+        commands,
+        reports,
+        report_to,
+        unstarted: HashSet::new(),
+        ready,
+        exposed: Vec::new(),
+        next_batch: None,
+    };
+    control.recover().await?;
+    let running = tokio::spawn(control.run());
+    Ok(Reconciler::new(command_to, is_ready, running))
+}
+
+impl ControlLoop {
+    /// Takes over what the store holds: tasks that were running are not any more, services shall run.
+    async fn recover(&mut self) -> Result<(), LoopError> {
+        for entry in self.parts.store.list(keys::TASKS).await?.entries {
+            let mut task = Task::decode(&entry)?;
+            let ended = shutdown::end_of_a_lost_task(&mut task);
+            self.parts.registry.adopt(Entry::new(task, None), ended);
+        }
+        self.save().await?;
+        for entry in self.parts.store.list(keys::SERVICES).await?.entries {
+            let service = Service::decode(&entry)?;
+            let key = (service.namespace, service.name);
+            if let Err(error) = self.load(&key).await {
+                // One damaged service must not keep the others down.
+                tracing::error!(namespace = %key.0, service = %key.1, %error, "can't load the service");
+                self.wake(&key, Instant::now() + RETRY_AFTER);
+            }
+            self.unstarted.insert(key.clone());
+            self.dirty.insert(key);
+        }
+        self.expose();
+        self.settle_readiness();
+        Ok(())
+    }
+
+    async fn run(mut self) {
+        loop {
+            self.reconcile_dirty().await;
+            self.settle_readiness();
+            self.schedule_batch();
+            let timer = self.timers.first().map(|(at, _)| *at);
+            tokio::select! {
+                biased;
+                Some(report) = self.reports.recv() => self.take_reports(report).await,
+                command = self.commands.recv() => match command {
+                    Some(Command::ShutDown) | None => return self.shut_down().await,
+                    Some(command) => self.take_command(command).await,
+                },
+                () = sleep_until(timer) => self.take_timers(),
+                () = sleep_until(self.next_batch) => self.write_batch().await,
+            }
+        }
+    }
+
+    async fn reconcile_dirty(&mut self) {
+        while let Some(key) = self.dirty.pop_first() {
+            if let Err(error) = self.reconcile(&key).await {
+                tracing::error!(namespace = %key.0, service = %key.1, %error, "can't reconcile the service");
+                self.mark_stale(&key);
+                self.wake(&key, Instant::now() + RETRY_AFTER);
+            }
+        }
+    }
+
+    fn take_timers(&mut self) {
+        let now = Instant::now();
+        while self.timers.first().is_some_and(|(at, _)| *at <= now) {
+            if let Some((_, key)) = self.timers.pop_first() {
+                self.dirty.insert(key);
+            }
+        }
+    }
+
+    /// Plans the service again at `at`, if nothing happens before.
+    fn wake(&mut self, key: &ServiceKey, at: Instant) {
+        self.timers.insert((at, key.clone()));
+    }
+
+    /// The service's cached records are read again before it is planned.
+    fn mark_stale(&mut self, key: &ServiceKey) {
+        if let Some(watched) = self.services.get_mut(key) {
+            watched.stale = service::Stale::Yes;
+        }
+    }
+
+    /// Ready when every service the store had was started once.
+    fn settle_readiness(&mut self) {
+        if *self.ready.borrow() {
+            return;
+        }
+        let registry = &self.parts.registry;
+        self.unstarted.retain(|key| !service::was_started(registry, key));
+        if self.unstarted.is_empty() && self.dirty.is_empty() {
+            self.ready.send_replace(true);
+        }
+    }
+
+    fn say(&self, key: &ServiceKey, message: String) {
+        self.parts.events.record(&key.0, &key.1, message);
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! What others ask of the loop.
+
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::{ControlLoop, ServiceKey};
+use crate::model::{DesiredStatus, Group, StopCode, Stopped, TaskStatus};
+use crate::names::{NamespaceName, TaskId};
+use crate::tasks::Order;
+use crate::tasks::registry::{Driven, Entry};
+
+/// Asks the loop for something.
+pub(super) enum Command {
+    /// The service's desired state changed.
+    Reconcile(ServiceKey),
+    /// Something tasks of the namespace may wait for is there now.
+    Retry(NamespaceName),
+    /// A job's task was recorded and shall run.
+    Run(Box<Order>),
+    /// A person wants the task stopped.
+    StopTask { task: TaskId, reason: String },
+    /// The server ends.
+    ShutDown,
+}
+
+/// The way to the control loop.
+#[derive(Debug)]
+pub struct Reconciler {
+    commands: mpsc::Sender<Command>,
+    ready: watch::Receiver<bool>,
+    running: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Reconciler {
+    pub(super) fn new(
+        commands: mpsc::Sender<Command>,
+        ready: watch::Receiver<bool>,
+        running: JoinHandle<()>,
+    ) -> Self {
+        Self {
+            commands,
+            ready,
+            running: Mutex::new(Some(running)),
+        }
+    }
+
+    /// Whether every service that the store held was started once.
+    pub fn is_ready(&self) -> bool {
+        *self.ready.borrow()
+    }
+
+    /// Looks at a service again: its desired state in the store changed.
+    pub async fn reconcile(&self, key: ServiceKey) {
+        self.send(Command::Reconcile(key)).await;
+    }
+
+    /// Tries again what waits in a namespace: a secret was set.
+    pub async fn retry(&self, namespace: NamespaceName) {
+        self.send(Command::Retry(namespace)).await;
+    }
+
+    /// Runs a job's task, which is recorded.
+    pub async fn run(&self, order: Order) {
+        self.send(Command::Run(Box::new(order))).await;
+    }
+
+    /// Stops a task.
+    pub async fn stop_task(&self, task: TaskId, reason: String) {
+        self.send(Command::StopTask { task, reason }).await;
+    }
+
+    /// Stops all tasks, writes what is to be written and ends the loop.
+    pub async fn shut_down(&self) {
+        self.send(Command::ShutDown).await;
+        if let Some(running) = self.running.lock().await.take() {
+            // A loop that panicked has said so already.
+            let _ = running.await;
+        }
+    }
+
+    /// Ends the loop as a crash does: without a word.
+    #[cfg(test)]
+    pub(super) async fn crash(&self) {
+        if let Some(running) = self.running.lock().await.take() {
+            running.abort();
+        }
+    }
+
+    async fn send(&self, command: Command) {
+        // The loop is gone only when the server ends; then there is nothing to be done.
+        let _ = self.commands.send(command).await;
+    }
+}
+
+impl ControlLoop {
+    pub(super) async fn take_command(&mut self, command: Command) {
+        match command {
+            Command::Reconcile(key) => {
+                self.mark_stale(&key);
+                self.dirty.insert(key);
+            }
+            Command::Retry(namespace) => self.retry_blocked(Some(&namespace)).await,
+            Command::Run(order) => {
+                let Order { task, blueprint } = *order;
+                let id = task.id.clone();
+                self.parts.registry.insert(Entry::new(task, Some(blueprint)));
+                self.place(&id).await;
+            }
+            Command::StopTask { task, reason } => {
+                self.stop_task(&task, StopCode::UserInitiated, reason);
+            }
+            // Taken by the loop itself.
+            Command::ShutDown => {}
+        }
+    }
+
+    /// Tells a task to stop. One that has no place yet is stopped with that.
+    pub(super) fn stop_task(&mut self, id: &TaskId, code: StopCode, reason: String) {
+        let group = self.parts.registry.update(id, |entry| {
+            if entry.task.status == TaskStatus::Stopped || entry.task.desired == DesiredStatus::Stopped {
+                return None;
+            }
+            let now = jiff::Timestamp::now();
+            entry.task.desired = DesiredStatus::Stopped;
+            entry.task.stopping_at = Some(now);
+            entry.task.stopped = Some(Stopped {
+                code,
+                reason,
+                exit_code: None,
+            });
+            if entry.driven == Driven::No {
+                entry.task.status = TaskStatus::Stopped;
+                entry.task.stopped_at = Some(now);
+                entry.blocked = None;
+                entry.task.reason = None;
+            }
+            entry.stop.cancel();
+            Some((entry.task.namespace.clone(), entry.task.group.clone()))
+        });
+        if let Some(Some((namespace, Group::Service(name)))) = group {
+            self.dirty.insert((namespace, name));
+        }
+    }
+}

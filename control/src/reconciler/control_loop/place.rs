@@ -1,0 +1,142 @@
+//! PENDING: a task waits until what it needs is there and the host has room.
+
+use tokio::time::Instant;
+
+use super::{ControlLoop, ServiceKey, wording};
+use crate::model::{DesiredStatus, Group, Task, TaskStatus};
+use crate::names::{NamespaceName, TaskId};
+use crate::reconciler::plan::Blocker;
+use crate::tasks::driver::Drive;
+use crate::tasks::registry::{Driven, Entry};
+use crate::tasks::{Order, Room};
+
+impl ControlLoop {
+    /// Places the service's tasks that wait, oldest first.
+    pub(super) async fn place_waiting(&mut self, key: &ServiceKey) {
+        let group = (key.0.clone(), Group::Service(key.1.clone()));
+        let waiting = self
+            .parts
+            .registry
+            .visit(&group, |entry| waits(entry).then(|| entry.task.id.clone()));
+        for id in waiting {
+            self.place(&id).await;
+        }
+    }
+
+    /// Gives a task its place and its driver, or notes what it waits for.
+    pub(super) async fn place(&mut self, id: &TaskId) {
+        let Some(Some(order)) = self.parts.registry.update(id, order_of) else {
+            return;
+        };
+        match self.room_for(&order).await {
+            Ok(room) => self.drive(order, room),
+            Err((on, reason)) => self.keep_waiting(&order, on, reason),
+        }
+    }
+
+    async fn room_for(&self, order: &Order) -> Result<Room, (Blocker, String)> {
+        let executor = &self.parts.executor;
+        if let Some(missing) = executor.missing(order).await {
+            return Err((Blocker::Secret, missing));
+        }
+        executor
+            .reserve(order)
+            .map_err(|lacks| (Blocker::Capacity, lacks))
+    }
+
+    fn drive(&mut self, order: Order, room: Room) {
+        let id = order.task.id.clone();
+        let placed = self.parts.registry.update(&id, |entry| {
+            entry.driven = Driven::Yes;
+            entry.task.reason = None;
+            (entry.blocked.take(), entry.stop.clone())
+        });
+        let Some((was_blocked, stop)) = placed else { return };
+        if was_blocked.is_some() {
+            self.begin_deadline_anew(&order.task);
+        }
+        let drive = Drive {
+            executor: self.parts.executor.clone(),
+            order,
+            room,
+            stop,
+            activations: self.activations.clone(),
+            reports: self.report_to.clone(),
+        };
+        tokio::spawn(drive.run());
+    }
+
+    /// A deployment's time runs while its tasks could have become healthy.
+    fn begin_deadline_anew(&mut self, task: &Task) {
+        let key = (task.namespace.clone(), task.group.name().clone());
+        let rollout = self
+            .services
+            .get_mut(&key)
+            .and_then(|watched| watched.rollout.as_mut());
+        if let Some(rollout) = rollout {
+            rollout.since = Instant::now();
+        }
+    }
+
+    fn keep_waiting(&mut self, order: &Order, on: Blocker, reason: String) {
+        let is_new = self.parts.registry.update(&order.task.id, |entry| {
+            let is_new = entry.task.reason.as_ref() != Some(&reason);
+            entry.blocked = Some(on);
+            entry.task.reason = Some(reason.clone());
+            is_new
+        });
+        let key = (order.task.namespace.clone(), order.task.group.name().clone());
+        if is_new == Some(true) && self.is_news(&key, &reason) {
+            self.say(&key, wording::unplaced(&key.1, &reason));
+        }
+    }
+
+    /// Whether the service wasn't blocked by the same thing before: ten tasks that don't fit are one event.
+    fn is_news(&mut self, key: &ServiceKey, reason: &str) -> bool {
+        let Some(watched) = self.services.get_mut(key) else {
+            return true;
+        };
+        let is_news = watched.last_blocked.as_deref() != Some(reason);
+        watched.last_blocked = Some(reason.to_owned());
+        is_news
+    }
+
+    /// Tries again what waits, in one namespace or in all: jobs here, services when they are planned.
+    pub(super) async fn retry_blocked(&mut self, namespace: Option<&NamespaceName>) {
+        let concerned = |entry: &Entry| {
+            let here = namespace.is_none_or(|namespace| *namespace == entry.task.namespace);
+            (here && waits(entry)).then(|| {
+                (
+                    entry.task.id.clone(),
+                    entry.task.namespace.clone(),
+                    entry.task.group.clone(),
+                )
+            })
+        };
+        for (id, namespace, group) in self.parts.registry.visit_all(concerned) {
+            match group {
+                Group::Service(name) => {
+                    self.dirty.insert((namespace, name));
+                }
+                Group::Job(_) => self.place(&id).await,
+            }
+        }
+    }
+}
+
+fn waits(entry: &Entry) -> bool {
+    entry.driven == Driven::No
+        && entry.task.desired == DesiredStatus::Running
+        && entry.task.status < TaskStatus::Activating
+}
+
+fn order_of(entry: &mut Entry) -> Option<Order> {
+    if !waits(entry) {
+        return None;
+    }
+    entry.task.status = TaskStatus::Pending;
+    Some(Order {
+        task: entry.task.clone(),
+        blueprint: entry.blueprint.clone()?,
+    })
+}

@@ -1,0 +1,183 @@
+//! What drivers report becomes what is seen: states, health, ends; and a failed task's place a vacancy.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{ControlLoop, ServiceKey, wording};
+use crate::model::{DesiredStatus, Group, Health, ServiceKind, StopCode, Stopped, Task, TaskStatus};
+use crate::names::TaskId;
+use crate::reconciler::backoff;
+use crate::reconciler::plan::Vacancy;
+use crate::tasks::driver::{Report, Step};
+use crate::tasks::registry::{Entry, Failure};
+use crate::tasks::{Exit, HealthReport};
+
+impl ControlLoop {
+    /// Takes a report and those that came with it.
+    pub(super) async fn take_reports(&mut self, first: Report) {
+        self.take_report(first).await;
+        while let Ok(report) = self.reports.try_recv() {
+            self.take_report(report).await;
+        }
+    }
+
+    pub(super) async fn take_report(&mut self, Report { task: id, step }: Report) {
+        let Some(Some(task)) = self.parts.registry.update(&id, |entry| Some(entry.task.clone())) else {
+            return;
+        };
+        match step {
+            Step::Activating => self.set_status(&id, TaskStatus::Activating),
+            Step::Leaving(status) => self.set_status(&id, status),
+            Step::Running(live) => {
+                self.parts.registry.update(&id, |entry| {
+                    entry.live = Some(live);
+                    entry.running_since = Some(Instant::now());
+                    entry.task.started_at = Some(Timestamp::now());
+                    entry.task.status = TaskStatus::Running;
+                });
+                let key = key_of(&task);
+                let is_http = self
+                    .services
+                    .get(&key)
+                    .is_some_and(|w| w.service.kind == ServiceKind::Http);
+                if is_http && matches!(task.group, Group::Service(_)) {
+                    self.say(&key, wording::registered(&key.1, &task.id));
+                }
+            }
+            Step::Health(report) => self.take_health(&task, report),
+            Step::FailedToStart(reason) => {
+                self.take_end(&task, StopCode::TaskFailedToStart, Exit { code: None, reason });
+            }
+            Step::Exited(exit) => self.take_end(&task, StopCode::EssentialContainerExited, exit),
+            Step::Gone => self.take_gone(&task).await,
+        }
+        if let Group::Service(name) = task.group {
+            self.dirty.insert((task.namespace, name));
+        }
+    }
+
+    fn set_status(&self, id: &TaskId, status: TaskStatus) {
+        self.parts.registry.update(id, |entry| entry.task.status = status);
+    }
+
+    fn take_health(&mut self, task: &Task, report: HealthReport) {
+        let before = self.parts.registry.update(&task.id, |entry| {
+            entry.task.reason.clone_from(&report.reason);
+            std::mem::replace(&mut entry.task.health, report.health)
+        });
+        if before == Some(report.health) {
+            return;
+        }
+        let key = key_of(task);
+        if let Some(message) = wording::health(&key.1, &task.id, &report) {
+            self.say(&key, message);
+        }
+        match report.health {
+            Health::Unhealthy => self.count_failure(task, report.reason.unwrap_or_default()),
+            // It recovered: should it fail again, that is another failure.
+            Health::Healthy => {
+                self.parts
+                    .registry
+                    .update(&task.id, |entry| entry.failure = Failure::None);
+            }
+            Health::Unknown => {}
+        }
+    }
+
+    /// The guest ended, or never began.
+    fn take_end(&mut self, task: &Task, code: StopCode, exit: Exit) {
+        let Exit {
+            code: exit_code,
+            reason,
+        } = exit;
+        if task.desired == DesiredStatus::Running {
+            self.count_failure(task, reason.clone());
+        }
+        self.parts.registry.update(&task.id, |entry| {
+            entry.task.desired = DesiredStatus::Stopped;
+            entry.task.stopping_at.get_or_insert_with(Timestamp::now);
+            match &mut entry.task.stopped {
+                // It was being stopped: that stays the reason, its exit code is news.
+                Some(stopped) => stopped.exit_code = exit_code,
+                none => {
+                    *none = Some(Stopped {
+                        code,
+                        reason: reason.clone(),
+                        exit_code,
+                    })
+                }
+            }
+            if entry.task.status == TaskStatus::Running {
+                entry.task.status = TaskStatus::Stopping;
+            }
+        });
+        if matches!(task.group, Group::Job(_)) {
+            let key = key_of(task);
+            self.say(&key, wording::job_ended(&key.1, &task.id, &reason));
+        }
+    }
+
+    /// A service's task failed: its place gets a successor, later with every failure.
+    fn count_failure(&mut self, task: &Task, reason: String) {
+        let Group::Service(_) = task.group else { return };
+        let key = key_of(task);
+        let count = |entry: &mut Entry| {
+            let first = entry.failure == Failure::None;
+            entry.failure = Failure::Counted;
+            let ran = entry
+                .running_since
+                .map_or(Duration::ZERO, |since| since.elapsed());
+            first.then_some(ran)
+        };
+        let Some(Some(ran)) = self.parts.registry.update(&task.id, count) else {
+            return;
+        };
+        let Some(watched) = self.services.get_mut(&key) else {
+            return;
+        };
+        let failures = backoff::failures_in_a_row(task.restarts, ran);
+        let delay = backoff::delay(failures);
+        let revision = task.definition.revision;
+        if let Some(rollout) = watched.rollout.as_mut()
+            && watched.service.goal == Some(revision)
+        {
+            rollout.failed_tasks = rollout.failed_tasks.saturating_add(1);
+            rollout.last_failure.clone_from(&reason);
+        }
+        watched.vacancies.push(Vacancy {
+            revision,
+            not_before: Instant::now() + delay,
+            restarts: failures,
+            last_reason: reason.clone(),
+        });
+        let again = wording::Again { delay, failures };
+        self.say(&key, wording::restart(&key.1, &task.id, &reason, again));
+    }
+
+    async fn take_gone(&mut self, task: &Task) {
+        self.parts.registry.update(&task.id, |entry| {
+            if let Some(live) = entry.live.take() {
+                entry.task.usage = live.usage();
+                entry.task.usage.memory = 0;
+                entry.task.usage.in_flight = 0;
+            }
+            entry.task.status = TaskStatus::Stopped;
+            entry.task.desired = DesiredStatus::Stopped;
+            entry.task.stopped_at = Some(Timestamp::now());
+            entry.task.reason = None;
+            entry.blueprint = None;
+        });
+        let stopped = self.parts.registry.task(&task.id).and_then(|task| task.stopped);
+        if let (Some(stopped), Group::Service(name)) = (stopped, &task.group) {
+            self.say(&key_of(task), wording::stopped(name, &task.id, &stopped.reason));
+        }
+        // Its place is free.
+        self.retry_blocked(None).await;
+    }
+}
+
+fn key_of(task: &Task) -> ServiceKey {
+    (task.namespace.clone(), task.group.name().clone())
+}

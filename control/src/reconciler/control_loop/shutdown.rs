@@ -1,0 +1,59 @@
+//! How tasks end with the server: told to, when it stops in order; without a word, when it didn't.
+
+use jiff::Timestamp;
+
+use super::ControlLoop;
+use crate::model::{DesiredStatus, StopCode, Stopped, Task, TaskStatus};
+use crate::tasks::registry::{Driven, Saved};
+
+/// Why a task ended that the store has as running while the server starts.
+const LOST: &str = "server restarted";
+
+/// Why a task ended when the server was stopped.
+const TOLD: &str = "server stopped";
+
+/// A task that the store has as running ran in a process that is gone.
+pub(super) fn end_of_a_lost_task(task: &mut Task) -> Saved {
+    if task.status == TaskStatus::Stopped {
+        return Saved::Yes;
+    }
+    task.status = TaskStatus::Stopped;
+    task.desired = DesiredStatus::Stopped;
+    task.reason = None;
+    task.stopped_at = Some(Timestamp::now());
+    let reason = LOST.to_owned();
+    task.stopped.get_or_insert(Stopped {
+        code: StopCode::TerminationNotice,
+        reason,
+        exit_code: None,
+    });
+    Saved::No
+}
+
+impl ControlLoop {
+    /// Stops every task, waits until all are gone, and writes it down.
+    pub(super) async fn shut_down(mut self) {
+        let alive = |entry: &crate::tasks::registry::Entry| {
+            (entry.task.status != TaskStatus::Stopped).then(|| entry.task.id.clone())
+        };
+        for id in self.parts.registry.visit_all(alive) {
+            self.stop_task(&id, StopCode::TerminationNotice, TOLD.to_owned());
+        }
+        while self.has_drivers() {
+            let Some(report) = self.reports.recv().await else {
+                break;
+            };
+            self.take_report(report).await;
+        }
+        if let Err(error) = self.save().await {
+            tracing::error!(%error, "can't write the tasks' last states");
+        }
+    }
+
+    fn has_drivers(&self) -> bool {
+        let driven = |entry: &crate::tasks::registry::Entry| {
+            (entry.driven == Driven::Yes && entry.task.status != TaskStatus::Stopped).then_some(())
+        };
+        !self.parts.registry.visit_all(driven).is_empty()
+    }
+}

@@ -1,0 +1,13 @@
+//! The loop over a real store, with an executor that does nothing but keep time and fail on demand. The
+//! clock is paused: seconds of back-off pass at once, and in order.
+
+mod fake;
+mod jobs;
+mod recovery;
+mod rollouts;
+mod steady;
+
+use std::time::Duration;
+
+use self::fake::{Behaviour, Cluster};
+use crate::model::{Health, StopCode, TaskStatus};

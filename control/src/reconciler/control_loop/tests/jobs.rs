@@ -1,0 +1,85 @@
+//! Jobs: run once, whatever comes of it.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_job_runs_once_and_its_code_is_recorded() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(
+        1,
+        Behaviour::Exits {
+            after: Duration::from_secs(2),
+            code: 3,
+        },
+    );
+    let id = cluster.run_job(1).await;
+    let is = |status| {
+        let id = id.clone();
+        move |cluster: &Cluster| {
+            cluster
+                .registry
+                .task(&id)
+                .is_some_and(|task| task.status == status)
+        }
+    };
+    cluster.until("running", is(TaskStatus::Running)).await;
+    cluster.until("stopped", is(TaskStatus::Stopped)).await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let task = cluster.registry.task(&id).unwrap();
+    let stopped = task.stopped.unwrap();
+    assert_eq!(
+        (stopped.code, stopped.exit_code),
+        (StopCode::EssentialContainerExited, Some(3))
+    );
+    assert_eq!(
+        cluster.registry.of_namespace(&task.namespace).len(),
+        1,
+        "not run again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_waits_for_its_place() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(
+        1,
+        Behaviour::Exits {
+            after: Duration::from_secs(2),
+            code: 0,
+        },
+    );
+    cluster.places(1);
+    let first = cluster.run_job(1).await;
+    let second = cluster.run_job(1).await;
+    let status = |cluster: &Cluster, id| cluster.registry.task(id).map(|task| task.status);
+    cluster
+        .until("one waits", |c| status(c, &second) == Some(TaskStatus::Pending))
+        .await;
+    cluster
+        .until("both ended", |c| status(c, &second) == Some(TaskStatus::Stopped))
+        .await;
+    assert_eq!(status(&cluster, &first), Some(TaskStatus::Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_job_is_not_run_again() {
+    let cluster = Cluster::empty().await;
+    let id = cluster.run_job(1).await;
+    cluster
+        .until("running", |c| {
+            c.registry
+                .task(&id)
+                .is_some_and(|t| t.status == TaskStatus::Running)
+        })
+        .await;
+    cluster.reconciler.stop_task(id.clone(), "enough".into()).await;
+    cluster
+        .until("stopped", |c| {
+            c.registry
+                .task(&id)
+                .is_some_and(|t| t.status == TaskStatus::Stopped)
+        })
+        .await;
+    let stopped = cluster.registry.task(&id).unwrap().stopped.unwrap();
+    assert_eq!((stopped.code, stopped.exit_code), (StopCode::UserInitiated, None));
+}

@@ -1,0 +1,158 @@
+//! Deployments: completed, failed, superseded.
+
+use super::*;
+use crate::model::RolloutState;
+
+#[tokio::test(start_paused = true)]
+async fn new_tasks_are_healthy_before_old_ones_stop() {
+    let cluster = Cluster::steady(2).await;
+    cluster.behave(
+        2,
+        Behaviour::Healthy {
+            after: Duration::from_secs(3),
+        },
+    );
+    cluster.deploy(2, 2).await;
+    let mut pictures = Vec::new();
+    cluster
+        .until("only revision 2", |cluster| {
+            let picture = cluster.picture();
+            if pictures.last() != Some(&picture) {
+                pictures.push(picture.clone());
+            }
+            picture == "2h 2h"
+        })
+        .await;
+    for picture in &pictures {
+        let healthy = picture.matches('h').count();
+        assert!(
+            healthy >= 2,
+            "fewer healthy tasks than wanted on the way: {pictures:?}"
+        );
+    }
+    let deployment = cluster.ended(2).await;
+    assert_eq!(deployment.state, RolloutState::Completed);
+    let service = cluster.service().await.unwrap();
+    assert_eq!((service.stable, service.rollout), (service.goal, None));
+    let old = &cluster.tasks()[0];
+    let stopped = old.stopped.clone().unwrap();
+    assert_eq!(stopped.code, StopCode::ServiceSchedulerInitiated);
+    assert_eq!(old.usage.cpu_ms, 5, "what it used stays known");
+    cluster.until_said("steady state").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn routes_change_when_the_rollout_is_over() {
+    let cluster = Cluster::steady(1).await;
+    assert_eq!(cluster.exposed(), [(1, 1)]);
+    cluster.behave(2, Behaviour::Unsure);
+    cluster.deploy(2, 1).await;
+    cluster.until_picture("1h 2?").await;
+    assert_eq!(
+        cluster.exposed(),
+        [(1, 2)],
+        "the old routes, the new health check"
+    );
+    let deployment = cluster.ended(2).await;
+    assert_eq!(deployment.state, RolloutState::Failed);
+    assert!(
+        deployment
+            .reason
+            .contains("0 of 1 tasks became healthy in 5 minutes"),
+        "{}",
+        deployment.reason
+    );
+    cluster.until_picture("1h").await;
+    assert_eq!(cluster.exposed(), [(1, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_do_not_start_fail_the_deployment_and_the_old_stay() {
+    let cluster = Cluster::steady(2).await;
+    cluster.behave(2, Behaviour::Refuses("no such import"));
+    cluster.deploy(2, 2).await;
+    let deployment = cluster.ended(2).await;
+    assert_eq!(deployment.state, RolloutState::Failed);
+    assert!(
+        deployment.reason.contains("no such import"),
+        "{}",
+        deployment.reason
+    );
+    assert!(deployment.failed_tasks >= 3);
+    let service = cluster.service().await.unwrap();
+    assert_eq!((service.goal.map(|r| r.get()), service.rollout), (Some(1), None));
+    cluster.until_picture("1h 1h").await;
+    let failed = cluster
+        .tasks()
+        .into_iter()
+        .find(|task| task.definition.revision.get() == 2)
+        .unwrap();
+    assert_eq!(failed.stopped.unwrap().code, StopCode::TaskFailedToStart);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unhealthy_tasks_fail_the_deployment() {
+    let cluster = Cluster::steady(1).await;
+    cluster.behave(2, Behaviour::Unhealthy);
+    cluster.deploy(2, 1).await;
+    let deployment = cluster.ended(2).await;
+    assert_eq!(deployment.state, RolloutState::Failed);
+    assert!(deployment.reason.contains("it says so"), "{}", deployment.reason);
+    cluster.until_picture("1h").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_deployment_that_fails_leaves_nothing_running() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(
+        1,
+        Behaviour::Exits {
+            after: Duration::ZERO,
+            code: 1,
+        },
+    );
+    cluster.deploy(1, 1).await;
+    let deployment = cluster.ended(1).await;
+    assert_eq!(deployment.state, RolloutState::Failed);
+    assert!(
+        deployment.reason.contains("exited with code 1"),
+        "{}",
+        deployment.reason
+    );
+    cluster.until_picture("").await;
+    assert_eq!(cluster.service().await.unwrap().goal, None);
+    // The next one is a first one again.
+    cluster.deploy(2, 1).await;
+    assert_eq!(cluster.ended(2).await.state, RolloutState::Completed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_deployment_takes_the_place_of_one_in_progress() {
+    let cluster = Cluster::steady(1).await;
+    cluster.behave(2, Behaviour::Unsure);
+    cluster.deploy(2, 1).await;
+    cluster.until_picture("1h 2?").await;
+    cluster.deploy(3, 1).await;
+    assert_eq!(cluster.ended(3).await.state, RolloutState::Completed);
+    cluster.until_picture("3h").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_both_do_not_fit_it_goes_one_by_one() {
+    let cluster = Cluster::steady(2).await;
+    cluster.places(3);
+    cluster.deploy(2, 2).await;
+    assert_eq!(cluster.ended(2).await.state, RolloutState::Completed);
+    cluster.until_picture("2h 2h").await;
+    // With no place at all beside the old ones it fails, and says what is missing.
+    cluster.places(2);
+    cluster.deploy(3, 2).await;
+    let deployment = cluster.ended(3).await;
+    assert_eq!(deployment.state, RolloutState::Failed);
+    assert!(
+        deployment.reason.contains("not enough places: 2 are taken"),
+        "{}",
+        deployment.reason
+    );
+    cluster.until_picture("2h 2h").await;
+}

@@ -1,0 +1,94 @@
+//! What events say, in ECS's words where ECS has them.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use crate::model::{DeploymentId, Health};
+use crate::names::{ServiceName, TaskId};
+use crate::reconciler::plan::StopWhy;
+use crate::tasks::HealthReport;
+
+pub(super) fn started(service: &ServiceName, tasks: &[TaskId]) -> String {
+    format!(
+        "(service {service}) has started {} tasks: {}.",
+        tasks.len(),
+        list(tasks)
+    )
+}
+
+pub(super) fn stopping(service: &ServiceName, tasks: &[TaskId]) -> String {
+    format!(
+        "(service {service}) has begun draining connections on {} tasks: {}.",
+        tasks.len(),
+        list(tasks)
+    )
+}
+
+pub(super) fn stopped(service: &ServiceName, task: &TaskId, reason: &str) -> String {
+    format!("(service {service}) has stopped 1 running tasks: (task {task}). Reason: {reason}")
+}
+
+pub(super) fn registered(service: &ServiceName, task: &TaskId) -> String {
+    format!("(service {service}) registered 1 targets in (target-group {service}): (task {task}).")
+}
+
+pub(super) fn steady(service: &ServiceName) -> String {
+    format!("(service {service}) has reached a steady state.")
+}
+
+pub(super) fn completed(service: &ServiceName, deployment: &DeploymentId) -> String {
+    format!("(service {service}) (deployment {deployment}) deployment completed.")
+}
+
+pub(super) fn failed(service: &ServiceName, deployment: &DeploymentId, reason: &str) -> String {
+    format!("(service {service}) (deployment {deployment}) deployment failed: {reason}.")
+}
+
+pub(super) fn unplaced(service: &ServiceName, reason: &str) -> String {
+    format!("(service {service}) was unable to place a task. Reason: {reason}.")
+}
+
+pub(super) fn restart(service: &ServiceName, task: &TaskId, reason: &str, again: Again) -> String {
+    let mut text = format!("(service {service}) (task {task}) failed: {reason}.");
+    let seconds = again.delay.as_secs();
+    // Writing to a String can't fail.
+    let _ = write!(
+        text,
+        " A new one starts in {seconds} s (failure {} in a row).",
+        again.failures
+    );
+    text
+}
+
+/// When a failed task's successor starts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Again {
+    pub(super) delay: Duration,
+    pub(super) failures: u32,
+}
+
+pub(super) fn health(service: &ServiceName, task: &TaskId, report: &HealthReport) -> Option<String> {
+    let reason = report.reason.as_deref().unwrap_or("no reason was given");
+    (report.health == Health::Unhealthy).then(|| {
+        format!("(service {service}) (task {task}) is unhealthy in (target-group {service}) due to (reason {reason}).")
+    })
+}
+
+pub(super) fn job_ended(family: &ServiceName, task: &TaskId, reason: &str) -> String {
+    format!("(job {family}) (task {task}) has ended: {reason}.")
+}
+
+/// A stopped task's `stoppedReason`.
+pub(super) fn stopped_reason(service: &ServiceName, why: StopWhy) -> String {
+    match why {
+        StopWhy::ScaledIn => format!("Scaling activity initiated by (service {service})"),
+        StopWhy::Replaced => "Replaced by a deployment".to_owned(),
+        StopWhy::Unhealthy => format!("Task failed health checks in (target-group {service})"),
+        StopWhy::Deleted => format!("(service {service}) was deleted"),
+    }
+}
+
+fn list(tasks: &[TaskId]) -> String {
+    let listed: Vec<String> = tasks.iter().map(|task| format!("(task {task})")).collect();
+    listed.join(" ")
+}

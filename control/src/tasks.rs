@@ -1,0 +1,159 @@
+//! Tasks that live: what carries them out, who drives each through its states, and where all are known.
+//!
+//! [`Executor`] is the seam between deciding and doing. The real one ([`host`]) runs components in the
+//! runtime and registers them with the gateway; the control loop's tests have one that does nothing but
+//! keep time.
+
+use std::any::Any;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use wharf_runtime::{Bytes, CpuUnits};
+
+use crate::blueprint::Blueprint;
+use crate::model::{Health, Task, Usage, World};
+use crate::names::{Digest, NamespaceName, ServiceName};
+use crate::refusal::Refusal;
+
+pub(crate) mod driver;
+pub mod host;
+mod live;
+pub mod registry;
+mod target;
+
+pub use registry::Registry;
+
+/// What a task is made from.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The task, as it is recorded: its id, its sizes, its overrides.
+    pub task: Task,
+    /// What it runs.
+    pub blueprint: Arc<Blueprint>,
+}
+
+/// A place on the host; dropped, it is given back.
+pub struct Room(#[expect(dead_code, reason = "held for its drop")] Box<dyn Any + Send + Sync>);
+
+impl Room {
+    /// A place that `guard` holds.
+    pub fn new(guard: impl Any + Send + Sync) -> Self {
+        Self(Box::new(guard))
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Room")
+    }
+}
+
+/// Carries out what was decided.
+#[async_trait]
+pub trait Executor: fmt::Debug + Send + Sync + 'static {
+    /// Validates a component and compiles it, unless that was done before.
+    ///
+    /// # Errors
+    /// What isn't acceptable: the import, the byte offset.
+    async fn prepare(&self, component: &Path, digest: &Digest) -> Result<World, Refusal>;
+
+    /// Whether a task of this size could run on this host if it were alone.
+    ///
+    /// # Errors
+    /// What the host lacks, with figures.
+    fn could_ever_fit(&self, cpu: CpuUnits, memory: Bytes) -> Result<(), String>;
+
+    /// What the task needs that a person has to give first, if anything: a secret that isn't there.
+    async fn missing(&self, order: &Order) -> Option<String>;
+
+    /// Takes a place for the task.
+    ///
+    /// # Errors
+    /// What the host lacks, with figures.
+    fn reserve(&self, order: &Order) -> Result<Room, String>;
+
+    /// Brings the task to RUNNING: compiles or loads, makes a first instance, registers it where its
+    /// requests come from.
+    ///
+    /// # Errors
+    /// Why it can't run, for people.
+    async fn activate(&self, order: Order) -> Result<Arc<dyn LiveTask>, String>;
+
+    /// Makes exactly these services reachable.
+    ///
+    /// # Errors
+    /// Why not; what was reachable before still is.
+    fn expose(&self, exposures: &[Exposure]) -> Result<(), String>;
+
+    /// Drops what it keeps for a service or job that is gone: its target group, its logs.
+    fn forget(&self, namespace: &NamespaceName, name: &ServiceName);
+}
+
+/// A service that requests shall reach.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    /// Whose routes are in force.
+    pub routes: Arc<Blueprint>,
+    /// Whose health check is.
+    pub health: Arc<Blueprint>,
+}
+
+/// A task that is RUNNING.
+#[async_trait]
+pub trait LiveTask: Send + Sync {
+    /// What it used so far.
+    fn usage(&self) -> Usage;
+
+    /// Follows its health.
+    fn health(&self) -> watch::Receiver<HealthReport>;
+
+    /// Resolves when the guest has ended by itself; never for one that answers requests. Safe to drop and
+    /// call again.
+    async fn exited(&self) -> Exit;
+
+    /// Takes it out of its target group and waits until it has no requests, for `limit` at most.
+    async fn drain(&self, limit: Duration);
+
+    /// Ends it: asked to for `limit` at most, then dropped.
+    async fn stop(&self, limit: Duration);
+}
+
+/// A task's health and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthReport {
+    /// The health.
+    pub health: Health,
+    /// Why it is unhealthy.
+    pub reason: Option<String>,
+}
+
+impl HealthReport {
+    /// Nobody looked yet.
+    pub fn unknown() -> Self {
+        Self {
+            health: Health::Unknown,
+            reason: None,
+        }
+    }
+
+    /// All well.
+    pub fn healthy() -> Self {
+        Self {
+            health: Health::Healthy,
+            reason: None,
+        }
+    }
+}
+
+/// How a guest ended by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// Its exit code, if it ran to its end.
+    pub code: Option<i32>,
+    /// In words: `exited with code 3`.
+    pub reason: String,
+}

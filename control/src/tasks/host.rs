@@ -1,0 +1,298 @@
+//! The executor that is real: components in the runtime, requests from the gateway.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wharf_gateway::{Gateway, GroupName, Routing, TargetId};
+use wharf_runtime::{
+    ActivateError, Artifact, Bytes, Capacity, CommandTask, CpuUnits, HttpTask, Isolation, Mount,
+    PrepareError, Runtime, TaskSpec,
+};
+
+use super::live::{LiveCommand, LiveHttp};
+use super::target::Cost;
+use super::{Executor, Exposure, LiveTask, Order, Room};
+use crate::blobs::{Blobs, FolderContent};
+use crate::logs::Logs;
+use crate::manifest::MountPath;
+use crate::model::{Bundle, Group, World};
+use crate::names::{Digest, EnvName, NamespaceName, ServiceName};
+use crate::orchestrator::routes::{group_name, rules};
+use crate::refusal::{Kind, Refusal};
+use crate::secrets::{SecretReference, Secrets};
+
+/// How soon a task that the host had no room for is tried again.
+const ROOM_RECHECK: Duration = Duration::from_millis(500);
+
+/// Runs tasks on this machine.
+#[derive(Debug)]
+pub struct Host {
+    runtime: Arc<Runtime>,
+    gateway: Arc<Gateway>,
+    capacity: Capacity,
+    secrets: Arc<Secrets>,
+    logs: Logs,
+    blobs: Blobs,
+    /// Groups made for services that are exposed, to remove those that aren't any more.
+    groups: Mutex<BTreeSet<GroupName>>,
+}
+
+/// What a host is made of.
+#[derive(Debug)]
+pub struct HostParts {
+    /// Runs components.
+    pub runtime: Arc<Runtime>,
+    /// Brings requests.
+    pub gateway: Arc<Gateway>,
+    /// Counts what is promised.
+    pub capacity: Capacity,
+    /// Secrets.
+    pub secrets: Arc<Secrets>,
+    /// Tasks' output.
+    pub logs: Logs,
+    /// Components and files.
+    pub blobs: Blobs,
+}
+
+impl Host {
+    /// A host of these parts.
+    pub fn new(parts: HostParts) -> Self {
+        let HostParts {
+            runtime,
+            gateway,
+            capacity,
+            secrets,
+            logs,
+            blobs,
+        } = parts;
+        Self {
+            runtime,
+            gateway,
+            capacity,
+            secrets,
+            logs,
+            blobs,
+            groups: Mutex::default(),
+        }
+    }
+
+    async fn artifact(&self, order: &Order) -> Result<Artifact, String> {
+        let bundle = &order.blueprint.bundle;
+        let path = self.blobs.path(&order.task.namespace, &bundle.component);
+        let prepared = self.runtime.prepare(&path, bundle.component.as_str()).await;
+        prepared.map_err(|error| with_causes(&error))
+    }
+
+    async fn spec(&self, order: &Order) -> Result<TaskSpec, String> {
+        let Order { task, blueprint } = order;
+        let manifest = &blueprint.manifest.task;
+        // A worker runs for as long as it is wanted: a request's or a job's time is no measure for it.
+        let is_worker = matches!(task.group, Group::Service(_)) && blueprint.bundle.world == World::Command;
+        let limit = |time: Duration| (!is_worker).then_some(time);
+        let held = self.secrets.hold(&task.namespace, &references(order)).await;
+        let held = held.map_err(|error| error.to_string())?;
+        Ok(TaskSpec {
+            id: task.id.to_string(),
+            cpu: CpuUnits::new(task.cpu).unwrap_or(manifest.cpu),
+            cpu_burst: manifest.cpu_burst,
+            memory: Bytes::new(task.memory),
+            timeout: limit(manifest.timeout),
+            cpu_timeout: limit(manifest.cpu_timeout),
+            concurrency: manifest.concurrency,
+            queue: manifest.queue,
+            isolation: manifest.isolation,
+            args: task
+                .overrides
+                .args
+                .clone()
+                .unwrap_or_else(|| manifest.args.clone()),
+            env: environment(order),
+            secrets: Arc::new(held),
+            egress: manifest.egress.clone(),
+            files: self.files(&task.namespace, &blueprint.bundle).await?,
+            log: self.logs.sink(&task.namespace, task.group.name(), &task.id),
+        })
+    }
+
+    /// The bundle's files, in folders to show to the guest.
+    async fn files(&self, namespace: &NamespaceName, bundle: &Bundle) -> Result<Vec<Mount>, String> {
+        let folders = bundle.mounts.iter().map(|mount| {
+            let path: Result<MountPath, _> = mount.mount.parse();
+            let path = path.map_err(|error| error.to_string())?;
+            Ok(FolderContent {
+                mount: path,
+                files: mount.entries.clone(),
+            })
+        });
+        let folders = folders.collect::<Result<_, String>>()?;
+        let made = self.blobs.materialise(namespace, &bundle.digest, folders).await;
+        let made = made.map_err(|error| with_causes(&error))?;
+        Ok(made
+            .into_iter()
+            .map(|made| Mount {
+                host: made.host,
+                guest: made.mount.to_string(),
+            })
+            .collect())
+    }
+
+    async fn start_http(&self, order: &Order, artifact: &Artifact) -> Result<Arc<dyn LiveTask>, String> {
+        let task = loop {
+            let spec = self.spec(order).await?;
+            match HttpTask::activate(&self.runtime, artifact.clone(), spec).await {
+                Ok(task) => break task,
+                Err(ActivateError::NoRoom) => tokio::time::sleep(ROOM_RECHECK).await,
+                Err(error) => return Err(error.to_string()),
+            }
+        };
+        let cost = match order.blueprint.manifest.task.isolation {
+            Isolation::Request => Cost::PerRequest,
+            Isolation::Task { .. } => Cost::Shared,
+        };
+        let name = group_name(&order.task.namespace, order.task.group.name()).map_err(|e| e.to_string())?;
+        let group = self
+            .gateway
+            .groups()
+            .get(&name)
+            .ok_or_else(|| format!("target group {name} is gone"))?;
+        let id = TargetId::new(order.task.id.as_str()).map_err(|e| e.to_string())?;
+        Ok(Arc::new(LiveHttp::register(task, cost, group, id)?))
+    }
+
+    async fn start_command(&self, order: &Order, artifact: &Artifact) -> Result<Arc<dyn LiveTask>, String> {
+        loop {
+            let spec = self.spec(order).await?;
+            match CommandTask::start(&self.runtime, artifact.clone(), spec).await {
+                Ok(task) => return Ok(Arc::new(LiveCommand::follow(task, &order.task.group))),
+                Err(ActivateError::NoRoom) => tokio::time::sleep(ROOM_RECHECK).await,
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Executor for Host {
+    async fn prepare(&self, component: &Path, digest: &Digest) -> Result<World, Refusal> {
+        let artifact = self
+            .runtime
+            .prepare(component, digest.as_str())
+            .await
+            .map_err(refused)?;
+        Ok(match artifact.world() {
+            wharf_runtime::World::Http => World::Http,
+            wharf_runtime::World::Command => World::Command,
+        })
+    }
+
+    fn could_ever_fit(&self, cpu: CpuUnits, memory: Bytes) -> Result<(), String> {
+        self.capacity
+            .could_ever_fit(cpu, memory)
+            .map_err(|shortfall| shortfall.to_string())
+    }
+
+    async fn missing(&self, order: &Order) -> Option<String> {
+        let held = self.secrets.hold(&order.task.namespace, &references(order)).await;
+        held.err().map(|error| error.to_string())
+    }
+
+    fn reserve(&self, order: &Order) -> Result<Room, String> {
+        let cpu = CpuUnits::new(order.task.cpu).unwrap_or(order.blueprint.manifest.task.cpu);
+        let reserved = self.capacity.reserve(cpu, Bytes::new(order.task.memory));
+        reserved.map(Room::new).map_err(|shortfall| shortfall.to_string())
+    }
+
+    async fn activate(&self, order: Order) -> Result<Arc<dyn LiveTask>, String> {
+        let artifact = self.artifact(&order).await?;
+        match order.blueprint.bundle.world {
+            World::Http => self.start_http(&order, &artifact).await,
+            World::Command => self.start_command(&order, &artifact).await,
+        }
+    }
+
+    fn expose(&self, exposures: &[Exposure]) -> Result<(), String> {
+        let mut all = Vec::new();
+        let mut names = BTreeSet::new();
+        for Exposure { routes, health } in exposures {
+            let name =
+                group_name(&routes.namespace, &routes.manifest.name).map_err(|error| error.to_string())?;
+            let check = health.service().and_then(|service| service.health.clone());
+            self.gateway.groups().ensure(&name, check);
+            names.insert(name);
+            all.extend(rules(&routes.namespace, &routes.manifest).map_err(|error| error.to_string())?);
+        }
+        self.gateway
+            .apply(Routing { rules: all })
+            .map_err(|error| error.to_string())?;
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in groups.difference(&names) {
+            // Its targets hold it for as long as they drain.
+            if let Err(error) = self.gateway.groups().delete(gone) {
+                tracing::warn!(%error, "can't delete a target group");
+            }
+        }
+        *groups = names;
+        Ok(())
+    }
+
+    fn forget(&self, namespace: &NamespaceName, name: &ServiceName) {
+        self.logs.remove(namespace, name);
+    }
+}
+
+/// The definition's environment, the run's over it, and what every guest finds.
+fn environment(Order { task, blueprint }: &Order) -> Vec<(String, String)> {
+    let manifest = &blueprint.manifest.task;
+    let of_definition = manifest
+        .env
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.clone()));
+    let mut env: BTreeMap<String, String> = of_definition.collect();
+    env.extend(task.overrides.env.iter().cloned());
+    for (secret, _) in &task.overrides.secrets {
+        env.remove(secret);
+    }
+    env.extend([
+        ("WHARF_TASK_ID".to_owned(), task.id.to_string()),
+        ("WHARF_SERVICE".to_owned(), task.group.name().to_string()),
+        ("WHARF_REVISION".to_owned(), task.definition.revision.to_string()),
+        ("WHARF_NAMESPACE".to_owned(), task.namespace.to_string()),
+    ]);
+    env.into_iter().collect()
+}
+
+/// The definition's secrets, the run's over them.
+fn references(Order { task, blueprint }: &Order) -> BTreeMap<EnvName, SecretReference> {
+    let mut references = blueprint.manifest.task.secrets.clone();
+    for (name, _) in &task.overrides.env {
+        references.retain(|secret, _| secret.as_str() != name);
+    }
+    let overriding = task.overrides.secrets.iter();
+    // They were parsed when the run was asked for.
+    references.extend(overriding.filter_map(|(name, text)| Some((name.parse().ok()?, text.parse().ok()?))));
+    references
+}
+
+fn refused(error: PrepareError) -> Refusal {
+    let message = with_causes(&error);
+    match error {
+        PrepareError::Refused(_) => Refusal::unprocessable("ComponentRefused", message).field("component"),
+        PrepareError::Compiler(_) => Refusal::unprocessable("CompilationFailed", message).field("component"),
+        PrepareError::Digest(_) => Refusal::new(Kind::Malformed, "InvalidDigest", message).field("component"),
+        PrepareError::Io { .. } => Refusal::new(Kind::Internal, "PrepareFailed", message),
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}

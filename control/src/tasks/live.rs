@@ -1,0 +1,205 @@
+//! Tasks that are RUNNING, of either world.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use wharf_gateway::{Health as TargetHealth, TargetGroup, TargetId};
+use wharf_runtime::{CommandTask, HttpTask, TaskUsage};
+
+use super::target::{Cost, HttpTarget};
+use super::{Exit, HealthReport, LiveTask};
+use crate::model::{Group, Health, Usage};
+
+/// A worker that runs this long has started well: one that crashes at once shall not end a deployment as
+/// completed. (ECS waits 40 s.)
+const WORKER_WELL_AFTER: Duration = Duration::from_secs(2);
+
+/// A task that answers requests, registered with its target group.
+pub(super) struct LiveHttp {
+    task: HttpTask,
+    group: Arc<TargetGroup>,
+    id: TargetId,
+    health: watch::Receiver<HealthReport>,
+}
+
+impl LiveHttp {
+    /// Registers the task: from now on it gets requests, or health checks first.
+    pub(super) fn register(
+        task: HttpTask,
+        cost: Cost,
+        group: Arc<TargetGroup>,
+        id: TargetId,
+    ) -> Result<Self, String> {
+        let target = Arc::new(HttpTarget {
+            task: task.clone(),
+            cost,
+        });
+        let mut seen = group
+            .register(id.clone(), target)
+            .map_err(|error| error.to_string())?;
+        let (report, health) = watch::channel(report_of(&seen.borrow_and_update()));
+        tokio::spawn(async move {
+            // Ends when the target is gone.
+            while seen.changed().await.is_ok() {
+                report.send_replace(report_of(&seen.borrow_and_update()));
+            }
+        });
+        Ok(Self {
+            task,
+            group,
+            id,
+            health,
+        })
+    }
+}
+
+fn report_of(health: &TargetHealth) -> HealthReport {
+    match health {
+        TargetHealth::Initial | TargetHealth::Draining => HealthReport::unknown(),
+        TargetHealth::Healthy => HealthReport::healthy(),
+        TargetHealth::Unhealthy { reason } => HealthReport {
+            health: Health::Unhealthy,
+            reason: Some(reason.to_string()),
+        },
+    }
+}
+
+#[async_trait]
+impl LiveTask for LiveHttp {
+    fn usage(&self) -> Usage {
+        usage_of(&self.task.usage())
+    }
+
+    fn health(&self) -> watch::Receiver<HealthReport> {
+        self.health.clone()
+    }
+
+    async fn exited(&self) -> Exit {
+        pending().await
+    }
+
+    async fn drain(&self, limit: Duration) {
+        if let Some(drain) = self.group.deregister(&self.id, limit) {
+            drain.await;
+        }
+    }
+
+    async fn stop(&self, _limit: Duration) {
+        self.task.stop();
+    }
+}
+
+/// A job or a worker.
+pub(super) struct LiveCommand {
+    task: CommandTask,
+    health: watch::Receiver<HealthReport>,
+    becoming_well: Option<AbortHandle>,
+}
+
+impl LiveCommand {
+    /// Follows a program that has begun.
+    pub(super) fn follow(task: CommandTask, group: &Group) -> Self {
+        match group {
+            // A job that runs does what it is there for.
+            Group::Job(_) => {
+                let (_, health) = watch::channel(HealthReport::healthy());
+                Self {
+                    task,
+                    health,
+                    becoming_well: None,
+                }
+            }
+            Group::Service(_) => {
+                let (report, health) = watch::channel(HealthReport::unknown());
+                let becoming_well = tokio::spawn(async move {
+                    tokio::time::sleep(WORKER_WELL_AFTER).await;
+                    report.send_replace(HealthReport::healthy());
+                });
+                Self {
+                    task,
+                    health,
+                    becoming_well: Some(becoming_well.abort_handle()),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for LiveCommand {
+    fn drop(&mut self) {
+        if let Some(timer) = &self.becoming_well {
+            timer.abort();
+        }
+    }
+}
+
+#[async_trait]
+impl LiveTask for LiveCommand {
+    fn usage(&self) -> Usage {
+        usage_of(&self.task.usage())
+    }
+
+    fn health(&self) -> watch::Receiver<HealthReport> {
+        self.health.clone()
+    }
+
+    async fn exited(&self) -> Exit {
+        exit_of(self.task.exited().await)
+    }
+
+    async fn drain(&self, _limit: Duration) {}
+
+    async fn stop(&self, limit: Duration) {
+        self.task.request_stop();
+        if tokio::time::timeout(limit, self.task.exited()).await.is_err() {
+            self.task.kill();
+            self.task.exited().await;
+        }
+    }
+}
+
+fn exit_of(exit: wharf_runtime::Exit) -> Exit {
+    use wharf_runtime::Exit as Ended;
+    match exit {
+        Ended::Code(code) => Exit {
+            code: Some(code),
+            reason: format!("exited with code {code}"),
+        },
+        Ended::Trapped(reason) => Exit {
+            code: None,
+            reason: format!("trapped: {reason}"),
+        },
+        Ended::TimedOut(reason) => Exit {
+            code: None,
+            reason: format!("timed out: {reason}"),
+        },
+        Ended::CpuTimedOut(reason) => Exit {
+            code: None,
+            reason: format!("used up its CPU time: {reason}"),
+        },
+        Ended::OutOfMemory(reason) => Exit {
+            code: None,
+            reason: format!("out of memory: {reason}"),
+        },
+        Ended::Stopped => Exit {
+            code: None,
+            reason: "stopped".to_owned(),
+        },
+    }
+}
+
+fn usage_of(usage: &TaskUsage) -> Usage {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    Usage {
+        cpu_ms: ms(usage.cpu),
+        throttled_ms: ms(usage.throttled),
+        memory: usage.memory,
+        memory_peak: usage.memory_peak,
+        requests: usage.requests,
+        in_flight: usage.in_flight,
+    }
+}

@@ -1,0 +1,343 @@
+//! All tasks there are and the latest that were, in memory: the observed state.
+//!
+//! The control loop writes it, the API reads it. It is a copy of what the store will hold after the next
+//! batch, with what can't be stored: the live task and its usage.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::LiveTask;
+use crate::blueprint::Blueprint;
+use crate::model::{DeploymentId, Group, Task, TaskStatus, keys};
+use crate::names::{NamespaceName, TaskId};
+use crate::reconciler::plan::Blocker;
+
+/// Stopped tasks kept per service or job family.
+pub const STOPPED_TASKS_KEPT: usize = 100;
+
+/// Whose tasks: a namespace's service or job.
+pub type GroupKey = (NamespaceName, Group);
+
+/// All tasks.
+#[derive(Default)]
+pub struct Registry {
+    inner: Mutex<Inner>,
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Inner {
+    tasks: BTreeMap<TaskId, Entry>,
+    groups: HashMap<GroupKey, BTreeSet<TaskId>>,
+    /// Tasks whose record the store doesn't have yet.
+    unsaved: BTreeSet<TaskId>,
+    /// Keys of records that shall go.
+    forgotten: Vec<String>,
+    /// How deployments in progress are getting on.
+    rollouts: HashMap<DeploymentId, Progress>,
+}
+
+/// How a deployment in progress is getting on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// How many of its tasks failed.
+    pub failed_tasks: u32,
+    /// What it waits for, or why the last task failed.
+    pub note: String,
+}
+
+/// A task and what is known of it besides its record.
+pub(crate) struct Entry {
+    pub(crate) task: Task,
+    pub(crate) blueprint: Option<Arc<Blueprint>>,
+    pub(crate) live: Option<Arc<dyn LiveTask>>,
+    /// What it waits for while PENDING.
+    pub(crate) blocked: Option<Blocker>,
+    /// Cancelled to stop it.
+    pub(crate) stop: CancellationToken,
+    /// Whether a driver has it.
+    pub(crate) driven: Driven,
+    /// Whether its failure was counted: a task fails once, even if it is unhealthy first and exits then.
+    pub(crate) failure: Failure,
+    /// Since when it is RUNNING.
+    pub(crate) running_since: Option<Instant>,
+}
+
+/// Whether the store has a task's record as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Saved {
+    /// It has.
+    Yes,
+    /// The next batch writes it.
+    No,
+}
+
+/// Whether a driver has a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Driven {
+    /// It waits for its place.
+    No,
+    /// It has one.
+    Yes,
+}
+
+/// Whether a task's failure was counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It didn't fail so far.
+    None,
+    /// It did, and its place has a vacancy.
+    Counted,
+}
+
+impl Entry {
+    /// A task that nothing was done for yet.
+    pub(crate) fn new(task: Task, blueprint: Option<Arc<Blueprint>>) -> Self {
+        Self {
+            task,
+            blueprint,
+            live: None,
+            blocked: None,
+            stop: CancellationToken::new(),
+            driven: Driven::No,
+            failure: Failure::None,
+            running_since: None,
+        }
+    }
+}
+
+/// What the next batch writes.
+#[derive(Debug, Default)]
+pub(crate) struct Unsaved {
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) forgotten: Vec<String>,
+}
+
+impl Registry {
+    /// A task with its usage as of now.
+    pub fn task(&self, id: &TaskId) -> Option<Task> {
+        self.lock().tasks.get(id).map(snapshot)
+    }
+
+    /// The only task of a namespace whose id begins with `prefix`.
+    ///
+    /// # Errors
+    /// How many there are instead.
+    pub fn find(&self, namespace: &NamespaceName, prefix: &str) -> Result<Task, usize> {
+        let inner = self.lock();
+        let from = inner.tasks.iter();
+        let found: Vec<&Entry> = from
+            .filter(|(id, entry)| id.as_str().starts_with(prefix) && entry.task.namespace == *namespace)
+            .map(|(_, entry)| entry)
+            .collect();
+        match found.as_slice() {
+            [entry] => Ok(snapshot(entry)),
+            other => Err(other.len()),
+        }
+    }
+
+    /// A group's tasks, oldest first, with their usage as of now.
+    pub fn of_group(&self, key: &GroupKey) -> Vec<Task> {
+        let inner = self.lock();
+        let ids = inner.groups.get(key).into_iter().flatten();
+        ids.filter_map(|id| inner.tasks.get(id)).map(snapshot).collect()
+    }
+
+    /// A namespace's tasks, oldest first, with their usage as of now.
+    pub fn of_namespace(&self, namespace: &NamespaceName) -> Vec<Task> {
+        let inner = self.lock();
+        inner
+            .tasks
+            .values()
+            .filter(|entry| entry.task.namespace == *namespace)
+            .map(snapshot)
+            .collect()
+    }
+
+    /// Counts changes of tasks: wait for the next one, then look at what is.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Tells those who wait that something they may look at has changed.
+    pub fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Adds a task; its record is saved with the next batch.
+    pub(crate) fn insert(&self, entry: Entry) {
+        self.adopt(entry, Saved::No);
+    }
+
+    /// Adds a task, whose record the store may have.
+    pub(crate) fn adopt(&self, entry: Entry, saved: Saved) {
+        let mut inner = self.lock();
+        let (id, key) = (entry.task.id.clone(), key_of(&entry.task));
+        inner.groups.entry(key).or_default().insert(id.clone());
+        if saved == Saved::No {
+            inner.unsaved.insert(id.clone());
+        }
+        inner.tasks.insert(id, entry);
+        drop(inner);
+        self.changed();
+    }
+
+    /// Changes a task; its record is saved with the next batch.
+    pub(crate) fn update<T>(&self, id: &TaskId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let mut inner = self.lock();
+        let entry = inner.tasks.get_mut(id)?;
+        let was_stopped = entry.task.status == TaskStatus::Stopped;
+        let answer = change(entry);
+        let is_stopped = entry.task.status == TaskStatus::Stopped;
+        let key = key_of(&entry.task);
+        inner.unsaved.insert(id.clone());
+        if is_stopped && !was_stopped {
+            forget_oldest(&mut inner, &key);
+        }
+        drop(inner);
+        self.changed();
+        Some(answer)
+    }
+
+    /// Looks at a group's tasks, oldest first.
+    pub(crate) fn visit<T>(&self, key: &GroupKey, look: impl FnMut(&Entry) -> Option<T>) -> Vec<T> {
+        let inner = self.lock();
+        let ids = inner.groups.get(key).into_iter().flatten();
+        ids.filter_map(|id| inner.tasks.get(id))
+            .filter_map(look)
+            .collect()
+    }
+
+    /// Looks at all tasks, oldest first.
+    pub(crate) fn visit_all<T>(&self, look: impl FnMut(&Entry) -> Option<T>) -> Vec<T> {
+        self.lock().tasks.values().filter_map(look).collect()
+    }
+
+    /// Forgets a group's tasks, with their records.
+    pub(crate) fn remove_group(&self, key: &GroupKey) {
+        let mut inner = self.lock();
+        for id in inner.groups.remove(key).unwrap_or_default() {
+            forget(&mut inner, &id);
+        }
+        drop(inner);
+        self.changed();
+    }
+
+    /// Forgets a namespace's tasks, with their records.
+    pub(crate) fn remove_namespace(&self, namespace: &NamespaceName) {
+        let keys: Vec<GroupKey> = self
+            .lock()
+            .groups
+            .keys()
+            .filter(|(name, _)| name == namespace)
+            .cloned()
+            .collect();
+        for key in keys {
+            self.remove_group(&key);
+        }
+    }
+
+    /// How a deployment in progress is getting on.
+    pub fn progress(&self, deployment: &DeploymentId) -> Option<Progress> {
+        self.lock().rollouts.get(deployment).cloned()
+    }
+
+    /// Notes how a deployment is getting on; nothing once it has ended.
+    pub(crate) fn note_progress(&self, deployment: &DeploymentId, progress: Option<Progress>) {
+        let mut inner = self.lock();
+        match progress {
+            Some(progress) => inner.rollouts.insert(deployment.clone(), progress),
+            None => inner.rollouts.remove(deployment),
+        };
+        drop(inner);
+        self.changed();
+    }
+
+    /// Whether there is something for the next batch.
+    pub(crate) fn has_unsaved(&self) -> bool {
+        let inner = self.lock();
+        !inner.unsaved.is_empty() || !inner.forgotten.is_empty()
+    }
+
+    /// What the store doesn't have yet. Given back with [`Registry::put_back`] if it can't be written.
+    pub(crate) fn take_unsaved(&self) -> Unsaved {
+        let mut inner = self.lock();
+        let ids = std::mem::take(&mut inner.unsaved);
+        let tasks = ids
+            .iter()
+            .filter_map(|id| inner.tasks.get(id))
+            .map(snapshot)
+            .collect();
+        Unsaved {
+            tasks,
+            forgotten: std::mem::take(&mut inner.forgotten),
+        }
+    }
+
+    /// Takes back what couldn't be written, for the next batch.
+    pub(crate) fn put_back(&self, unsaved: Unsaved) {
+        let mut inner = self.lock();
+        for task in unsaved.tasks {
+            if inner.tasks.contains_key(&task.id) {
+                inner.unsaved.insert(task.id);
+            }
+        }
+        inner.forgotten.extend(unsaved.forgotten);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("tasks", &self.lock().tasks.len())
+            .finish()
+    }
+}
+
+pub(crate) fn key_of(task: &Task) -> GroupKey {
+    (task.namespace.clone(), task.group.clone())
+}
+
+fn snapshot(entry: &Entry) -> Task {
+    let mut task = entry.task.clone();
+    if let Some(live) = &entry.live {
+        task.usage = live.usage();
+    }
+    task
+}
+
+fn forget_oldest(inner: &mut Inner, key: &GroupKey) {
+    let ids = inner.groups.get(key).into_iter().flatten();
+    let stopped: Vec<TaskId> = ids
+        .filter(|id| {
+            inner
+                .tasks
+                .get(*id)
+                .is_some_and(|entry| entry.task.status == TaskStatus::Stopped)
+        })
+        .cloned()
+        .collect();
+    let surplus = stopped.len().saturating_sub(STOPPED_TASKS_KEPT);
+    for id in stopped.iter().take(surplus) {
+        if let Some(ids) = inner.groups.get_mut(key) {
+            ids.remove(id);
+        }
+        forget(inner, id);
+    }
+}
+
+fn forget(inner: &mut Inner, id: &TaskId) {
+    inner.unsaved.remove(id);
+    if let Some(entry) = inner.tasks.remove(id) {
+        inner.forgotten.push(keys::task(&entry.task.namespace, id));
+    }
+}
