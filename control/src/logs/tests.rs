@@ -185,7 +185,9 @@ async fn what_a_crash_left_of_a_line_is_cut_off() {
     drop(logs);
     let segment = segments::path(&data.path().join("logs/default/api"), 1);
     let mut content = fs::read(&segment).unwrap();
-    content.extend(b"{\"seq\":2,\"time\":\"20");
+    // Longer than the line that comes next.
+    content.extend(b"{\"seq\":2,\"line\":\"");
+    content.extend([b'x'; 1000]);
     fs::write(&segment, content).unwrap();
     let logs = Logs::open(data.path()).unwrap();
     assert_eq!(lines(&logs, LogQuery::default()).await, ["whole"]);

@@ -60,7 +60,8 @@ pub enum StoreError {
     /// The file is not a store, or is damaged.
     #[error("the store is damaged or not one of wharf's: {0}")]
     Damaged(String),
-    /// The disk failed to read or write.
+    /// The disk failed to read or write. If it failed while it was written to, and again when the store
+    /// was to be opened anew, it is not known whether the transaction is in the store.
     #[error("the store's disk failed: {0}")]
     Io(#[source] io::Error),
     /// An I/O error closed the store, and it could not be opened again yet.

@@ -84,6 +84,17 @@ impl History {
         self.newest.send_replace(newest);
     }
 
+    /// Forgets everything: transactions up to `current` were committed that are not known here. Watchers
+    /// that need them are told.
+    pub(super) fn restart(&self, current: StoreRevision) {
+        *lock(&self.kept) = Kept {
+            changes: VecDeque::new(),
+            bytes: 0,
+            oldest: current.next(),
+        };
+        self.newest.send_replace(current);
+    }
+
     /// A watcher of `prefix` from transaction `from` on.
     pub(super) fn watch(&self, prefix: &str, from: StoreRevision) -> Result<Watch, WatchError> {
         let oldest = lock(&self.kept).oldest;

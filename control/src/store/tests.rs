@@ -190,6 +190,27 @@ async fn the_files_are_private() {
     assert_eq!(mode(&directory.join(STORE_FILE)), 0o600);
 }
 
+#[test]
+fn growing_the_file_takes_the_space_at_once() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use redb::StorageBackend as _;
+    let directory = tempfile::tempdir().unwrap();
+    let probe = std::fs::File::create(directory.path().join("probe")).unwrap();
+    if rustix::fs::fallocate(&probe, rustix::fs::FallocateFlags::empty(), 0, 4096).is_err() {
+        // A file system that can't; there it grows as a hole.
+        return;
+    }
+    let path = directory.path().join(STORE_FILE);
+    let file = super::file::StoreFile::open(&path).unwrap();
+    file.set_len(1 << 20).unwrap();
+    let metadata = path.metadata().unwrap();
+    assert_eq!(metadata.len(), 1 << 20);
+    assert!(metadata.blocks() * 512 >= 1 << 20);
+    file.set_len(4096).unwrap();
+    assert_eq!(file.len().unwrap(), 4096);
+}
+
 #[tokio::test]
 async fn a_second_opener_is_refused_until_the_first_is_gone() {
     let directory = tempfile::tempdir().unwrap();

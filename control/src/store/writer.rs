@@ -52,6 +52,9 @@ pub(super) fn run(shared: &Shared, mut waiting: mpsc::Receiver<PendingWrite>) {
 }
 
 fn commit_group(shared: &Shared, transactions: &[Transaction]) -> Vec<Result<StoreRevision, StoreError>> {
+    if let Err(error) = reopen_if_closed(shared) {
+        return refuse_all(error, transactions.len());
+    }
     let current = shared.history.newest();
     let mut group = Group::default();
     match write_group(shared, current, transactions, &mut group) {
@@ -70,7 +73,6 @@ fn write_group(
     transactions: &[Transaction],
     group: &mut Group,
 ) -> Result<StoreRevision, StoreError> {
-    reopen_if_closed(shared)?;
     let database = shared.database.read().unwrap_or_else(PoisonError::into_inner);
     let database = database.as_ref().ok_or(StoreError::Unavailable)?;
     let write = database.begin_write()?;
@@ -192,8 +194,8 @@ fn recover(
 ) -> Vec<Result<StoreRevision, StoreError>> {
     tracing::error!(%error, "the store could not commit");
     *shared.database.write().unwrap_or_else(PoisonError::into_inner) = None;
-    match reopen_if_closed(shared) {
-        Ok(Some(found)) if found > current => {
+    match reopen(shared) {
+        Ok(found) if found > current => {
             shared.history.append(group.changes, found);
             group.outcomes
         }
@@ -205,16 +207,30 @@ fn recover(
     }
 }
 
-/// Opens the database if an error closed it; gives the transaction it is at.
-fn reopen_if_closed(shared: &Shared) -> Result<Option<StoreRevision>, StoreError> {
-    let mut database = shared.database.write().unwrap_or_else(PoisonError::into_inner);
-    if database.is_some() {
-        return Ok(None);
+/// Opens the database if it stayed closed after an error. What that commit was then comes to light: if
+/// it is in the store, watchers begin anew.
+fn reopen_if_closed(shared: &Shared) -> Result<(), StoreError> {
+    if shared
+        .database
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .is_some()
+    {
+        return Ok(());
     }
+    let found = reopen(shared)?;
+    if found > shared.history.newest() {
+        shared.history.restart(found);
+    }
+    Ok(())
+}
+
+/// Opens the database; gives the transaction it is at.
+fn reopen(shared: &Shared) -> Result<StoreRevision, StoreError> {
     let opened = (shared.open)()?;
     let revision = committed_revision(&opened)?;
-    *database = Some(opened);
-    Ok(Some(revision))
+    *shared.database.write().unwrap_or_else(PoisonError::into_inner) = Some(opened);
+    Ok(revision)
 }
 
 fn committed_revision(database: &Database) -> Result<StoreRevision, StoreError> {

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
 use redb::StorageBackend;
@@ -31,7 +31,8 @@ struct Disk {
 struct FaultyDisk {
     disk: Arc<Mutex<Disk>>,
     capacity: Arc<AtomicU64>,
-    sync_fails: Arc<AtomicBool>,
+    /// Syncs that succeed from now on, and then how many fail.
+    syncs: Arc<Mutex<(u64, u64)>>,
 }
 
 fn apply(file: &mut Vec<u8>, change: &Unsynced) {
@@ -52,7 +53,7 @@ impl FaultyDisk {
         Self {
             disk: Arc::default(),
             capacity: Arc::new(AtomicU64::new(u64::MAX)),
-            sync_fails: Arc::default(),
+            syncs: Arc::new(Mutex::new((u64::MAX, 0))),
         }
     }
 
@@ -116,8 +117,14 @@ impl StorageBackend for FaultyDisk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if self.sync_fails.load(Ordering::SeqCst) {
-            return Err(io::Error::other("the disk does not answer"));
+        let mut syncs = self.syncs.lock().unwrap();
+        match &mut *syncs {
+            (0, 0) => {}
+            (0, failing) => {
+                *failing -= 1;
+                return Err(io::Error::other("the disk does not answer"));
+            }
+            (succeeding, _) => *succeeding -= 1,
         }
         let mut disk = self.disk.lock().unwrap();
         disk.durable = disk.seen.clone();
@@ -171,30 +178,64 @@ async fn a_full_disk_refuses_the_write_and_nothing_else() {
     assert_eq!(store.list("fill/").await.unwrap().entries.len(), 50);
 }
 
+/// A commit can fail in its last step and still have reached the disk. Whichever it was, the answer, the
+/// store and what watchers see agree.
 #[tokio::test]
-async fn a_failed_sync_is_not_acknowledged_and_not_lost_track_of() {
+async fn a_failed_sync_is_answered_with_what_is_in_the_store() {
+    for succeeding in 0..4 {
+        let disk = FaultyDisk::new();
+        let store = disk.open().unwrap();
+        let first = store.put_if("a", Expect::Absent, value("old")).await.unwrap();
+        let mut watch = store.watch("", first.next()).unwrap();
+        *disk.syncs.lock().unwrap() = (succeeding, 1);
+        let answer = store.put_if("a", Expect::Revision(first), value("new")).await;
+        *disk.syncs.lock().unwrap() = (u64::MAX, 0);
+
+        let found = store.get("a").await.unwrap().unwrap();
+        let wanted = if answer.is_ok() { "new" } else { "old" };
+        assert_eq!(found.value, wanted.as_bytes(), "{answer:?}");
+        let probe = store.put_if("probe", Expect::Any, value("x")).await.unwrap();
+        assert!(probe > found.revision);
+        let mut seen: Vec<Change> = Vec::new();
+        while seen.last().is_none_or(|change| change.key() != "probe") {
+            seen.extend(watch.next().await.unwrap());
+        }
+        assert_eq!(seen.len(), if answer.is_ok() { 2 } else { 1 });
+    }
+}
+
+/// While the disk doesn't answer at all, nothing is acknowledged; when it does again, the store goes on
+/// from what is in it, and no number is given twice.
+#[tokio::test]
+async fn a_disk_that_comes_back_is_taken_as_it_is() {
     let disk = FaultyDisk::new();
     let store = disk.open().unwrap();
-    let first = store.put_if("a", Expect::Absent, value("1")).await.unwrap();
-    disk.sync_fails.store(true, Ordering::SeqCst);
-    let refused = store
-        .put_if("a", Expect::Revision(first), value("2"))
-        .await
-        .unwrap_err();
-    assert!(matches!(refused, StoreError::Io(_)), "{refused:?}");
-    disk.sync_fails.store(false, Ordering::SeqCst);
-    // Whatever the disk kept of it, the store and its revisions agree from here on.
-    let found = loop {
-        let _ = store.put_if("probe", Expect::Any, value("x")).await;
-        if let Ok(entry) = store.get("a").await {
-            break entry.unwrap();
-        }
-    };
-    let next = store
-        .put_if("a", Expect::Revision(found.revision), value("3"))
-        .await
-        .unwrap();
-    assert!(next > found.revision);
+    let first = store.put_if("a", Expect::Absent, value("old")).await.unwrap();
+    let mut watch = store.watch("", first.next()).unwrap();
+    *disk.syncs.lock().unwrap() = (0, u64::MAX);
+    for _ in 0..2 {
+        let refused = store.put_if("a", Expect::Any, value("new")).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Io(_)), "{refused:?}");
+    }
+    assert!(matches!(store.get("a").await, Err(StoreError::Unavailable)));
+    *disk.syncs.lock().unwrap() = (u64::MAX, 0);
+
+    let probe = store.put_if("probe", Expect::Any, value("x")).await.unwrap();
+    let found = store.get("a").await.unwrap().unwrap();
+    assert!(probe > found.revision);
+    // The refused write is in the store or not; a watcher sees it or is told to look.
+    let in_store = found.value == "new".as_bytes();
+    assert_eq!(in_store, found.revision > first);
+    match watch.next().await {
+        Ok(changes) => assert_eq!(changes.len(), if in_store { 2 } else { 1 }),
+        Err(error) => assert_eq!(
+            error,
+            WatchError::Compacted {
+                wanted: first.next(),
+                oldest: probe
+            }
+        ),
+    }
 }
 
 proptest! {
@@ -243,7 +284,7 @@ async fn a_crash_in_the_middle_of_a_commit_leaves_all_or_nothing() {
         .commit(Transaction::new().put("a", "old").put("b", "old"))
         .await
         .unwrap();
-    disk.sync_fails.store(true, Ordering::SeqCst);
+    *disk.syncs.lock().unwrap() = (0, u64::MAX);
     let _ = store
         .commit(Transaction::new().put("a", "new").put("b", "new"))
         .await;
