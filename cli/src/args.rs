@@ -1,0 +1,203 @@
+//! What can be typed. Parsing it touches nothing: no file, no socket, no terminal.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use wharf_control::manifest::{EnvOverride, SecretOverride};
+use wharf_runtime::{Bytes, CpuUnits};
+
+mod objects;
+
+pub(crate) use objects::*;
+
+/// Run WebAssembly components as services and jobs: limited, routed, fed with secrets.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wharf",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+#[command(after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 64 bad config; `run` ends with its job's own.")]
+pub(crate) struct Wharf {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server
+    Serve(Serve),
+    /// Make a service run what a manifest says, and wait until it does
+    Deploy(Deploy),
+    /// Run a job once, stream its output, end with its exit code
+    Run(Run),
+    /// List tasks, with state, health, CPU and memory
+    Ps(Ps),
+    /// List services
+    Services(Services),
+    /// Show all there is to say about one thing
+    Describe(Describe),
+    /// Show what a service or job wrote
+    Logs(Logs),
+    /// Show what happened
+    Events(Events),
+    /// Change how many tasks a service has
+    Scale(Scale),
+    /// Stop a task; a service's task is replaced
+    Stop(Stop),
+    /// Delete a service: its tasks end what they are doing, then stop
+    Delete(Delete),
+    /// Set, list and delete secrets
+    Secret(Secret),
+    /// Create, list and delete namespaces
+    Namespace(Namespace),
+    /// Create, list and revoke the tokens of a namespace
+    Token(Token),
+    /// The compiler process that the server starts for itself
+    #[command(name = "__compile", hide = true)]
+    Compile(Compile),
+}
+
+/// The runtime's own words, which it reads by itself.
+#[derive(Debug, Args)]
+pub(crate) struct Compile {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _words: Vec<std::ffi::OsString>,
+}
+
+/// Options of every command that talks to a server. The token is none of them: arguments can be read by every
+/// user of the machine.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The token comes from WHARF_TOKEN, or from the data directory of a server on this machine."
+)]
+pub(crate) struct Client {
+    /// The namespace to work in
+    #[arg(
+        long,
+        global = true,
+        env = "WHARF_NAMESPACE",
+        default_value = "default",
+        value_name = "NAME"
+    )]
+    pub(crate) namespace: String,
+    /// How answers are printed
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+    /// Where the server's API is
+    #[arg(
+        long,
+        global = true,
+        env = "WHARF_API",
+        default_value = "http://127.0.0.1:7070",
+        value_name = "URL"
+    )]
+    pub(crate) api: String,
+    /// The data directory of a server on this machine, for its token [default: ~/.local/share/wharf]
+    #[arg(long, global = true, env = "WHARF_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Table,
+    /// For programs: the API's own answers, one a line where they come over time
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Logging to standard error is set by WHARF_LOG: a level or a filter (`warn`, `info,wharf_gateway=debug`), and \
+`json` or `text` for the form (`json,info`); without a form it is text on a terminal and JSON lines elsewhere.")]
+pub(crate) struct Serve {
+    /// A TOML file with any of the options below (`http = "0.0.0.0:80"`); what is typed wins
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: ServeOptions,
+}
+
+/// What can be said in `--config` as well.
+#[derive(Debug, Default, Args, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct ServeOptions {
+    /// Where everything is kept [default: ~/.local/share/wharf]
+    #[arg(long, env = "WHARF_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The address of the API; port 0 takes a free one [default: 127.0.0.1:7070]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) api: Option<SocketAddr>,
+    /// The address requests are served on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) http: Option<SocketAddr>,
+    /// Allow an API address that other machines can reach, although tokens and secrets then travel in the clear
+    #[arg(long)]
+    pub(crate) api_without_tls: bool,
+    /// The file of the key that seals secrets [default: made at the first start, in the data directory]
+    #[arg(long, env = "WHARF_MASTER_KEY_FILE", value_name = "FILE")]
+    pub(crate) master_key_file: Option<PathBuf>,
+    /// How many times over the cores may be promised to tasks; 1 promises each once [default: 16]
+    #[arg(long, value_name = "N")]
+    pub(crate) cpu_overcommit: Option<f64>,
+    /// How many times over the memory may be promised to tasks; 1 promises it once [default: 4]
+    #[arg(long, value_name = "N")]
+    pub(crate) memory_overcommit: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Deploy {
+    /// A directory with a wharf.toml, a manifest, or a component (.wasm)
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+/// What is different from the manifest.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Overrides {
+    /// Set an environment variable; may be given more than once
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<EnvOverride>,
+    /// Set an environment variable from a secret; may be given more than once
+    #[arg(long, value_name = "NAME=SECRET[:KEY][@VERSION]")]
+    pub(crate) secret: Vec<SecretOverride>,
+    /// CPU units; 1024 are one vCPU
+    #[arg(long, value_name = "UNITS", value_parser = cpu_units)]
+    pub(crate) cpu: Option<CpuUnits>,
+    /// The memory envelope, as `64MiB`
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<Bytes>,
+    /// How many tasks
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// A directory with a wharf.toml, a manifest, a component (.wasm), or a job that was run before (family or
+    /// family:revision); a path that exists wins
+    #[arg(default_value = ".", value_name = "PATH|FAMILY[:REV]")]
+    pub(crate) job: String,
+    /// Arguments for the job, instead of its definition's
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) args: Vec<String>,
+    #[command(flatten)]
+    pub(crate) overrides: Overrides,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+fn cpu_units(text: &str) -> Result<CpuUnits, String> {
+    let units = text.parse().ok().and_then(CpuUnits::new);
+    units.ok_or_else(|| format!("it has to be a whole number from 1 to {}", CpuUnits::MAX))
+}
+
+#[cfg(test)]
+mod tests;

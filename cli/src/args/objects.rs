@@ -1,0 +1,212 @@
+//! What can be typed about things that are on a server already.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::{SignedDuration, Timestamp};
+
+use super::Client;
+
+#[derive(Debug, Args)]
+pub(crate) struct Ps {
+    /// Only the tasks of this service
+    pub(crate) service: Option<String>,
+    /// The stopped ones too
+    #[arg(long, short)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Services {
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Describe {
+    /// What kind of thing
+    pub(crate) kind: Kind,
+    /// A service's name, a task's id (or its beginning), a deployment's id, a family or family:revision
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+/// What can be described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// A service: its deployments, tasks and events
+    Service,
+    /// A task
+    Task,
+    /// One rollout of a service
+    Deployment,
+    /// What a service or job runs
+    TaskDefinition,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// A service, or a job's family
+    pub(crate) name: String,
+    /// Go on with what is written from now on
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only what is newer: `5m`, `2h 30m`, or a time (`2026-01-31T12:00:00Z`)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Since>,
+    /// Only the last lines
+    #[arg(long, value_name = "N")]
+    pub(crate) tail: Option<u32>,
+    /// Only one task's, by its id or the beginning of it
+    #[arg(long, value_name = "ID")]
+    pub(crate) task: Option<String>,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Only those of this service or job
+    pub(crate) service: Option<String>,
+    /// Go on with what happens from now on
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only what is newer: `5m`, `2h 30m`, or a time (`2026-01-31T12:00:00Z`)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Since>,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+/// A time, or how long ago it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// So long before now.
+    Ago(SignedDuration),
+    /// Then.
+    Time(Timestamp),
+}
+
+impl std::str::FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(time) = text.parse() {
+            return Ok(Self::Time(time));
+        }
+        match text.parse::<SignedDuration>() {
+            Ok(duration) if !duration.is_negative() => Ok(Self::Ago(duration)),
+            _ => {
+                Err("it has to be a duration (`5m`) or an RFC 3339 time (`2026-01-31T12:00:00Z`)".to_owned())
+            }
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scale {
+    /// The service
+    pub(crate) name: String,
+    /// How many tasks there shall be; 0 stops all
+    pub(crate) count: u32,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Stop {
+    /// The task's id, or the beginning of it
+    pub(crate) task: String,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// The service
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Secret {
+    #[command(subcommand)]
+    pub(crate) action: SecretAction,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretAction {
+    /// Set a secret's next version; the value is read from standard input, less one newline at its end
+    Set {
+        /// The secret
+        name: String,
+        /// Read the value from a file, byte for byte
+        #[arg(long, value_name = "FILE")]
+        from_file: Option<PathBuf>,
+    },
+    /// List names and versions; values are never shown
+    List,
+    /// Delete a secret with all its versions
+    Delete {
+        /// The secret
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Namespace {
+    #[command(subcommand)]
+    pub(crate) action: NamespaceAction,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NamespaceAction {
+    /// Create a namespace
+    Create {
+        /// Lower-case letters, digits and `-`
+        name: String,
+    },
+    /// List the namespaces that the token may see
+    List,
+    /// Delete a namespace that nothing is left in
+    Delete {
+        /// The namespace
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    #[command(subcommand)]
+    pub(crate) action: TokenAction,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenAction {
+    /// Create a token for the namespace, and show it this once
+    Create {
+        /// What it is for
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        description: String,
+    },
+    /// List the namespace's tokens
+    List,
+    /// Revoke a token at once
+    Revoke {
+        /// The token's id
+        id: String,
+    },
+}

@@ -1,0 +1,104 @@
+//! From a path to what is sent: the manifest with what was typed over it, the component, the files. The manifest's
+//! own rules are control's, where the server applies them again.
+
+use std::path::Path;
+
+use anyhow::Result;
+use wharf_control::api::types::{BundleFile, BundleMount};
+use wharf_control::manifest::{
+    self, ManifestFile, ManifestText, Package, PackageError, PackagedFile, PackagedMount,
+};
+
+use crate::args::Overrides;
+use crate::exit::{BadConfig, Usage};
+
+/// Everything a deployment or a run is made of.
+pub(crate) struct Bundle {
+    manifest: ManifestText,
+    package: Package,
+}
+
+impl Bundle {
+    /// Read what a path names: a directory with a manifest, a manifest, or a bare component.
+    pub(crate) fn read(path: &Path, overrides: &Overrides) -> Result<Self> {
+        let mut file = ManifestFile::open(path).map_err(bad_config)?;
+        // What is wrong as it is written is said before what was typed can change it.
+        file.check().map_err(bad_config)?;
+        let typed = spec(overrides);
+        typed
+            .apply(file.text_mut())
+            .map_err(|error| Usage(error.to_string()))?;
+        let manifest = file.check().map_err(bad_config)?;
+        let package = Package::collect(&manifest, file.base())
+            .map_err(|error| unbuilt(error, manifest.task.build.as_deref(), file.base()))?;
+        Ok(Self {
+            manifest: file.text().clone(),
+            package,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.manifest.name.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn component_digest(&self) -> String {
+        self.package.component.digest.to_string()
+    }
+
+    /// Everything that has to be on the server.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = &PackagedFile> {
+        self.package.blobs()
+    }
+
+    pub(crate) fn mounts(&self) -> Vec<BundleMount> {
+        self.package.mounts.iter().map(mount).collect()
+    }
+
+    /// The manifest as it is sent: the component by its digest.
+    pub(crate) fn manifest_json(&self) -> Result<serde_json::Value> {
+        Ok(serde_json::to_value(
+            self.manifest.clone().packaged(&self.package.component.digest),
+        )?)
+    }
+}
+
+fn spec(typed: &Overrides) -> manifest::Overrides {
+    manifest::Overrides {
+        env: typed.env.clone(),
+        secrets: typed.secret.clone(),
+        cpu: typed.cpu,
+        memory: typed.memory,
+        count: typed.count,
+    }
+}
+
+fn mount(mount: &PackagedMount) -> BundleMount {
+    let file = |file: &PackagedFile| BundleFile {
+        path: file.path.clone(),
+        digest: file.digest.to_string(),
+    };
+    BundleMount {
+        mount: mount.mount.to_string(),
+        entries: mount.files.iter().map(file).collect(),
+    }
+}
+
+/// An error with its causes, as something that was configured wrong.
+fn bad_config(error: impl Into<anyhow::Error>) -> BadConfig {
+    BadConfig(format!("{:#}", error.into()))
+}
+
+/// A component that is missing has to be built, and the manifest may say how.
+fn unbuilt(error: PackageError, build: Option<&str>, folder: &Path) -> BadConfig {
+    let PackageError::NoComponent { path } = error else {
+        return bad_config(error);
+    };
+    let make = match build {
+        Some(build) => format!("build it first: run `{build}` in {}", folder.display()),
+        None => "build it first, or correct `component` in [task]".to_owned(),
+    };
+    BadConfig(format!("there is no component at {}: {make}", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! The commands, one module for what belongs together. Each takes what was typed and ends with an exit code.
+
+mod deploy;
+mod describe;
+mod follow;
+mod lists;
+mod run;
+mod secret;
+mod serve;
+mod services;
+mod tenancy;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+
+use crate::api::Api;
+use crate::args::{Client, Command, Wharf};
+use crate::settings::Settings;
+
+/// Carry out what was typed.
+pub(crate) fn call(typed: Wharf) -> Result<ExitCode> {
+    match typed.command {
+        Command::Compile(_) => Ok(wharf_runtime::compile_child_main()),
+        Command::Serve(args) => serve::serve(args),
+        command => talk(command),
+    }
+}
+
+/// A client command: little I/O at a time, so one thread does.
+fn talk(command: Command) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the input/output loop")?;
+    let ended = runtime.block_on(talk_within(command));
+    // A read of standard input may be under way on a thread of its own; nobody waits for it any more.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn talk_within(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Deploy(args) => deploy::deploy(&connect(&args.client)?, &args).await?,
+        Command::Run(args) => return run::run(&connect(&args.client)?, &args).await,
+        Command::Ps(args) => lists::ps(&connect(&args.client)?, &args).await?,
+        Command::Services(args) => lists::services(&connect(&args.client)?, &args).await?,
+        Command::Describe(args) => describe::describe(&connect(&args.client)?, &args).await?,
+        Command::Logs(args) => follow::logs(&connect(&args.client)?, &args).await?,
+        Command::Events(args) => follow::events(&connect(&args.client)?, &args).await?,
+        Command::Scale(args) => services::scale(&connect(&args.client)?, &args).await?,
+        Command::Stop(args) => services::stop(&connect(&args.client)?, &args).await?,
+        Command::Delete(args) => services::delete(&connect(&args.client)?, &args).await?,
+        Command::Secret(args) => secret::secret(&connect(&args.client)?, &args).await?,
+        Command::Namespace(args) => tenancy::namespace(&connect(&args.client)?, &args).await?,
+        Command::Token(args) => tenancy::token(&connect(&args.client)?, &args).await?,
+        Command::Serve(_) | Command::Compile(_) => {} // are no clients: `call` took them
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn connect(client: &Client) -> Result<Api> {
+    Api::new(Settings::resolve(client)?)
+}

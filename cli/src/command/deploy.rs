@@ -1,0 +1,171 @@
+//! `wharf deploy`: read the manifest, send what the server does not have, ask for the rollout, and look on until
+//! it has ended, one way or the other.
+
+mod progress;
+
+use anyhow::{Result, bail};
+use futures_util::TryStreamExt as _;
+use http::Method;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use tokio_util::io::ReaderStream;
+use wharf_control::api::types::{
+    Bundle as Registered, CreateDeployment, Deployment, RegisterBundle, RolloutState,
+};
+use wharf_control::manifest::PackagedFile;
+
+pub(crate) use progress::Progress;
+
+use crate::api::{Api, Lines};
+use crate::args::{self, Output};
+use crate::bundle::Bundle;
+use crate::output;
+
+/// Deploy and wait.
+pub(crate) async fn deploy(api: &Api, args: &args::Deploy) -> Result<()> {
+    let bundle = Bundle::read(&args.path, &args.overrides)?;
+    let progress = Progress::shown();
+    let outcome = roll_out(api, &bundle, &progress).await;
+    progress.end();
+    let deployment = outcome?;
+    match deployment.rollout_state {
+        RolloutState::Completed => Ok(output::answer(args.client.output, &deployment, steady)?),
+        _ => {
+            // Programs get the whole of it all the same.
+            if args.client.output == Output::Json {
+                output::answer(args.client.output, &deployment, steady)?;
+            }
+            bail!(unsteady(&deployment))
+        }
+    }
+}
+
+fn unsteady(deployment: &Deployment) -> String {
+    let Deployment {
+        id,
+        service_name,
+        task_definition,
+        rollout_state,
+        rollout_state_reason,
+        ..
+    } = deployment;
+    if *rollout_state == RolloutState::InProgress {
+        return format!(
+            "the server stopped telling about the deployment {id}; `wharf describe deployment {id}` shows how it went"
+        );
+    }
+    let reason = output::harmless(rollout_state_reason);
+    format!(
+        "{task_definition} was not deployed: {reason}\n  `wharf describe service {service_name}` and `wharf logs \
+         {service_name}` say more"
+    )
+}
+
+fn steady(deployment: &Deployment) -> String {
+    let what = if deployment.unchanged {
+        "was running already"
+    } else {
+        "is running"
+    };
+    let tasks = if deployment.desired_count == 1 {
+        "task"
+    } else {
+        "tasks"
+    };
+    let head = format!(
+        "{} {what}, {} {tasks}",
+        deployment.task_definition, deployment.desired_count
+    );
+    deployment
+        .urls
+        .iter()
+        .fold(head, |text, url| format!("{text}\n{url}"))
+}
+
+async fn roll_out(api: &Api, bundle: &Bundle, progress: &Progress) -> Result<Deployment> {
+    let digest = upload(api, bundle, progress).await?.digest;
+    let request = CreateDeployment {
+        bundle: digest,
+        manifest: bundle.manifest_json()?,
+    };
+    let created: Deployment = api
+        .send(Method::POST, &api.path(&["deployments"]), &request)
+        .await?;
+    follow(api, created, progress).await
+}
+
+/// Send what is missing and have it made a bundle; validation and compilation happen there.
+pub(crate) async fn upload(api: &Api, bundle: &Bundle, progress: &Progress) -> Result<Registered> {
+    for blob in bundle.blobs() {
+        let path = api.path(&["blobs", blob.digest.as_ref()]);
+        if !api.exists(&path).await? {
+            send(api, &path, blob, progress).await?;
+        }
+    }
+    progress.say(&format!("{}: compiling", bundle.name()));
+    let request = RegisterBundle {
+        component: bundle.component_digest(),
+        files: bundle.mounts(),
+    };
+    Ok(api.send(Method::POST, &api.path(&["bundles"]), &request).await?)
+}
+
+async fn send(api: &Api, path: &str, blob: &PackagedFile, progress: &Progress) -> Result<()> {
+    let name = blob.host.display();
+    let bar = progress.uploading(
+        &format!("uploading {name} ({})", output::bytes(blob.size)),
+        blob.size,
+    );
+    let file = tokio::fs::File::open(&blob.host).await?;
+    let frames = ReaderStream::new(file).map_ok(move |chunk| {
+        bar.inc(chunk.len() as u64);
+        Frame::data(chunk)
+    });
+    let sent = api
+        .upload(path, StreamBody::new(frames).boxed_unsync(), blob.size)
+        .await;
+    progress.uploaded();
+    Ok(sent?)
+}
+
+/// Look on until the rollout has ended, saying each thing that is new.
+async fn follow(api: &Api, created: Deployment, progress: &Progress) -> Result<Deployment> {
+    let mut last = created;
+    let mut said = String::new();
+    let path = format!("{}?follow=true", api.path(&["deployments", &last.id]));
+    let mut states: Lines<Deployment> = api.lines(&path).await?;
+    while last.rollout_state == RolloutState::InProgress {
+        let now = state(&last);
+        if now != said {
+            progress.say(&now);
+            said = now;
+        }
+        match states.next().await? {
+            Some(deployment) => last = deployment,
+            None => break,
+        }
+    }
+    Ok(last)
+}
+
+fn state(deployment: &Deployment) -> String {
+    let Deployment {
+        task_definition,
+        running_count,
+        healthy_count,
+        desired_count,
+        ..
+    } = deployment;
+    let mut text =
+        format!("{task_definition}: {running_count} running, {healthy_count} healthy of {desired_count}");
+    if deployment.failed_tasks > 0 {
+        text.push_str(&format!(", {} failed", deployment.failed_tasks));
+    }
+    if !deployment.rollout_state_reason.is_empty() {
+        text.push_str(&format!(
+            ": {}",
+            output::harmless(&deployment.rollout_state_reason)
+        ));
+    }
+    text
+}

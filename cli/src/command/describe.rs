@@ -1,0 +1,227 @@
+//! `wharf describe KIND NAME`: all there is to say, as paragraphs of `name: value` lines and tables.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wharf_control::api::types::{Deployment, Service, ServiceDescription, Task, TaskDefinition};
+
+use super::lists::tasks_table;
+use crate::api::Api;
+use crate::args::{self, Kind};
+use crate::output::{self, bytes, cpu_time, harmless, name};
+
+/// Describe one thing.
+pub(crate) async fn describe(api: &Api, args: &args::Describe) -> Result<()> {
+    let part = |collection| api.path(&[collection, &args.name]);
+    match args.kind {
+        Kind::Service => show(api, args, &part("services"), service_description).await,
+        Kind::Task => show(api, args, &part("tasks"), task).await,
+        Kind::Deployment => show(api, args, &part("deployments"), deployment).await,
+        Kind::TaskDefinition => show(api, args, &part("task-definitions"), task_definition).await,
+    }
+}
+
+async fn show<T: Serialize + DeserializeOwned>(
+    api: &Api,
+    args: &args::Describe,
+    path: &str,
+    text: fn(&T) -> String,
+) -> Result<()> {
+    let value = api.get(path).await?;
+    Ok(output::answer(args.client.output, &value, text)?)
+}
+
+/// `name: value` lines, the values in one column; empty ones are left out.
+fn fields(lines: &[(&str, String)]) -> String {
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
+    let shown = lines.iter().filter(|(_, value)| !value.is_empty());
+    shown
+        .map(|(name, value)| format!("{:width$}{value}", format!("{name}:")))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn service_description(all: &ServiceDescription) -> String {
+    let mut text = fields(&service_fields(&all.service));
+    if !all.deployments.is_empty() {
+        text.push_str(&format!(
+            "\n\nDeployments\n{}",
+            deployments_table(&all.deployments)
+        ));
+    }
+    if !all.tasks.is_empty() {
+        text.push_str(&format!("\n\nTasks\n{}", tasks_table(&all.tasks)));
+    }
+    if !all.events.is_empty() {
+        let lines = all.events.iter().map(|event| {
+            format!(
+                "\n{:>5} ago  {}",
+                output::age(event.created_at),
+                harmless(&event.message)
+            )
+        });
+        text.push_str("\n\nEvents");
+        text.extend(lines);
+    }
+    text
+}
+
+fn service_fields(service: &Service) -> Vec<(&'static str, String)> {
+    vec![
+        ("Service", service.service_name.clone()),
+        ("Namespace", service.namespace.clone()),
+        ("Status", name(&service.status)),
+        ("Kind", name(&service.kind)),
+        ("Runs", service.task_definition.clone()),
+        (
+            "Tasks",
+            format!(
+                "{} desired, {} running, {} healthy, {} pending",
+                service.desired_count, service.running_count, service.healthy_count, service.pending_count
+            ),
+        ),
+        ("Url", service.urls.join(" ")),
+        ("Created", service.created_at.to_string()),
+    ]
+}
+
+fn deployments_table(deployments: &[Deployment]) -> String {
+    let header = [
+        "DEPLOYMENT",
+        "RUNS",
+        "STATE",
+        "DESIRED",
+        "HEALTHY",
+        "FAILED",
+        "AGE",
+        "REASON",
+    ];
+    output::table(
+        header,
+        deployments.iter().map(|deployment| {
+            [
+                deployment.id.clone(),
+                deployment.task_definition.clone(),
+                name(&deployment.rollout_state),
+                deployment.desired_count.to_string(),
+                deployment.healthy_count.to_string(),
+                deployment.failed_tasks.to_string(),
+                output::age(deployment.created_at),
+                harmless(&deployment.rollout_state_reason),
+            ]
+        }),
+    )
+}
+
+fn deployment(deployment: &Deployment) -> String {
+    fields(&[
+        ("Deployment", deployment.id.clone()),
+        ("Service", deployment.service_name.clone()),
+        ("Runs", deployment.task_definition.clone()),
+        ("State", name(&deployment.rollout_state)),
+        ("Reason", harmless(&deployment.rollout_state_reason)),
+        (
+            "Tasks",
+            format!(
+                "{} desired, {} running, {} healthy, {} pending, {} failed",
+                deployment.desired_count,
+                deployment.running_count,
+                deployment.healthy_count,
+                deployment.pending_count,
+                deployment.failed_tasks
+            ),
+        ),
+        ("Url", deployment.urls.join(" ")),
+        ("Created", deployment.created_at.to_string()),
+        ("Updated", deployment.updated_at.to_string()),
+    ])
+}
+
+fn task(task: &Task) -> String {
+    let time = |time: &Option<jiff::Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+    fields(&[
+        ("Task", task.task_id.clone()),
+        ("Namespace", task.namespace.clone()),
+        ("Group", task.group.clone()),
+        ("Runs", task.task_definition.clone()),
+        ("Deployment", task.deployment_id.clone().unwrap_or_default()),
+        (
+            "State",
+            format!(
+                "{}, desired {}",
+                name(&task.last_status),
+                name(&task.desired_status)
+            ),
+        ),
+        ("Health", name(&task.health_status)),
+        ("Reason", harmless(task.reason.as_deref().unwrap_or_default())),
+        ("Stop code", task.stop_code.as_ref().map(name).unwrap_or_default()),
+        (
+            "Stopped reason",
+            harmless(task.stopped_reason.as_deref().unwrap_or_default()),
+        ),
+        (
+            "Exit code",
+            task.exit_code.map(|code| code.to_string()).unwrap_or_default(),
+        ),
+        ("Restarts", task.restarts.to_string()),
+        (
+            "Last reason",
+            harmless(task.last_reason.as_deref().unwrap_or_default()),
+        ),
+        (
+            "CPU",
+            format!(
+                "{} units, {} used, {} throttled",
+                task.cpu,
+                cpu_time(task.cpu_used_ms),
+                cpu_time(task.cpu_throttled_ms)
+            ),
+        ),
+        (
+            "Memory",
+            format!(
+                "{} now, {} peak, {} limit",
+                bytes(task.memory_bytes),
+                bytes(task.memory_peak_bytes),
+                bytes(task.memory_limit_bytes)
+            ),
+        ),
+        (
+            "Requests",
+            format!("{} ended, {} in flight", task.requests, task.in_flight),
+        ),
+        ("Created", task.created_at.to_string()),
+        ("Started", time(&task.started_at)),
+        ("Stopping", time(&task.stopping_at)),
+        ("Stopped", time(&task.stopped_at)),
+    ])
+}
+
+fn task_definition(definition: &TaskDefinition) -> String {
+    let pairs = |map: &BTreeMap<String, String>| {
+        map.iter()
+            .map(|(name, value)| format!("{name}={}", harmless(value)))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    fields(&[
+        (
+            "Task definition",
+            format!("{}:{}", definition.family, definition.revision),
+        ),
+        ("Bundle", definition.bundle.clone()),
+        ("Component", definition.component.clone()),
+        ("World", name(&definition.world)),
+        ("CPU", format!("{} units", definition.cpu)),
+        ("Memory", bytes(definition.memory_bytes)),
+        ("Environment", pairs(&definition.environment)),
+        ("Secrets", pairs(&definition.secrets)),
+        ("Arguments", harmless(&definition.args.join(" "))),
+        ("Egress", definition.egress.join(" ")),
+        ("Files", definition.mounts.join(" ")),
+        ("Registered", definition.registered_at.to_string()),
+    ])
+}

@@ -1,0 +1,97 @@
+//! `wharf ps` and `wharf services`.
+
+use anyhow::Result;
+use wharf_control::api::types::{Service, ServiceList, Task, TaskList};
+
+use crate::api::{Api, escape};
+use crate::args;
+use crate::output;
+
+/// Tasks, running ones unless asked for all.
+pub(crate) async fn ps(api: &Api, args: &args::Ps) -> Result<()> {
+    let mut path = format!(
+        "{}?status={}",
+        api.path(&["tasks"]),
+        if args.all { "all" } else { "running" }
+    );
+    if let Some(service) = &args.service {
+        path.push_str(&format!("&service={}", escape(service)));
+    }
+    let list: TaskList = api.get(&path).await?;
+    output::answer(args.client.output, &list, |list| tasks_table(&list.tasks))?;
+    Ok(())
+}
+
+/// Tasks as rows: state and health apart.
+pub(crate) fn tasks_table(tasks: &[Task]) -> String {
+    let header = [
+        "TASK",
+        "RUNS",
+        "STATE",
+        "HEALTH",
+        "CPU USED",
+        "THROTTLED",
+        "MEMORY",
+        "PEAK",
+        "LIMIT",
+        "RESTARTS",
+        "AGE",
+        "REASON",
+    ];
+    output::table(header, tasks.iter().map(task_row))
+}
+
+fn task_row(task: &Task) -> [String; 12] {
+    [
+        task.task_id.clone(),
+        task.task_definition.clone(),
+        output::name(&task.last_status),
+        output::name(&task.health_status),
+        output::cpu_time(task.cpu_used_ms),
+        output::cpu_time(task.cpu_throttled_ms),
+        output::bytes(task.memory_bytes),
+        output::bytes(task.memory_peak_bytes),
+        output::bytes(task.memory_limit_bytes),
+        task.restarts.to_string(),
+        output::age(task.created_at),
+        output::harmless(reason(task)),
+    ]
+}
+
+/// Why a task is where it is: the most recent thing there is to say.
+pub(crate) fn reason(task: &Task) -> &str {
+    [&task.stopped_reason, &task.reason, &task.last_reason]
+        .into_iter()
+        .flatten()
+        .next()
+        .map_or("", String::as_str)
+}
+
+/// The namespace's services.
+pub(crate) async fn services(api: &Api, args: &args::Services) -> Result<()> {
+    let list: ServiceList = api.get(&api.path(&["services"])).await?;
+    output::answer(args.client.output, &list, |list| services_table(&list.services))?;
+    Ok(())
+}
+
+fn services_table(services: &[Service]) -> String {
+    let header = [
+        "SERVICE", "STATUS", "KIND", "RUNS", "DESIRED", "RUNNING", "HEALTHY", "PENDING", "AGE", "URL",
+    ];
+    output::table(header, services.iter().map(service_row))
+}
+
+fn service_row(service: &Service) -> [String; 10] {
+    [
+        service.service_name.clone(),
+        output::name(&service.status),
+        output::name(&service.kind),
+        service.task_definition.clone(),
+        service.desired_count.to_string(),
+        service.running_count.to_string(),
+        service.healthy_count.to_string(),
+        service.pending_count.to_string(),
+        output::age(service.created_at),
+        service.urls.join(" "),
+    ]
+}

@@ -1,0 +1,90 @@
+//! `wharf namespace` and `wharf token`.
+
+use anyhow::Result;
+use http::Method;
+use wharf_control::api::types::{
+    CreateNamespace, CreateToken, CreatedToken, Namespace, NamespaceList, TokenList,
+};
+
+use crate::api::{Api, escape};
+use crate::args::{self, NamespaceAction, Output, TokenAction};
+use crate::output;
+
+/// Create, list or delete namespaces.
+pub(crate) async fn namespace(api: &Api, args: &args::Namespace) -> Result<()> {
+    let format = args.client.output;
+    match &args.action {
+        NamespaceAction::Create { name } => {
+            let body = CreateNamespace { name: name.clone() };
+            let namespace: Namespace = api.send(Method::POST, "/v1/namespaces", &body).await?;
+            output::answer(format, &namespace, |namespace| {
+                format!("{}: created", namespace.name)
+            })?;
+        }
+        NamespaceAction::List => {
+            let list: NamespaceList = api.get("/v1/namespaces").await?;
+            output::answer(format, &list, |list| {
+                let rows = list
+                    .namespaces
+                    .iter()
+                    .map(|one| [one.name.clone(), output::age(one.created_at)]);
+                output::table(["NAMESPACE", "AGE"], rows)
+            })?;
+        }
+        NamespaceAction::Delete { name } => {
+            api.delete(&format!("/v1/namespaces/{}", escape(name))).await?;
+            output::done(format, &format!("{name}: deleted"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Create, list or revoke the namespace's tokens.
+pub(crate) async fn token(api: &Api, args: &args::Token) -> Result<()> {
+    let format = args.client.output;
+    match &args.action {
+        TokenAction::Create { description } => create_token(api, description, format).await,
+        TokenAction::List => list_tokens(api, format).await,
+        TokenAction::Revoke { id } => {
+            api.delete(&api.path(&["tokens", id])).await?;
+            output::done(format, &format!("{id}: revoked"))?;
+            Ok(())
+        }
+    }
+}
+
+/// The token alone goes to standard output, so that `WHARF_TOKEN=$(wharf token create)` works.
+#[expect(
+    clippy::print_stderr,
+    reason = "what is said about the token stays apart from it"
+)]
+async fn create_token(api: &Api, description: &str, format: Output) -> Result<()> {
+    let body = CreateToken {
+        description: description.to_owned(),
+    };
+    let created: CreatedToken = api.send(Method::POST, &api.path(&["tokens"]), &body).await?;
+    if format == Output::Table {
+        eprintln!(
+            "token {} of namespace {}; it is not shown again:",
+            created.id,
+            api.namespace()
+        );
+    }
+    output::answer(format, &created, |created| created.token.clone())?;
+    Ok(())
+}
+
+async fn list_tokens(api: &Api, format: Output) -> Result<()> {
+    let list: TokenList = api.get(&api.path(&["tokens"])).await?;
+    output::answer(format, &list, |list| {
+        let rows = list.tokens.iter().map(|token| {
+            [
+                token.id.clone(),
+                output::age(token.created_at),
+                output::harmless(&token.description),
+            ]
+        });
+        output::table(["TOKEN", "AGE", "DESCRIPTION"], rows)
+    })?;
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! The one place where what went wrong becomes an exit code: 0 ok, 1 failed, 2 usage (clap says it itself, too),
+//! 64 bad config. `wharf run` ends with its job's own code.
+
+use std::process::ExitCode;
+
+use crate::api::{ApiError, Refusal};
+
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+const BAD_CONFIG: u8 = 64;
+
+/// What was configured cannot be used: a manifest, a configuration file, a file either names.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct BadConfig(pub(crate) String);
+
+/// What was typed cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// Print the error with its causes, once, and say what to exit with.
+#[expect(clippy::print_stderr, reason = "where errors go")]
+pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(code(error))
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    let has = |is: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(is);
+    if has(|cause| cause.is::<BadConfig>() || cause.downcast_ref().is_some_and(refused_config)) {
+        BAD_CONFIG
+    } else if has(|cause| cause.is::<Usage>()) {
+        USAGE
+    } else {
+        FAILED
+    }
+}
+
+fn refused_config(error: &ApiError) -> bool {
+    matches!(error, ApiError::Refused(Refusal { detail, .. }) if detail.code == "InvalidManifest")
+}
+
+/// A job's exit code as this process's: what doesn't fit into a byte is a plain failure, never a success.
+pub(crate) fn of_job(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(FAILED))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! What is wrong is refused: where it is, what it is, what to do.
+
+use std::io::Write as _;
+
+use crate::http::Call;
+use crate::project::{Guest, Project, service};
+use crate::server::Server;
+
+/// Manifests that are refused, with what the message has to say.
+const MANIFESTS: [(&str, &[&str]); 11] = [
+    (
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nmemry = \"1MiB\"\n",
+        &["wharf.toml:4", "memry", "memory"],
+    ),
+    (
+        "name = \"web\"\n[tsk]\ncomponent = \"app.wasm\"\n",
+        &["wharf.toml:2", "tsk", "task"],
+    ),
+    ("[task]\ncomponent = \"app.wasm\"\n", &["wharf.toml", "name"]),
+    ("name = \"web\"\n[task]\n", &["wharf.toml:2", "component"]),
+    (
+        "name = \"Web!\"\n[task]\ncomponent = \"app.wasm\"\n",
+        &["wharf.toml:1", "Web!"],
+    ),
+    (
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\ncpu = \"lots\"\n",
+        &["wharf.toml:4"],
+    ),
+    (
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\ncpu = 0\n",
+        &["wharf.toml:4"],
+    ),
+    (
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nmemory = \"64\"\n",
+        &["wharf.toml:4"],
+    ),
+    (
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nenv = { A = \"1\" }\nsecrets = { A = \"s\" }\n",
+        &["wharf.toml:", "A", "secrets"],
+    ),
+    (
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nfiles = [{ source = \"../up\", mount = \"/x\" }]\n",
+        &["wharf.toml:4", "../up"],
+    ),
+    ("name = \"web\n", &["wharf.toml:1"]),
+];
+
+#[test]
+fn a_bad_manifest_is_refused_where_it_is_bad() {
+    let server = Server::start();
+    for (manifest, words) in MANIFESTS {
+        server
+            .wharf()
+            .call(["deploy", Project::new(Guest::Http, manifest).path()])
+            .failed_saying(64, words);
+    }
+    assert_eq!(
+        server.wharf().json(["services"])["services"]
+            .as_array()
+            .map(Vec::len),
+        Some(0)
+    );
+}
+
+#[test]
+fn a_missing_component_names_the_command_that_builds_it() {
+    let server = Server::start();
+    let manifest = "name = \"web\"\n[task]\ncomponent = \"target/web.wasm\"\nbuild = \"make web\"\n";
+    let ended = server
+        .wharf()
+        .call(["deploy", Project::new(Guest::Http, manifest).path()]);
+    ended.failed_saying(64, &["target/web.wasm", "make web"]);
+}
+
+#[test]
+fn a_path_that_is_not_there_is_refused() {
+    let server = Server::start();
+    server
+        .wharf()
+        .call(["deploy", "/nowhere/at/all"])
+        .failed_saying(64, &["/nowhere/at/all"]);
+    let empty = tempfile::tempdir().expect("a temporary directory");
+    server
+        .wharf()
+        .call(["deploy", empty.path().to_str().expect("UTF-8")])
+        .failed_saying(64, &["wharf.toml"]);
+}
+
+#[test]
+fn what_is_no_component_of_a_known_world_is_refused() {
+    let server = Server::start();
+    for (content, words) in [
+        ("not wasm at all", &["offset"][..]),
+        ("\0asm\u{1}\0\0\0", &["core module"]),
+    ] {
+        let project = Project::service("web", "");
+        project.write("app.wasm", content);
+        server
+            .wharf()
+            .call(["deploy", project.path()])
+            .failed_saying(1, words);
+    }
+}
+
+#[test]
+fn a_task_larger_than_the_host_is_refused_at_once() {
+    let server = Server::start();
+    let project = Project::service("web", "cpu = 1000000");
+    server
+        .wharf()
+        .call(["deploy", project.path()])
+        .failed_saying(64, &["1000000"]);
+}
+
+#[test]
+fn wrong_words_are_a_usage_error() {
+    let server = Server::start();
+    for words in [
+        &["deploy", "--env", "A"][..],
+        &["scale", "web", "many"],
+        &["fly"],
+        &["describe", "pod", "x"],
+    ] {
+        server.wharf().call(words).failed_saying(2, &[]);
+    }
+}
+
+#[test]
+fn no_server_is_said_as_such() {
+    let server = Server::start();
+    let wharf = server.wharf();
+    let _directory = server.kill();
+    wharf
+        .with_token("any")
+        .call(["ps"])
+        .failed_saying(1, &["cannot reach the API", "wharf serve"]);
+}
+
+#[test]
+fn the_gateway_answers_bad_requests_by_itself() {
+    let server = Server::start();
+    server.wharf().ok(["deploy", Project::service("web", "").path()]);
+
+    let answer = server.get("nobody.localhost", "/");
+    assert_eq!(answer.status, 404);
+    assert!(
+        answer.json()["error"].is_string() && answer.json()["requestId"].is_string(),
+        "{answer:?}"
+    );
+    assert_eq!(
+        server
+            .send(Call {
+                method: "TRACE",
+                ..Call::get("web.localhost", "/")
+            })
+            .status,
+        405
+    );
+    let long = "x".repeat(80 << 10);
+    assert_eq!(
+        server
+            .send(Call::get("web.localhost", "/ok").header("x-bomb", &long))
+            .status,
+        431
+    );
+    let mut stream = std::net::TcpStream::connect(server.http).expect("it listens");
+    stream.write_all(b"nonsense\r\n\r\n").expect("written");
+    assert!(
+        crate::server::read_all(stream)
+            .join()
+            .expect("read")
+            .starts_with("HTTP/1.1 400")
+    );
+    assert_eq!(server.get("web.localhost", "/ok").status, 200);
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused() {
+    let server = Server::start();
+    server.wharf().ok(["deploy", Project::service("web", "").path()]);
+    let mut stream = std::net::TcpStream::connect(server.http).expect("it listens");
+    let head = format!(
+        "POST /echo HTTP/1.1\r\nhost: web.localhost\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        101_u64 << 20
+    );
+    stream.write_all(head.as_bytes()).expect("written");
+    assert!(
+        crate::server::read_all(stream)
+            .join()
+            .expect("read")
+            .starts_with("HTTP/1.1 413")
+    );
+}
+
+#[test]
+fn a_component_that_wants_what_is_not_offered_is_refused_by_its_name() {
+    let server = Server::start();
+    let component = Guest::Http.component().with_file_name("guest_socket.wasm");
+    let project = Project::new(Guest::Http, &service("web", ""));
+    std::fs::copy(component, format!("{}/app.wasm", project.path())).expect("copied");
+    server
+        .wharf()
+        .call(["deploy", project.path()])
+        .failed_saying(1, &["wasi:sockets"]);
+}

@@ -1,0 +1,98 @@
+//! Jobs and workers: what runs to its end, and what is started again.
+
+use crate::project::{Guest, Project};
+use crate::server::{Server, until};
+
+#[test]
+fn run_streams_the_output_and_ends_with_the_jobs_code() {
+    let server = Server::start();
+    let project = Project::job("work", r#"["print", "3"]"#);
+    let ended = server.wharf().call(["run", project.path()]);
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (0, "line 1\nline 2\nline 3\n"),
+        "{ended:?}"
+    );
+    assert_eq!(
+        server
+            .wharf()
+            .call(["run", project.path(), "--", "exit", "7"])
+            .code,
+        7
+    );
+    // It is a definition by now, which runs by its name alone.
+    assert_eq!(server.wharf().call(["run", "work", "--", "exit", "9"]).code, 9);
+    assert_eq!(
+        server.wharf().ok(["run", "work:1", "--", "print", "1"]),
+        "line 1\n"
+    );
+}
+
+#[test]
+fn a_job_that_traps_fails_with_its_reason() {
+    let server = Server::start();
+    let ended = server
+        .wharf()
+        .call(["run", Project::job("work", r#"["unreachable"]"#).path()]);
+    ended.failed_saying(1, &["unreachable"]);
+}
+
+#[test]
+fn a_job_finds_its_files_arguments_and_environment() {
+    let server = Server::start();
+    let manifest = "name = \"work\"\n[task]\ncomponent = \"app.wasm\"\nargs = [\"cat\", \"/data/deep/note.txt\"]\n\
+                    files = [{ source = \"static\", mount = \"/data\" }]\n[job]\n";
+    let project = Project::new(Guest::Command, manifest);
+    project.write("static/deep/note.txt", "read only\n");
+    assert_eq!(server.wharf().ok(["run", project.path()]).trim_end(), "read only");
+    let env = server
+        .wharf()
+        .ok(["run", project.path(), "--env", "COLOUR=blue", "--", "env"]);
+    assert!(
+        env.contains("COLOUR=blue") && env.contains("WHARF_NAMESPACE=default"),
+        "{env}"
+    );
+}
+
+#[test]
+fn a_name_that_is_neither_a_path_nor_a_family_is_refused() {
+    let server = Server::start();
+    server
+        .wharf()
+        .call(["run", "./nowhere"])
+        .failed_saying(2, &["./nowhere"]);
+    server
+        .wharf()
+        .call(["run", "nobody"])
+        .failed_saying(1, &["nobody"]);
+}
+
+#[test]
+fn a_worker_that_ends_is_started_again() {
+    let server = Server::start();
+    let manifest =
+        "name = \"worker\"\n[task]\ncomponent = \"app.wasm\"\nargs = [\"exit\", \"4\"]\n[service]\n";
+    let project = Project::new(Guest::Command, manifest);
+    let mut deploying = server.wharf().spawn(["deploy", project.path()]);
+    until("it was restarted", || {
+        let tasks = server.wharf().json(["ps", "worker", "--all"]);
+        let tasks = tasks["tasks"].as_array().expect("an array").clone();
+        tasks
+            .iter()
+            .any(|task| task["restarts"].as_u64() > Some(0))
+            .then_some(())
+    });
+    let all = server.wharf().json(["ps", "worker", "--all"]);
+    let stopped = all["tasks"]
+        .as_array()
+        .expect("an array")
+        .iter()
+        .find(|task| task["lastStatus"] == "STOPPED");
+    let stopped = stopped.expect("a stopped task");
+    assert_eq!(
+        (&stopped["stopCode"], &stopped["exitCode"]),
+        (&"EssentialContainerExited".into(), &4.into())
+    );
+    deploying.kill().expect("our child");
+    deploying.wait().expect("our child");
+}

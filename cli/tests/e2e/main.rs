@@ -1,0 +1,21 @@
+//! The built `wharf`, driven from outside over real sockets: what a person types, what a client sends.
+//!
+//! Every test starts a server of its own on free ports with a temporary data directory. The guests are those of
+//! `runtime/tests/guests`; `cargo xtask guests` builds them.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests: failing is what they are for"
+)]
+
+mod bad_input;
+mod crash;
+mod http;
+mod jobs;
+mod project;
+mod secrets;
+mod server;
+mod services;
+mod tenancy;
+mod wharf;

@@ -1,0 +1,153 @@
+//! A `wharf serve` process of a test's own.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::http::{self, Answer, Call};
+use crate::wharf::{self, Wharf};
+
+/// How long anything may take before a test gives up on it: far above what it takes on a slow, busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(40);
+
+/// A running server. Dropping it kills the process.
+pub(crate) struct Server {
+    process: Child,
+    data: PathBuf,
+    pub(crate) api: SocketAddr,
+    pub(crate) http: SocketAddr,
+    /// Whether the directory is this server's own to remove.
+    directory: Option<tempfile::TempDir>,
+}
+
+impl Server {
+    /// Start on an empty data directory.
+    pub(crate) fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut server = Self::start_on(&directory.path().join("data"));
+        server.directory = Some(directory);
+        server
+    }
+
+    /// Start on a data directory that stays.
+    pub(crate) fn start_on(data: &Path) -> Self {
+        let mut process = command(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("wharf starts");
+        let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();
+        let mut address = |name: &str| loop {
+            let line = lines
+                .next()
+                .expect("the server says its addresses")
+                .expect("readable");
+            if let Some(url) = line.strip_prefix(name) {
+                break url
+                    .trim()
+                    .strip_prefix("http://")
+                    .expect("a URL")
+                    .parse()
+                    .expect("an address");
+            }
+        };
+        let (api, http) = (address("API"), address("HTTP"));
+        // What else it says is read, so that it never waits for us.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self {
+            process,
+            data: data.to_owned(),
+            api,
+            http,
+            directory: None,
+        }
+    }
+
+    /// A second server on the same data directory: what it says, and how it ends.
+    pub(crate) fn start_another(data: &Path) -> wharf::Ended {
+        wharf::Ended::of(command(data).output().expect("wharf starts"))
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// The command line, as the administrator on this machine.
+    pub(crate) fn wharf(&self) -> Wharf {
+        Wharf::new(self.api, &self.data)
+    }
+
+    /// A request to the gateway, for a host.
+    pub(crate) fn get(&self, host: &str, path: &str) -> Answer {
+        self.send(Call::get(host, path))
+    }
+
+    pub(crate) fn send(&self, call: Call<'_>) -> Answer {
+        http::send(self.http, call)
+    }
+
+    /// As `kill -9` does.
+    pub(crate) fn kill(mut self) -> Option<tempfile::TempDir> {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it is our child");
+        self.directory.take()
+    }
+
+    /// As an init system does; waits for the end.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        let ended = until("the server ends", || {
+            self.process.try_wait().expect("it is our child")
+        });
+        drop(self.directory.take());
+        ended
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id =
+            Pid::from_raw(i32::try_from(self.process.id()).expect("a process id")).expect("a process id");
+        kill_process(id, signal).expect("it runs");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Fails where it has ended already, which is as good.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn command(data: &Path) -> Command {
+    let mut command = wharf::command();
+    command
+        .args(["serve", "--api", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"])
+        .arg(data);
+    command.env("WHARF_LOG", "warn,text").stdin(Stdio::null());
+    command
+}
+
+/// Ask until there is an answer; the test fails after [`DEADLINE`].
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited {DEADLINE:?} in vain: {what}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Read a stream to its end on a thread of its own.
+pub(crate) fn read_all(mut stream: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("UTF-8");
+        text
+    })
+}
