@@ -1,6 +1,6 @@
 //! What others ask of the loop.
 
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::{ControlLoop, ServiceKey};
@@ -15,8 +15,8 @@ pub(super) enum Command {
     Reconcile(ServiceKey),
     /// Something tasks of the namespace may wait for is there now.
     Retry(NamespaceName),
-    /// A job's task was recorded and shall run.
-    Run(Box<Order>),
+    /// A job's task was recorded and shall run; who asked is told when it is known.
+    Run(Box<Order>, oneshot::Sender<()>),
     /// A person wants the task stopped.
     StopTask { task: TaskId, reason: String },
     /// The server ends.
@@ -59,9 +59,12 @@ impl Reconciler {
         self.send(Command::Retry(namespace)).await;
     }
 
-    /// Runs a job's task, which is recorded.
+    /// Runs a job's task, which is recorded. It is known when this returns: who is told its id can ask for it.
     pub async fn run(&self, order: Order) {
-        self.send(Command::Run(Box::new(order))).await;
+        let (known, is_known) = oneshot::channel();
+        self.send(Command::Run(Box::new(order), known)).await;
+        // A loop that is gone runs nothing; the record is there.
+        let _ = is_known.await;
     }
 
     /// Stops a task.
@@ -100,10 +103,12 @@ impl ControlLoop {
                 self.dirty.insert(key);
             }
             Command::Retry(namespace) => self.retry_blocked(Some(&namespace)).await,
-            Command::Run(order) => {
+            Command::Run(order, known) => {
                 let Order { task, blueprint } = *order;
                 let id = task.id.clone();
                 self.parts.registry.insert(Entry::new(task, Some(blueprint)));
+                // Who asked may have gone.
+                let _ = known.send(());
                 self.place(&id).await;
             }
             Command::StopTask { task, reason } => {
