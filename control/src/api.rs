@@ -144,4 +144,4 @@ async fn no_method() -> Refusal {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,6 +17,7 @@ pub mod orchestrator;
 pub mod reconciler;
 pub mod refusal;
 pub mod secrets;
+pub mod server;
 pub mod store;
 pub mod tasks;
 pub mod tokens;

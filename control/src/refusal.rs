@@ -133,17 +133,23 @@ impl From<BlueprintError> for Refusal {
     }
 }
 
-/// All that is wrong is in the message; the place and the hint are the first one's.
+/// One mistake is told in its parts; several are listed in the message, and the place is the first one's.
 impl From<ManifestErrors> for Refusal {
     fn from(errors: ManifestErrors) -> Self {
-        let refusal = Self::unprocessable("InvalidManifest", errors.to_string());
-        let Some(first) = errors.iter().next() else {
-            return refusal;
-        };
-        let refusal = refusal.field(first.field().to_string());
-        match first.suggestion() {
-            Some(hint) => refusal.hint(hint),
-            None => refusal,
+        const CODE: &str = "InvalidManifest";
+        let mut each = errors.iter();
+        match (each.next(), each.next()) {
+            (Some(only), None) => {
+                let refusal = Self::unprocessable(CODE, only.message()).field(only.field().to_string());
+                match only.suggestion() {
+                    Some(hint) => refusal.hint(hint),
+                    None => refusal,
+                }
+            }
+            (Some(first), Some(_)) => {
+                Self::unprocessable(CODE, errors.to_string()).field(first.field().to_string())
+            }
+            (None, _) => Self::unprocessable(CODE, errors.to_string()),
         }
     }
 }

@@ -1,1 +1,42 @@
 //! The API over real sockets.
+
+pub(crate) mod client;
+mod refusals;
+mod tenancy;
+
+use super::*;
+
+/// The checked-in description is the one the routes generate. `WHARF_WRITE_OPENAPI=1` writes it.
+#[test]
+fn the_description_is_checked_in() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    let generated = openapi().to_pretty_json().unwrap() + "\n";
+    if std::env::var_os("WHARF_WRITE_OPENAPI").is_some() {
+        std::fs::write(path, &generated).unwrap();
+    }
+    let checked_in = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        checked_in == generated,
+        "control/openapi.json is not what the routes are: run \
+         `WHARF_WRITE_OPENAPI=1 cargo test -p wharf-control description` and look at the difference"
+    );
+}
+
+#[test]
+fn every_route_is_described_with_its_namespace_and_answers() {
+    let description = serde_json::to_value(openapi()).unwrap();
+    for (path, methods) in description["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().map_or(0, Vec::len);
+            assert!(
+                parameters >= path.matches('{').count(),
+                "{method} {path} has parameters undescribed"
+            );
+            assert!(
+                operation["responses"].as_object().is_some_and(|r| !r.is_empty()),
+                "{method} {path}"
+            );
+            assert!(operation["summary"].is_string(), "{method} {path}");
+        }
+    }
+}
