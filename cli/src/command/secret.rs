@@ -53,7 +53,8 @@ async fn set(api: &Api, name: &str, file: Option<&Path>, format: Output) -> Resu
 fn from_file(file: &Path) -> Result<Vec<u8>> {
     let opened = std::fs::File::open(file)
         .map_err(|error| BadConfig(format!("cannot read the secret from {}: {error}", file.display())))?;
-    bounded(opened).with_context(|| format!("cannot read the secret from {}", file.display()))
+    let value = bounded(opened).with_context(|| format!("cannot read the secret from {}", file.display()))?;
+    not_empty(value)
 }
 
 /// One newline at the end is `echo`'s, not the secret's.
@@ -70,15 +71,22 @@ fn from_stdin() -> Result<Vec<u8>> {
             value.pop();
         }
     }
+    not_empty(value)
+}
+
+fn not_empty(value: Vec<u8>) -> Result<Vec<u8>> {
+    if value.is_empty() {
+        return Err(Usage(
+            "the secret's value is empty: give it on standard input or with --from-file".into(),
+        )
+        .into());
+    }
     Ok(value)
 }
 
 fn bounded(source: impl io::Read) -> Result<Vec<u8>> {
     let mut value = Vec::new();
     source.take(MAX_VALUE + 1).read_to_end(&mut value)?;
-    if value.is_empty() {
-        return Err(Usage("the value is empty".into()).into());
-    }
     if value.len() as u64 > MAX_VALUE {
         return Err(Usage("the value is longer than 1 MiB".into()).into());
     }

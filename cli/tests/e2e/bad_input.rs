@@ -7,7 +7,7 @@ use crate::project::{Guest, Project, service};
 use crate::server::Server;
 
 /// Manifests that are refused, with what the message has to say.
-const MANIFESTS: [(&str, &[&str]); 11] = [
+const MANIFESTS: [(&str, &[&str]); 14] = [
     (
         "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nmemry = \"1MiB\"\n",
         &["wharf.toml:4", "memry", "memory"],
@@ -42,6 +42,18 @@ const MANIFESTS: [(&str, &[&str]); 11] = [
         "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nfiles = [{ source = \"../up\", mount = \"/x\" }]\n",
         &["wharf.toml:4", "../up"],
     ),
+    (
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nfiles = [{ source = \"static\", mount = \"/proc\" }]\n",
+        &["wharf.toml:4", "/proc"],
+    ),
+    (
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\n[[route]]\nhost = [\"a.b\"]\n[[route]]\nhost = [\"a.b\"]\n",
+        &["wharf.toml:", "a.b", "route"],
+    ),
+    (
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\n[service]\n[job]\n",
+        &["wharf.toml:4", "[service]", "[job]"],
+    ),
     ("name = \"web\n", &["wharf.toml:1"]),
 ];
 
@@ -73,6 +85,18 @@ fn a_missing_component_names_the_command_that_builds_it() {
 }
 
 #[test]
+fn a_component_over_the_limit_is_refused_before_it_is_sent() {
+    let server = Server::start();
+    let project = Project::service("web", "");
+    let component = std::fs::File::create(format!("{}/app.wasm", project.path())).expect("made");
+    component.set_len((64 << 20) + 1).expect("a sparse file");
+    server
+        .wharf()
+        .call(["deploy", project.path()])
+        .failed_saying(64, &["64 MiB"]);
+}
+
+#[test]
 fn a_path_that_is_not_there_is_refused() {
     let server = Server::start();
     server
@@ -91,7 +115,7 @@ fn what_is_no_component_of_a_known_world_is_refused() {
     let server = Server::start();
     for (content, words) in [
         ("not wasm at all", &["offset"][..]),
-        ("\0asm\u{1}\0\0\0", &["core module"]),
+        ("\0asm\u{1}\0\0\0", &["core WebAssembly module"]),
     ] {
         let project = Project::service("web", "");
         project.write("app.wasm", content);
@@ -109,7 +133,7 @@ fn a_task_larger_than_the_host_is_refused_at_once() {
     server
         .wharf()
         .call(["deploy", project.path()])
-        .failed_saying(64, &["1000000"]);
+        .failed_saying(1, &["1000000", "this host"]);
 }
 
 #[test]
@@ -192,14 +216,29 @@ fn a_body_over_the_limit_is_refused() {
     );
 }
 
+/// A component, as bytes, that imports an instance and does nothing else.
+fn component_importing(name: &str) -> Vec<u8> {
+    let length = |bytes: usize| u8::try_from(bytes).expect("less than 128, one LEB128 byte");
+    // Preamble, then a type section with one empty instance type.
+    let mut bytes = b"\0asm\x0d\0\x01\0\x07\x03\x01\x42\0".to_vec();
+    // The import section: one import, by its plain name, of an instance of that type.
+    bytes.extend([0x0a, length(name.len() + 5), 1, 0, length(name.len())]);
+    bytes.extend(name.as_bytes());
+    bytes.extend([5, 0]);
+    bytes
+}
+
 #[test]
 fn a_component_that_wants_what_is_not_offered_is_refused_by_its_name() {
     let server = Server::start();
-    let component = Guest::Http.component().with_file_name("guest_socket.wasm");
     let project = Project::new(Guest::Http, &service("web", ""));
-    std::fs::copy(component, format!("{}/app.wasm", project.path())).expect("copied");
+    std::fs::write(
+        format!("{}/app.wasm", project.path()),
+        component_importing("acme:db/store@1.0.0"),
+    )
+    .expect("written");
     server
         .wharf()
         .call(["deploy", project.path()])
-        .failed_saying(1, &["wasi:sockets"]);
+        .failed_saying(1, &["acme:db/store@1.0.0"]);
 }
