@@ -1,6 +1,7 @@
 //! A definition with all that belongs to it, ready to make tasks from: spec, bundle, and its namespace.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -61,11 +62,14 @@ pub enum BlueprintError {
     },
 }
 
-/// Reads blueprints from the store.
+/// Reads blueprints from the store. Those that somebody has are not made again.
 #[derive(Debug, Clone)]
 pub struct Blueprints {
     store: SharedStore,
+    in_use: Arc<Mutex<InUse>>,
 }
+
+type InUse = HashMap<(NamespaceName, FamilyRevision), Weak<Blueprint>>;
 
 impl Blueprint {
     /// `family:revision`.
@@ -116,7 +120,10 @@ impl Blueprint {
 impl Blueprints {
     /// Blueprints of the definitions in `store`.
     pub fn new(store: SharedStore) -> Self {
-        Self { store }
+        Self {
+            store,
+            in_use: Arc::default(),
+        }
     }
 
     /// The blueprint of a definition.
@@ -138,6 +145,9 @@ impl Blueprints {
             .await?
             .ok_or_else(absent)?;
         let definition = Definition::decode(&entry)?;
+        if let Some(known) = self.find(namespace, &definition) {
+            return Ok(known);
+        }
         let bundle = self
             .store
             .get(&keys::bundle(namespace, &definition.bundle))
@@ -152,11 +162,32 @@ impl Blueprints {
                 id: id.clone(),
                 errors,
             })?;
-        Ok(Arc::new(Blueprint {
+        let blueprint = Arc::new(Blueprint {
             namespace: namespace.clone(),
             definition,
             manifest,
             bundle,
-        }))
+        });
+        self.keep(&blueprint);
+        Ok(blueprint)
+    }
+
+    /// One of the same content: a family that was deleted counts from 1 again.
+    fn find(&self, namespace: &NamespaceName, definition: &Definition) -> Option<Arc<Blueprint>> {
+        let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = in_use
+            .get(&(namespace.clone(), definition.id.clone()))?
+            .upgrade()?;
+        (known.definition == *definition).then_some(known)
+    }
+
+    fn keep(&self, blueprint: &Arc<Blueprint>) {
+        let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
+        // Now and then, so that keeping stays cheap on the average.
+        if in_use.len() == in_use.capacity() {
+            in_use.retain(|_, known| known.strong_count() > 0);
+        }
+        let key = (blueprint.namespace.clone(), blueprint.id().clone());
+        in_use.insert(key, Arc::downgrade(blueprint));
     }
 }

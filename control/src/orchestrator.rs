@@ -102,3 +102,6 @@ pub fn no_namespace(namespace: &NamespaceName) -> Refusal {
     )
     .hint("`wharf namespace list` shows those you can use")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,13 @@
 //! Which rules a service has on the listener, and whose they clash with.
 
-use std::sync::Arc;
-
 use wharf_gateway::{
     Action, Conditions, GroupName, HostPattern, PathPattern, Precedence, Routing, RuleName, RuleSpec,
 };
 
 use super::Orchestrator;
-use crate::blueprint::Blueprint;
 use crate::manifest::{Manifest, Route, Workload, default_host};
-use crate::model::stored::Record as _;
-use crate::model::{Service, ServiceKind, keys};
-use crate::names::{FamilyRevision, NamespaceName, ServiceName};
+use crate::model::{Service, ServiceKind, ServiceStatus, keys};
+use crate::names::{FamilyRevision, NamespaceName, Revision, ServiceName};
 use crate::refusal::{Kind, Refusal};
 
 /// Routes whose paths are longer than this rank as if they had it.
@@ -25,33 +21,43 @@ impl Orchestrator {
         name: &ServiceName,
         manifest: &Manifest,
     ) -> Result<(), Refusal> {
-        let mut rules = rules(namespace, manifest)?;
-        for entry in self.store.list(keys::SERVICES).await?.entries {
-            let other = Service::decode(&entry)?;
-            if other.kind != ServiceKind::Http || (&other.namespace, &other.name) == (namespace, name) {
-                continue;
+        let own = rules(namespace, manifest)?;
+        let services: Vec<Service> = self.records(keys::SERVICES).await?;
+        let others = |service: &&Service| {
+            service.kind == ServiceKind::Http
+                && service.status == ServiceStatus::Active
+                && (&service.namespace, &service.name) != (namespace, name)
+        };
+        // Both may come to be in force beside the new ones: what a rollout began with and what it aims at.
+        let picks: [fn(&Service) -> Option<Revision>; 2] = [|s| s.stable.or(s.goal), |s| s.goal.or(s.stable)];
+        for pick in picks {
+            let mut rules = own.clone();
+            for service in services.iter().filter(others) {
+                rules.extend(self.rules_of(service, pick(service)).await?);
             }
-            if let Some(blueprint) = self.routed(&other).await? {
-                rules.extend(self::rules(&other.namespace, &blueprint.manifest)?);
-            }
+            Routing { rules }.check().map_err(|error| {
+                Refusal::conflict("RouteInUse", error.to_string())
+                    .field("route")
+                    .hint("change the route's conditions or priority")
+            })?;
         }
-        Routing { rules }.check().map_err(|error| {
-            Refusal::conflict("RouteInUse", error.to_string())
-                .field("route")
-                .hint("change the route's conditions or priority")
-        })
+        Ok(())
     }
 
-    /// The revision whose routes are in force, or will be.
-    async fn routed(&self, service: &Service) -> Result<Option<Arc<Blueprint>>, Refusal> {
-        let Some(revision) = service.goal.or(service.stable) else {
-            return Ok(None);
+    async fn rules_of(
+        &self,
+        service: &Service,
+        revision: Option<Revision>,
+    ) -> Result<Vec<RuleSpec>, Refusal> {
+        let Some(revision) = revision else {
+            return Ok(Vec::new());
         };
         let id = FamilyRevision {
             family: service.name.clone(),
             revision,
         };
-        Ok(Some(self.blueprints.load(&service.namespace, &id).await?))
+        let blueprint = self.blueprints.load(&service.namespace, &id).await?;
+        rules(&service.namespace, &blueprint.manifest)
     }
 }
 

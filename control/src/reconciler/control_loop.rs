@@ -11,6 +11,7 @@ mod place;
 mod reports;
 mod service;
 mod shutdown;
+mod watched;
 mod wording;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -21,12 +22,12 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 use self::commands::Command;
-use self::service::Watched;
+use self::watched::{Stale, Watched, was_started};
 use crate::blueprint::{BlueprintError, Blueprints};
 use crate::events::EventLog;
 use crate::model::stored::{Record, RecordError};
 use crate::model::{Service, Task, keys};
-use crate::names::{NamespaceName, ServiceName};
+use crate::names::{NamespaceName, ServiceName, TaskId};
 use crate::store::{SharedStore, StoreError};
 use crate::tasks::Executor;
 use crate::tasks::driver::Report;
@@ -93,6 +94,10 @@ pub(super) struct ControlLoop {
     commands: mpsc::Receiver<Command>,
     reports: mpsc::Receiver<Report>,
     report_to: mpsc::Sender<Report>,
+    /// Tasks that wait for room or a secret.
+    waiting: BTreeSet<TaskId>,
+    /// Tasks that have a driver.
+    driven: usize,
     /// Services of the store that were not started yet since this process began.
     unstarted: HashSet<ServiceKey>,
     ready: watch::Sender<bool>,
@@ -117,6 +122,8 @@ pub async fn start(parts: Parts) -> Result<Reconciler, LoopError> {
         commands,
         reports,
         report_to,
+        waiting: BTreeSet::new(),
+        driven: 0,
         unstarted: HashSet::new(),
         ready,
         exposed: Vec::new(),
@@ -198,7 +205,7 @@ impl ControlLoop {
     /// The service's cached records are read again before it is planned.
     fn mark_stale(&mut self, key: &ServiceKey) {
         if let Some(watched) = self.services.get_mut(key) {
-            watched.stale = service::Stale::Yes;
+            watched.stale = Stale::Yes;
         }
     }
 
@@ -208,7 +215,7 @@ impl ControlLoop {
             return;
         }
         let registry = &self.parts.registry;
-        self.unstarted.retain(|key| !service::was_started(registry, key));
+        self.unstarted.retain(|key| !was_started(registry, key));
         if self.unstarted.is_empty() && self.dirty.is_empty() {
             self.ready.send_replace(true);
         }
@@ -227,4 +234,4 @@ async fn sleep_until(at: Option<Instant>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -121,6 +121,7 @@ impl ControlLoop {
 
     /// Tells a task to stop. One that has no place yet is stopped with that.
     pub(super) fn stop_task(&mut self, id: &TaskId, code: StopCode, reason: String) {
+        self.waiting.remove(id);
         let group = self.parts.registry.update(id, |entry| {
             if entry.task.status == TaskStatus::Stopped || entry.task.desired == DesiredStatus::Stopped {
                 return None;

@@ -1,7 +1,7 @@
 //! Which services requests can reach, and by whose routes.
 
 use super::ControlLoop;
-use super::service::Watched;
+use super::watched::Watched;
 use crate::model::{ServiceKind, ServiceStatus};
 use crate::names::{NamespaceName, Revision, ServiceName};
 use crate::tasks::Exposure;

@@ -7,7 +7,7 @@ use crate::model::{DesiredStatus, Group, Task, TaskStatus};
 use crate::names::{NamespaceName, TaskId};
 use crate::reconciler::plan::Blocker;
 use crate::tasks::driver::Drive;
-use crate::tasks::registry::{Driven, Entry};
+use crate::tasks::registry::{Driven, Entry, key_of};
 use crate::tasks::{Order, Room};
 
 impl ControlLoop {
@@ -52,6 +52,8 @@ impl ControlLoop {
             (entry.blocked.take(), entry.stop.clone())
         });
         let Some((was_blocked, stop)) = placed else { return };
+        self.waiting.remove(&id);
+        self.driven += 1;
         if was_blocked.is_some() {
             self.begin_deadline_anew(&order.task);
         }
@@ -85,6 +87,7 @@ impl ControlLoop {
             entry.task.reason = Some(reason.clone());
             is_new
         });
+        self.waiting.insert(order.task.id.clone());
         let key = (order.task.namespace.clone(), order.task.group.name().clone());
         if is_new == Some(true) && self.is_news(&key, &reason) {
             self.say(&key, wording::unplaced(&key.1, &reason));
@@ -103,22 +106,17 @@ impl ControlLoop {
 
     /// Tries again what waits, in one namespace or in all: jobs here, services when they are planned.
     pub(super) async fn retry_blocked(&mut self, namespace: Option<&NamespaceName>) {
-        let concerned = |entry: &Entry| {
-            let here = namespace.is_none_or(|namespace| *namespace == entry.task.namespace);
-            (here && waits(entry)).then(|| {
-                (
-                    entry.task.id.clone(),
-                    entry.task.namespace.clone(),
-                    entry.task.group.clone(),
-                )
-            })
-        };
-        for (id, namespace, group) in self.parts.registry.visit_all(concerned) {
-            match group {
-                Group::Service(name) => {
+        for id in self.waiting.clone() {
+            let key = self.parts.registry.update(&id, |entry| key_of(&entry.task));
+            match key {
+                Some((here, _)) if namespace.is_some_and(|namespace| here != *namespace) => {}
+                Some((namespace, Group::Service(name))) => {
                     self.dirty.insert((namespace, name));
                 }
-                Group::Job(_) => self.place(&id).await,
+                Some((_, Group::Job(_))) => self.place(&id).await,
+                None => {
+                    self.waiting.remove(&id);
+                }
             }
         }
     }

@@ -157,6 +157,7 @@ impl ControlLoop {
     }
 
     async fn take_gone(&mut self, task: &Task) {
+        self.driven = self.driven.saturating_sub(1);
         self.parts.registry.update(&task.id, |entry| {
             if let Some(live) = entry.live.take() {
                 entry.task.usage = live.usage();

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::ControlLoop;
 use crate::model::{DesiredStatus, StopCode, Stopped, Task, TaskStatus};
-use crate::tasks::registry::{Driven, Saved};
+use crate::tasks::registry::{Entry, Saved};
 
 /// Why a task ended that the store has as running while the server starts.
 const LOST: &str = "server restarted";
@@ -33,13 +33,11 @@ pub(super) fn end_of_a_lost_task(task: &mut Task) -> Saved {
 impl ControlLoop {
     /// Stops every task, waits until all are gone, and writes it down.
     pub(super) async fn shut_down(mut self) {
-        let alive = |entry: &crate::tasks::registry::Entry| {
-            (entry.task.status != TaskStatus::Stopped).then(|| entry.task.id.clone())
-        };
+        let alive = |entry: &Entry| (entry.task.status != TaskStatus::Stopped).then(|| entry.task.id.clone());
         for id in self.parts.registry.visit_all(alive) {
             self.stop_task(&id, StopCode::TerminationNotice, TOLD.to_owned());
         }
-        while self.has_drivers() {
+        while self.driven > 0 {
             let Some(report) = self.reports.recv().await else {
                 break;
             };
@@ -48,12 +46,5 @@ impl ControlLoop {
         if let Err(error) = self.save().await {
             tracing::error!(%error, "can't write the tasks' last states");
         }
-    }
-
-    fn has_drivers(&self) -> bool {
-        let driven = |entry: &crate::tasks::registry::Entry| {
-            (entry.driven == Driven::Yes && entry.task.status != TaskStatus::Stopped).then_some(())
-        };
-        !self.parts.registry.visit_all(driven).is_empty()
     }
 }

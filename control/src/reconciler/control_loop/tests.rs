@@ -1,7 +1,7 @@
 //! The loop over a real store, with an executor that does nothing but keep time and fail on demand. The
 //! clock is paused: seconds of back-off pass at once, and in order.
 
-mod fake;
+pub(crate) mod fake;
 mod jobs;
 mod recovery;
 mod rollouts;

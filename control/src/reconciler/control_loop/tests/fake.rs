@@ -26,7 +26,7 @@ use crate::tasks::{Executor, Exit, Exposure, HealthReport, LiveTask, Order, Regi
 
 /// How tasks of a revision behave.
 #[derive(Debug, Clone)]
-pub(super) enum Behaviour {
+pub(crate) enum Behaviour {
     /// RUNNING and healthy after this long.
     Healthy { after: Duration },
     /// RUNNING, and nobody knows whether it is well.
@@ -51,14 +51,19 @@ impl Behaviour {
 const WELL_AFTER: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
-pub(super) struct Fake {
+pub(crate) struct Fake {
     behaviours: Mutex<HashMap<u64, Behaviour>>,
     /// Places that are taken, and how many there are.
     places: Arc<Mutex<(usize, Option<usize>)>>,
     missing: Mutex<Option<String>>,
     live: Mutex<HashMap<TaskId, Arc<FakeTask>>>,
     exposed: Mutex<Vec<(u64, u64)>>,
+    /// What components are, if not HTTP.
+    pub(crate) world: Mutex<Option<World>>,
 }
+
+/// More CPU than this fits no host.
+pub(crate) const LARGEST_CPU: u32 = 2048;
 
 #[derive(Debug)]
 struct FakeTask {
@@ -77,11 +82,14 @@ impl Drop for Place {
 #[async_trait::async_trait]
 impl Executor for Fake {
     async fn prepare(&self, _: &Path, _: &Digest) -> Result<World, Refusal> {
-        Ok(World::Http)
+        Ok(self.world.lock().unwrap().unwrap_or(World::Http))
     }
 
-    fn could_ever_fit(&self, _: CpuUnits, _: Bytes) -> Result<(), String> {
-        Ok(())
+    fn could_ever_fit(&self, cpu: CpuUnits, _: Bytes) -> Result<(), String> {
+        match cpu.get() {
+            ..=LARGEST_CPU => Ok(()),
+            more => Err(format!("cpu {more} is more than this host has")),
+        }
     }
 
     async fn missing(&self, _: &Order) -> Option<String> {

@@ -1,0 +1,178 @@
+//! Deploys: new, unchanged, refused; routes; counts.
+
+use serde_json::json;
+
+use super::*;
+use crate::model::ServiceKind;
+
+#[tokio::test]
+async fn the_same_content_again_is_unchanged() {
+    let harbour = Harbour::open().await;
+    let manifest = json!({"name": "api", "task": {"env": {"A": "1"}}});
+    let first = harbour.deploy("one", manifest.clone()).await.unwrap();
+    let first = harbour.ended(first).await;
+    assert_eq!((first.state, first.revision.get()), (RolloutState::Completed, 1));
+    let again = harbour.deploy("one", manifest.clone()).await.unwrap();
+    assert!(
+        matches!(&again, Deployed::Unchanged(same) if same.id == first.id),
+        "{again:?}"
+    );
+    for (content, manifest, revision) in [
+        ("one", json!({"name": "api", "task": {"env": {"A": "2"}}}), 2),
+        ("two", json!({"name": "api", "task": {"env": {"A": "2"}}}), 3),
+        // Back to what revision 1 was: revisions only go on.
+        ("one", manifest, 4),
+    ] {
+        let new = harbour.deploy(content, manifest).await.unwrap();
+        assert!(matches!(new, Deployed::New(_)), "{new:?}");
+        let ended = harbour.ended(new).await;
+        assert_eq!(
+            (ended.state, ended.revision.get()),
+            (RolloutState::Completed, revision)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_count_is_no_new_revision() {
+    let harbour = Harbour::open().await;
+    let with = |count: u32| json!({"name": "api", "task": {}, "service": {"count": count}});
+    let first = harbour.deploy("one", with(2)).await.unwrap();
+    harbour.ended(first).await;
+    let name = "api".parse().unwrap();
+    assert!(matches!(
+        harbour.deploy("one", with(3)).await.unwrap(),
+        Deployed::Unchanged(_)
+    ));
+    assert_eq!(
+        harbour
+            .orchestrator
+            .service(&harbour.namespace, &name)
+            .await
+            .unwrap()
+            .count,
+        3
+    );
+    // A manifest that says none leaves what was scaled.
+    harbour
+        .orchestrator
+        .scale(&harbour.namespace, &name, 5)
+        .await
+        .unwrap();
+    let new = harbour
+        .deploy("two", json!({"name": "api", "task": {}}))
+        .await
+        .unwrap();
+    harbour.ended(new).await;
+    assert_eq!(
+        harbour
+            .orchestrator
+            .service(&harbour.namespace, &name)
+            .await
+            .unwrap()
+            .count,
+        5
+    );
+}
+
+#[tokio::test]
+async fn routes_of_two_services_that_clash_are_refused_naming_both() {
+    let harbour = Harbour::open().await;
+    let routed = |name: &str, route: serde_json::Value| json!({"name": name, "task": {}, "route": [route]});
+    let host = json!({"host": ["api.example.com"]});
+    let first = harbour.deploy("one", routed("one", host.clone())).await.unwrap();
+    harbour.ended(first).await;
+    let refusal = refused(
+        harbour.deploy("two", routed("two", host.clone())).await,
+        "RouteInUse",
+    );
+    assert!(refusal.message.contains("default/one[0]"), "{}", refusal.message);
+    assert!(refusal.message.contains("default/two[0]"), "{}", refusal.message);
+    // The same host with another path is no clash, nor is one's own route.
+    let path = json!({"host": ["api.example.com"], "path": ["/two/*"]});
+    harbour.deploy("two", routed("two", path)).await.unwrap();
+    harbour
+        .deploy("three", routed("one", host.clone()))
+        .await
+        .unwrap();
+    // One that is being deleted has none.
+    harbour
+        .orchestrator
+        .delete_service(&harbour.namespace, &"one".parse().unwrap())
+        .await
+        .unwrap();
+    harbour.deploy("four", routed("four", host)).await.unwrap();
+    let prioritised = |name: &str, host: &str| routed(name, json!({"priority": 7, "host": [host]}));
+    harbour
+        .deploy("five", prioritised("five", "a.example.com"))
+        .await
+        .unwrap();
+    let refusal = refused(
+        harbour.deploy("six", prioritised("six", "b.example.com")).await,
+        "RouteInUse",
+    );
+    assert!(refusal.message.contains("priority 7"), "{}", refusal.message);
+}
+
+#[tokio::test]
+async fn what_cannot_run_is_refused_at_once() {
+    let harbour = Harbour::open().await;
+    let large = json!({"name": "api", "task": {"cpu": 4096}});
+    let refusal = refused(harbour.deploy("one", large).await, "TaskTooLarge");
+    assert!(refusal.message.contains("4096"), "{}", refusal.message);
+    refused(
+        harbour
+            .deploy("one", json!({"name": "api", "task": {}, "job": {}}))
+            .await,
+        "NotAService",
+    );
+    let (bundle, _) = harbour.bundle("one").await;
+    let other = Digest::from_sha256([1; 32]);
+    let manifest = json!({"name": "api", "task": {"component": other.as_str()}});
+    let ask = NewDeployment { bundle, manifest };
+    refused(
+        harbour.orchestrator.deploy(&harbour.namespace, ask).await,
+        "BundleMismatch",
+    );
+    harbour.is_command();
+    let health = json!({"name": "api", "task": {}, "health": {"path": "/"}});
+    let refusal = refused(harbour.deploy("worker", health).await, "WorldMismatch");
+    assert_eq!(refusal.field.as_deref(), Some("health"));
+}
+
+#[tokio::test]
+async fn a_service_stays_of_its_kind() {
+    let harbour = Harbour::open().await;
+    let manifest = json!({"name": "api", "task": {}});
+    let first = harbour.deploy("one", manifest.clone()).await.unwrap();
+    harbour.ended(first).await;
+    harbour.is_command();
+    refused(harbour.deploy("worker", manifest).await, "ServiceKindChanged");
+    let worker = harbour
+        .deploy("worker", json!({"name": "worker", "task": {}}))
+        .await
+        .unwrap();
+    harbour.ended(worker).await;
+    let worker = harbour
+        .orchestrator
+        .service(&harbour.namespace, &"worker".parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(worker.kind, ServiceKind::Worker);
+}
+
+#[test]
+fn a_service_answers_at_its_default_host_or_at_its_routes() {
+    let digest = Digest::from_sha256([1; 32]);
+    let urls = |manifest: serde_json::Value, namespace: &str, port| {
+        let mut manifest = manifest;
+        manifest["name"] = "api".into();
+        manifest["task"] = json!({"component": digest.as_str()});
+        let manifest = crate::manifest::Manifest::from_json(manifest).unwrap();
+        routes::urls(&namespace.parse().unwrap(), &manifest, port)
+    };
+    assert_eq!(urls(json!({}), "default", 8080), ["http://api.localhost:8080"]);
+    assert_eq!(urls(json!({}), "red", 80), ["http://api.red.localhost"]);
+    let routes = json!({"route": [{"host": ["a.example.com", "*.example.com"]}, {"path": ["/x"]}]});
+    assert_eq!(urls(routes, "default", 8080), ["http://a.example.com:8080"]);
+}

@@ -1,0 +1,173 @@
+//! What the loop keeps of a service: its records, the places of its failed tasks, its rollout.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::ServiceKey;
+use crate::blueprint::Blueprint;
+use crate::model::{DesiredStatus, Group, Health, Service, ServiceStatus, TaskStatus};
+use crate::names::Revision;
+use crate::reconciler::plan::{self, Desired, Observed, ObservedTask, Phase, Presence, Vacancy};
+use crate::store::{Entry as Stored, StoreRevision};
+use crate::tasks::registry::{Entry, Registry};
+
+/// A service the loop looks after.
+pub(super) struct Watched {
+    pub(super) service: Service,
+    /// The transaction that wrote the record, to notice others' writes.
+    pub(super) revision: StoreRevision,
+    pub(super) blueprints: HashMap<Revision, Arc<Blueprint>>,
+    pub(super) vacancies: Vec<Vacancy>,
+    pub(super) rollout: Option<plan::Rollout>,
+    pub(super) last_blocked: Option<String>,
+    pub(super) steady: Steady,
+    pub(super) stale: Stale,
+}
+
+/// Whether a steady state was announced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Steady {
+    No,
+    Announced,
+}
+
+/// Whether the store may have something newer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stale {
+    No,
+    Yes,
+}
+
+impl Watched {
+    pub(super) fn new(
+        service: Service,
+        entry: &Stored,
+        blueprints: HashMap<Revision, Arc<Blueprint>>,
+        before: Option<Self>,
+    ) -> Self {
+        let fresh = || plan::Rollout {
+            since: Instant::now(),
+            failed_tasks: 0,
+            last_failure: String::new(),
+        };
+        let same_rollout = before
+            .as_ref()
+            .is_some_and(|b| b.service.rollout == service.rollout);
+        let same_goal = before.as_ref().is_some_and(|b| b.service.goal == service.goal);
+        let (vacancies, rollout, last_blocked, steady) = match before {
+            Some(before) => (
+                before.vacancies,
+                before.rollout,
+                before.last_blocked,
+                before.steady,
+            ),
+            None => (Vec::new(), None, None, Steady::No),
+        };
+        Self {
+            // ECS: an update resets the back-off.
+            vacancies: if same_goal { vacancies } else { Vec::new() },
+            rollout: match (&service.rollout, same_rollout) {
+                (None, _) => None,
+                (Some(_), true) => rollout,
+                (Some(_), false) => Some(fresh()),
+            },
+            last_blocked: if same_goal { last_blocked } else { None },
+            steady,
+            stale: Stale::No,
+            revision: entry.revision,
+            service,
+            blueprints,
+        }
+    }
+
+    pub(super) fn desired(&self) -> Desired {
+        Desired {
+            count: self.service.count,
+            goal: self.service.goal,
+            stable: self.service.stable,
+            rollout: self.rollout.clone(),
+            presence: match self.service.status {
+                ServiceStatus::Active => Presence::Kept,
+                ServiceStatus::Draining => Presence::Deleted,
+            },
+        }
+    }
+
+    pub(super) fn observe(&mut self, registry: &Registry) -> Observed {
+        let group = (
+            self.service.namespace.clone(),
+            Group::Service(self.service.name.clone()),
+        );
+        let tasks = registry.visit(&group, |entry| self.observe_task(entry));
+        self.trim_vacancies(&tasks);
+        Observed {
+            tasks,
+            vacancies: self.vacancies.clone(),
+        }
+    }
+
+    fn observe_task(&self, entry: &Entry) -> Option<ObservedTask> {
+        let (id, revision) = (entry.task.id.clone(), entry.task.definition.revision);
+        let phase = match phase(entry)? {
+            // While it is being replaced as a whole, the health check is already its successor's.
+            Phase::Unhealthy if self.rollout.is_some() && self.service.goal != Some(revision) => {
+                Phase::Healthy
+            }
+            phase => phase,
+        };
+        Some(ObservedTask { id, revision, phase })
+    }
+
+    /// Drops the vacancies of places that are filled: the task recovered, or there are fewer places now.
+    fn trim_vacancies(&mut self, tasks: &[ObservedTask]) {
+        let count = usize::try_from(self.service.count).unwrap_or(usize::MAX);
+        let hopeful = |revision: Revision| {
+            let filled = |task: &&ObservedTask| {
+                task.revision == revision && !matches!(task.phase, Phase::Unhealthy | Phase::Leaving)
+            };
+            tasks.iter().filter(filled).count()
+        };
+        let mut kept: HashMap<Revision, usize> = HashMap::new();
+        // From the newest: it knows most about its place.
+        let mut rest: Vec<Vacancy> = self.vacancies.drain(..).rev().collect();
+        rest.retain(|vacancy| {
+            let missing = count.saturating_sub(hopeful(vacancy.revision));
+            let kept = kept.entry(vacancy.revision).or_default();
+            *kept += 1;
+            *kept <= missing
+        });
+        rest.reverse();
+        self.vacancies = rest;
+    }
+}
+
+fn phase(entry: &Entry) -> Option<Phase> {
+    let task = &entry.task;
+    Some(match (task.status, task.desired, entry.blocked) {
+        (TaskStatus::Stopped, _, _) => return None,
+        (_, DesiredStatus::Stopped, _) => Phase::Leaving,
+        (status, _, Some(on)) if status < TaskStatus::Activating => Phase::Blocked {
+            on,
+            reason: task.reason.clone().unwrap_or_default(),
+        },
+        (TaskStatus::Running, _, _) => match task.health {
+            Health::Unknown => Phase::Starting,
+            Health::Healthy => Phase::Healthy,
+            Health::Unhealthy => Phase::Unhealthy,
+        },
+        (status, _, _) if status < TaskStatus::Running => Phase::Starting,
+        _ => Phase::Leaving,
+    })
+}
+
+/// Whether each of the service's first tasks has come to RUNNING, failed, or waits for something.
+pub(super) fn was_started(registry: &Registry, key: &ServiceKey) -> bool {
+    let group = (key.0.clone(), Group::Service(key.1.clone()));
+    let on_its_way = |entry: &Entry| {
+        let before_running = entry.task.status < TaskStatus::Running;
+        (before_running && entry.blocked.is_none()).then_some(())
+    };
+    registry.visit(&group, on_its_way).is_empty()
+}
