@@ -76,10 +76,12 @@ impl ControlLoop {
             blueprints.insert(revision, blueprint);
         }
         let before = self.services.remove(key);
-        let ended = before.as_ref().and_then(|before| before.service.rollout.as_ref());
-        if let Some(ended) = ended.filter(|ended| service.rollout.as_ref() != Some(*ended)) {
-            // Another deployment took its place.
-            self.parts.registry.note_progress(ended, None);
+        let ended = before.as_ref().and_then(|before| before.service.rollout.clone());
+        if let Some(ended) = ended.filter(|ended| service.rollout.as_ref() != Some(ended)) {
+            self.parts.registry.note_progress(&ended, None);
+            if let Some(next) = &service.rollout {
+                self.say(key, wording::superseded(&key.1, &ended, next));
+            }
         }
         let watched = Watched::new(service, &entry, blueprints, before);
         self.services.insert(key.clone(), watched);

@@ -44,6 +44,10 @@ pub(super) fn failed(service: &ServiceName, deployment: &DeploymentId, reason: &
     format!("(service {service}) (deployment {deployment}) deployment failed: {reason}.")
 }
 
+pub(super) fn superseded(service: &ServiceName, ended: &DeploymentId, by: &DeploymentId) -> String {
+    format!("(service {service}) (deployment {ended}) was superseded by (deployment {by}).")
+}
+
 pub(super) fn unplaced(service: &ServiceName, reason: &str) -> String {
     format!("(service {service}) was unable to place a task. Reason: {reason}.")
 }

@@ -1,6 +1,6 @@
 //! Starting from the store, after an end in order and after one without.
 
-use super::fake::key;
+use super::cluster::key;
 use super::*;
 use crate::model::stored::Record as _;
 use crate::model::{RolloutState, Task, keys};

@@ -135,6 +135,7 @@ async fn a_newer_deployment_takes_the_place_of_one_in_progress() {
     cluster.deploy(3, 1).await;
     assert_eq!(cluster.ended(3).await.state, RolloutState::Completed);
     cluster.until_picture("3h").await;
+    cluster.until_said("was superseded by").await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! A service that is to stay as it is: restarts, replacements, waiting, scaling, deletion.
 
-use super::fake::{key, unhealthy};
+use super::cluster::key;
+use super::fake::unhealthy;
 use super::*;
 use crate::model::ServiceStatus;
 use crate::tasks::HealthReport;

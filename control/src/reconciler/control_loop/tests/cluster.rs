@@ -1,0 +1,353 @@
+//! One loop over a store, and a service `api` in it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::fake::Fake;
+use super::*;
+use crate::blueprint::Blueprints;
+use crate::events::{EventLog, EventQuery};
+use crate::model::stored::Record as _;
+use crate::model::{
+    Bundle, Definition, Deployment, DeploymentId, Group, RolloutState, Service, ServiceKind, ServiceStatus,
+    Task, World, keys,
+};
+use crate::names::{Digest, FamilyRevision, NamespaceName, Revision, TaskId};
+use crate::reconciler::control_loop::{Parts, Reconciler, ServiceKey, start};
+use crate::store::{
+    Entry, Expect, Listing, SharedStore, Store, StoreError, StoreRevision, Transaction, Watch, WatchError,
+};
+use crate::tasks::{HealthReport, Order, Registry};
+
+/// A store whose commits hold the paused clock: they happen on a thread the clock knows nothing of, and it
+/// would leap to the next timer meanwhile.
+#[derive(Debug)]
+struct Paced(SharedStore);
+
+#[async_trait::async_trait]
+impl Store for Paced {
+    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        self.0.get(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
+        self.0.list(prefix).await
+    }
+
+    async fn commit(&self, transaction: Transaction) -> Result<StoreRevision, StoreError> {
+        let (store, handle) = (self.0.clone(), tokio::runtime::Handle::current());
+        // The clock doesn't leap while blocking work is under way.
+        tokio::task::spawn_blocking(move || handle.block_on(store.commit(transaction)))
+            .await
+            .unwrap()
+    }
+
+    fn watch(&self, prefix: &str, from: StoreRevision) -> Result<Watch, WatchError> {
+        self.0.watch(prefix, from)
+    }
+}
+
+/// A loop, its store, and a service `api` in it.
+pub(super) struct Cluster {
+    pub(super) fake: Arc<Fake>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) reconciler: Reconciler,
+    pub(super) events: EventLog,
+    pub(super) store: SharedStore,
+}
+
+/// How long (of paused time) something may take to come about: longer than a deployment's deadline.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+pub(super) fn key() -> ServiceKey {
+    (NamespaceName::default_namespace(), "api".parse().unwrap())
+}
+
+impl Cluster {
+    /// With `count` tasks of revision 1, steady.
+    pub(super) async fn steady(count: u32) -> Self {
+        let cluster = Self::empty().await;
+        cluster.deploy(1, count).await;
+        cluster.ended(1).await;
+        cluster
+    }
+
+    pub(super) async fn empty() -> Self {
+        let store = Arc::new(Paced(crate::store::tests::memory()));
+        Self::over(store).await
+    }
+
+    async fn over(store: SharedStore) -> Self {
+        let fake = Arc::new(Fake::default());
+        let registry = Arc::new(Registry::default());
+        let events = EventLog::start(store.clone());
+        let parts = Parts {
+            store: store.clone(),
+            blueprints: Blueprints::new(store.clone()),
+            executor: fake.clone(),
+            registry: registry.clone(),
+            events: events.clone(),
+        };
+        let reconciler = start(parts).await.unwrap();
+        Self {
+            fake,
+            registry,
+            reconciler,
+            events,
+            store,
+        }
+    }
+
+    /// The same store in a new process; the old one had no chance to say anything.
+    pub(super) async fn crash(self) -> Self {
+        let Self {
+            store, reconciler, ..
+        } = self;
+        reconciler.crash().await;
+        Self::over(store).await
+    }
+
+    pub(super) fn behave(&self, revision: u64, behaviour: Behaviour) {
+        self.fake.behaviours.lock().unwrap().insert(revision, behaviour);
+    }
+
+    pub(super) fn places(&self, all: usize) {
+        self.fake.places.lock().unwrap().1 = Some(all);
+    }
+
+    pub(super) fn lacks(&self, what: Option<&str>) {
+        *self.fake.missing.lock().unwrap() = what.map(str::to_owned);
+    }
+
+    pub(super) fn exposed(&self) -> Vec<(u64, u64)> {
+        self.fake.exposed.lock().unwrap().clone()
+    }
+
+    /// A task's health changes.
+    pub(super) fn turn(&self, task: &TaskId, report: HealthReport) {
+        self.fake.live.lock().unwrap()[task].health.send_replace(report);
+    }
+
+    /// Writes what a deploy writes.
+    pub(super) async fn deploy(&self, revision: u64, count: u32) {
+        let (namespace, name) = key();
+        let revision = Revision::new(revision).unwrap();
+        let id = self.define(revision).await;
+        let service_key = keys::service(&namespace, &name);
+        let old = self
+            .store
+            .get(&service_key)
+            .await
+            .unwrap()
+            .map(|entry| Service::decode(&entry).unwrap());
+        let mut service = old.unwrap_or_else(|| new_service(count));
+        let deployment = new_deployment(revision);
+        service.goal = Some(id.revision);
+        service.rollout = Some(deployment.id.clone());
+        service.count = count;
+        let written = Transaction::new().put(&service_key, service.encode()).put(
+            keys::deployment(&namespace, &name, &deployment.id),
+            deployment.encode(),
+        );
+        self.store.commit(written).await.unwrap();
+        self.reconciler.reconcile(key()).await;
+    }
+
+    async fn define(&self, revision: Revision) -> FamilyRevision {
+        let (namespace, name) = key();
+        let digest = Digest::from_sha256([u8::try_from(revision.get()).unwrap(); 32]);
+        let bundle = Bundle {
+            digest: digest.clone(),
+            component: digest.clone(),
+            world: World::Http,
+            mounts: Vec::new(),
+        };
+        let id = FamilyRevision {
+            family: name,
+            revision,
+        };
+        let definition = Definition {
+            id: id.clone(),
+            bundle: digest.clone(),
+            world: World::Http,
+            content: digest.clone(),
+            manifest: serde_json::json!({"name": "api", "task": {"component": digest.as_str()}}),
+            registered_at: Timestamp::now(),
+        };
+        let written = Transaction::new()
+            .put(keys::bundle(&namespace, &digest), bundle.encode())
+            .put(keys::definition(&namespace, &id), definition.encode());
+        self.store.commit(written).await.unwrap();
+        id
+    }
+
+    /// Changes the service's record as an operation would.
+    pub(super) async fn change(&self, change: impl FnOnce(&mut Service)) {
+        let mut service = self.service().await.unwrap();
+        change(&mut service);
+        let service_key = keys::service(&service.namespace, &service.name);
+        self.store
+            .put_if(&service_key, Expect::Present, service.encode())
+            .await
+            .unwrap();
+        self.reconciler.reconcile(key()).await;
+    }
+
+    pub(super) async fn service(&self) -> Option<Service> {
+        let (namespace, name) = key();
+        let entry = self.store.get(&keys::service(&namespace, &name)).await.unwrap()?;
+        Some(Service::decode(&entry).unwrap())
+    }
+
+    /// The job's task, recorded and asked to run.
+    pub(super) async fn run_job(&self, revision: u64) -> TaskId {
+        let id = self.define(Revision::new(revision).unwrap()).await;
+        let blueprints = Blueprints::new(self.store.clone());
+        let blueprint = blueprints.load(&key().0, &id).await.unwrap();
+        let task = blueprint.new_task(Group::Job(id.family.clone()));
+        let task_id = task.id.clone();
+        self.store
+            .put_if(&keys::task(&key().0, &task.id), Expect::Absent, task.encode())
+            .await
+            .unwrap();
+        self.reconciler.run(Order { task, blueprint }).await;
+        task_id
+    }
+
+    /// All tasks of the service, oldest first.
+    pub(super) fn tasks(&self) -> Vec<Task> {
+        let (namespace, name) = key();
+        self.registry.of_group(&(namespace, Group::Service(name)))
+    }
+
+    /// `<revision><state>` of the tasks that are not stopped: `1h 2s`.
+    pub(super) fn picture(&self) -> String {
+        let letter = |task: &Task| match (task.status, task.health) {
+            (TaskStatus::Stopped, _) => None,
+            (TaskStatus::Running, Health::Healthy) => Some('h'),
+            (TaskStatus::Running, Health::Unhealthy) => Some('u'),
+            (TaskStatus::Running, Health::Unknown) => Some('?'),
+            (TaskStatus::Pending, _) => Some('P'),
+            (TaskStatus::Provisioning | TaskStatus::Activating, _) => Some('s'),
+            _ => Some('L'),
+        };
+        let tasks = self.tasks();
+        let written = tasks
+            .iter()
+            .filter_map(|task| letter(task).map(|letter| format!("{}{letter}", task.definition.revision)));
+        written.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The service's events, oldest first.
+    pub(super) async fn said(&self) -> Vec<String> {
+        self.events.flush().await;
+        let query = EventQuery {
+            service: Some(key().1),
+            since: None,
+        };
+        let events = self.events.list(&key().0, &query).await.unwrap();
+        events.into_iter().map(|event| event.message).collect()
+    }
+
+    /// Waits until an event says `text`.
+    pub(super) async fn until_said(&self, text: &str) {
+        let mut changes = self.registry.changes();
+        let said = async {
+            while !self.said().await.iter().any(|message| message.contains(text)) {
+                changes.changed().await.unwrap();
+            }
+        };
+        if tokio::time::timeout(PATIENCE, said).await.is_err() {
+            panic!("never said {text}:\n{}", self.said().await.join("\n"));
+        }
+    }
+
+    /// Waits until `condition` holds.
+    pub(super) async fn until(&self, what: &str, mut condition: impl FnMut(&Self) -> bool) {
+        let mut changes = self.registry.changes();
+        let reached = async {
+            while !condition(self) {
+                changes.changed().await.unwrap();
+            }
+        };
+        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
+            panic!(
+                "never {what}: {}\n{}",
+                self.picture(),
+                self.said().await.join("\n")
+            );
+        }
+    }
+
+    pub(super) async fn until_picture(&self, picture: &str) {
+        self.until(picture, |cluster| cluster.picture() == picture).await;
+    }
+
+    /// Waits until the deployment of a revision has ended.
+    pub(super) async fn ended(&self, revision: u64) -> Deployment {
+        let mut changes = self.registry.changes();
+        let ended = async {
+            loop {
+                let deployment = self.deployment(revision).await;
+                if deployment.state != RolloutState::InProgress {
+                    return deployment;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        match tokio::time::timeout(PATIENCE, ended).await {
+            Ok(deployment) => deployment,
+            Err(_) => panic!(
+                "never ended: {}\n{}",
+                self.picture(),
+                self.said().await.join("\n")
+            ),
+        }
+    }
+
+    pub(super) async fn deployment(&self, revision: u64) -> Deployment {
+        let (namespace, name) = key();
+        let entries = self
+            .store
+            .list(&keys::service_deployments(&namespace, &name))
+            .await
+            .unwrap()
+            .entries;
+        let all = entries.iter().map(|entry| Deployment::decode(entry).unwrap());
+        all.filter(|deployment| deployment.revision.get() == revision)
+            .last()
+            .unwrap()
+    }
+}
+
+fn new_service(count: u32) -> Service {
+    let (namespace, name) = key();
+    Service {
+        namespace,
+        name,
+        kind: ServiceKind::Http,
+        status: ServiceStatus::Active,
+        count,
+        goal: None,
+        stable: None,
+        rollout: None,
+        created_at: Timestamp::now(),
+    }
+}
+
+fn new_deployment(revision: Revision) -> Deployment {
+    let (namespace, service) = key();
+    let now = Timestamp::now();
+    Deployment {
+        id: DeploymentId::generate(),
+        namespace,
+        service,
+        revision,
+        state: RolloutState::InProgress,
+        reason: String::new(),
+        failed_tasks: 0,
+        created_at: now,
+        updated_at: now,
+    }
+}
