@@ -14,6 +14,8 @@ mod server;
 mod step;
 mod test;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
 /// The repository's own commands.
@@ -38,8 +40,19 @@ enum Xtask {
     Test,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Xtask::parse() {
+#[expect(clippy::print_stderr, reason = "where errors go")]
+fn main() -> ExitCode {
+    match call(Xtask::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn call(xtask: Xtask) -> anyhow::Result<()> {
+    match xtask {
         Xtask::Bench(options) => bench::run(&options),
         Xtask::Demo { once: true } => demo::run(demo::Afterwards::Stop),
         Xtask::Demo { once: false } => demo::run(demo::Afterwards::Stay),
