@@ -111,7 +111,7 @@ pub(crate) async fn upload(api: &Api, bundle: &Bundle, progress: &Progress) -> R
 }
 
 async fn send(api: &Api, path: &str, blob: &PackagedFile, progress: &Progress) -> Result<()> {
-    let name = blob.host.display();
+    let name = &blob.path;
     let bar = progress.uploading(
         &format!("uploading {name} ({})", output::bytes(blob.size)),
         blob.size,
@@ -161,11 +161,10 @@ fn state(deployment: &Deployment) -> String {
     if deployment.failed_tasks > 0 {
         text.push_str(&format!(", {} failed", deployment.failed_tasks));
     }
-    if !deployment.rollout_state_reason.is_empty() {
-        text.push_str(&format!(
-            ": {}",
-            output::harmless(&deployment.rollout_state_reason)
-        ));
+    // That it is in progress is what every line here says.
+    let reason = &deployment.rollout_state_reason;
+    if !reason.is_empty() && !reason.ends_with("in progress") {
+        text.push_str(&format!(": {}", output::harmless(reason)));
     }
     text
 }
