@@ -56,7 +56,10 @@ async fn request(api: &Api, args: &args::Run) -> Result<RunTask> {
             ..args.overrides.clone()
         };
         let bundle = Bundle::read(path, &typed)?;
-        let digest = upload(api, &bundle, &Progress::quiet()).await?.digest;
+        let progress = Progress::on_terminal();
+        let registered = upload(api, &bundle, &progress).await;
+        progress.end();
+        let digest = registered?.digest;
         let overrides = TaskOverrides {
             args: words(args),
             ..TaskOverrides::default()

@@ -1,7 +1,10 @@
 //! Jobs and workers: what runs to its end, and what is started again.
 
+use rustix::process::Signal;
+
 use crate::project::{Guest, Project};
 use crate::server::{Server, until};
+use crate::wharf::Ended;
 
 #[test]
 fn run_streams_the_output_and_ends_with_the_jobs_code() {
@@ -95,4 +98,22 @@ fn a_worker_that_ends_is_started_again() {
     );
     deploying.kill().expect("our child");
     deploying.wait().expect("our child");
+}
+
+#[test]
+fn interrupting_run_stops_the_job() {
+    let server = Server::start();
+    let manifest = "name = \"work\"\n[task]\ncomponent = \"app.wasm\"\nargs = [\"sleep\", \"600000\"]\n\
+                    stop_timeout = \"1s\"\ntimeout = \"10m\"\n[job]\n";
+    let project = Project::new(Guest::Command, manifest);
+    let running = server.wharf().spawn(["run", project.path()]);
+    until("the job runs", || {
+        let tasks = server.wharf().json(["ps"]);
+        (tasks["tasks"][0]["lastStatus"] == "RUNNING").then_some(())
+    });
+    crate::server::signal(&running, Signal::INT);
+    let ended = Ended::of(running.wait_with_output().expect("our child"));
+    ended.failed_saying(1, &["interrupted"]);
+    let all = server.wharf().json(["ps", "--all"]);
+    assert_eq!(all["tasks"][0]["stopCode"], "UserInitiated", "{all}");
 }

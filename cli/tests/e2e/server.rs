@@ -99,19 +99,19 @@ impl Server {
 
     /// As an init system does; waits for the end.
     pub(crate) fn terminate(mut self) -> ExitStatus {
-        self.signal(Signal::TERM);
+        signal(&self.process, Signal::TERM);
         let ended = until("the server ends", || {
             self.process.try_wait().expect("it is our child")
         });
         drop(self.directory.take());
         ended
     }
+}
 
-    fn signal(&self, signal: Signal) {
-        let id =
-            Pid::from_raw(i32::try_from(self.process.id()).expect("a process id")).expect("a process id");
-        kill_process(id, signal).expect("it runs");
-    }
+/// Send a signal to a child, by its id.
+pub(crate) fn signal(child: &Child, signal: Signal) {
+    let id = Pid::from_raw(i32::try_from(child.id()).expect("a process id")).expect("a process id");
+    kill_process(id, signal).expect("it runs");
 }
 
 impl Drop for Server {

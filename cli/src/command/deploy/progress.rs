@@ -29,9 +29,12 @@ impl Progress {
         Self::Terminal(bar)
     }
 
-    /// Shows nothing.
-    pub(crate) fn quiet() -> Self {
-        Self::Quiet
+    /// On a terminal only: elsewhere standard error belongs to a job.
+    pub(crate) fn on_terminal() -> Self {
+        match Self::shown() {
+            Self::Plain => Self::Quiet,
+            terminal => terminal,
+        }
     }
 
     /// Something begins, or goes on differently.
