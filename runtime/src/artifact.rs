@@ -163,6 +163,7 @@ impl Artifacts {
         }
         let draft = self.cache.draft()?;
         self.compiler.compile(path, hex, draft.path()).await?;
+        self.cache.load_draft(&self.engine, draft.path()).await?;
         self.cache.keep(draft, hex).await?;
         let missing = || PrepareError::Compiler("the compiled code is gone from the cache".into());
         self.cache.load(&self.engine, hex).await?.ok_or_else(missing)

@@ -16,7 +16,7 @@ use crate::error::ActivateError;
 use crate::failure::{Failure, FailureKind};
 use crate::guest_state::GuestState;
 use crate::spec::TaskSpec;
-use crate::task::{Room, TaskCore, TaskUsage};
+use crate::task::{Room, START_TIMEOUT, TaskCore, TaskUsage};
 
 /// A live task of the `wasi:cli/command` world. Cheap to clone; the program ends when it is killed, not when
 /// handles are dropped.
@@ -72,12 +72,20 @@ impl CommandTask {
             // Nobody waits for a program that was started and forgotten.
             let _ = report.send(Some(program.live(room, begun).await));
         });
-        let started = has_begun
-            .await
-            .map_err(|_| ActivateError::Failed("the program did not begin".into()))?;
-        started
-            .map(|()| Self { core, exit, running })
-            .map_err(ActivateError::from)
+        // Whoever gives up waiting has no handle to end the program with.
+        let orphan = core.kill.clone().drop_guard();
+        let limit = core
+            .timeout
+            .map_or(START_TIMEOUT, |timeout| timeout.min(START_TIMEOUT));
+        let begun = tokio::time::timeout(limit, has_begun).await;
+        // Ended by its own timeout, which may be as short, it says nothing.
+        let begun = begun
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(|| ActivateError::slow_start(limit))?;
+        begun?;
+        orphan.disarm();
+        Ok(Self { core, exit, running })
     }
 
     /// Resolves with the program's end.
@@ -129,7 +137,7 @@ type Begun = oneshot::Sender<Result<(), Failure>>;
 
 impl Program {
     async fn live(self, room: Room, begun: Begun) -> Exit {
-        let core = Arc::clone(&self.core);
+        let (core, running) = (Arc::clone(&self.core), Arc::clone(&self.running));
         let meter = core.meter();
         let result = Arc::new(Mutex::new(None));
         let guest: GuestFuture = Box::pin({
@@ -140,7 +148,9 @@ impl Program {
             }
         });
         let guest = Guest::new(guest, meter, Arc::clone(&core.runtime));
+        running.store(1, Ordering::Relaxed);
         let ended = until_killed(drive(guest, Arc::clone(&core.account)), &core).await;
+        running.store(0, Ordering::Relaxed);
         let ended = ended.and_then(|()| {
             let result = result.lock().unwrap_or_else(PoisonError::into_inner).take();
             result.unwrap_or_else(|| Err(Failure::new(FailureKind::Stopping, "the program was dropped")))
@@ -165,9 +175,7 @@ impl Program {
             }
         };
         let _ = begun.send(Ok(()));
-        self.running.store(1, Ordering::Relaxed);
         let returned = command.wasi_cli_run().call_run(&mut store).await;
-        self.running.store(0, Ordering::Relaxed);
         self.core.observe(store.data());
         drop(self.artifact);
         match returned {

@@ -50,6 +50,8 @@ pub(crate) struct CpuAccount {
     used: AtomicU64,
     throttled: AtomicU64,
     virtual_time: AtomicU64,
+    /// The same for what was used beyond the budget, because nobody else wanted it.
+    burst_time: AtomicU64,
     /// Jobs of this task that are queued or running on the guest threads.
     pub(crate) active_jobs: AtomicU32,
 }
@@ -82,6 +84,7 @@ impl CpuAccount {
             used: AtomicU64::new(0),
             throttled: AtomicU64::new(0),
             virtual_time: AtomicU64::new(0),
+            burst_time: AtomicU64::new(0),
             active_jobs: AtomicU32::new(0),
         }
     }
@@ -90,9 +93,14 @@ impl CpuAccount {
     pub(crate) fn charge(&self, nanos: u64) {
         self.used.fetch_add(nanos, Ordering::Relaxed);
         let weighted = nanos.saturating_mul(UNITS_PER_VCPU.into()) / u64::from(self.units.get());
-        self.virtual_time.fetch_add(weighted, Ordering::Relaxed);
         let now = self.clock.now();
         let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        // What idle CPU was used for doesn't set a task back against those who use their shares.
+        let time = match self.budget_of(&mut bucket, now) {
+            Budget::Spent { .. } if self.over_budget == OverBudget::RunWhenIdle => &self.burst_time,
+            _ => &self.virtual_time,
+        };
+        time.fetch_add(weighted, Ordering::Relaxed);
         bucket.charge(nanos, now);
         if self.over_budget == OverBudget::RunWhenIdle {
             bucket.forgive();
@@ -100,11 +108,18 @@ impl CpuAccount {
     }
 
     pub(crate) fn budget(&self) -> Budget {
-        let now = self.clock.now();
-        self.bucket
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .budget(now)
+        let mut bucket = self.bucket.lock().unwrap_or_else(PoisonError::into_inner);
+        self.budget_of(&mut bucket, self.clock.now())
+    }
+
+    fn budget_of(&self, bucket: &mut Bucket, now: u64) -> Budget {
+        // Forgiven debt leaves the bucket empty: a bursting task is within its share again when it has earned
+        // a whole slice, as a paused one is.
+        let needed = match self.over_budget {
+            OverBudget::Pause => 1,
+            OverBudget::RunWhenIdle => signed(SLICE.as_nanos()),
+        };
+        bucket.budget(now, needed)
     }
 
     pub(crate) fn over_budget(&self) -> OverBudget {
@@ -114,6 +129,11 @@ impl CpuAccount {
     /// CPU used divided by the share, in nanoseconds of a whole vCPU.
     pub(crate) fn virtual_time(&self) -> u64 {
         self.virtual_time.load(Ordering::Relaxed)
+    }
+
+    /// CPU used beyond the budget, divided by the share.
+    pub(crate) fn burst_time(&self) -> u64 {
+        self.burst_time.load(Ordering::Relaxed)
     }
 
     /// A task that slept does not come back with a hoard of unused turns.
@@ -170,11 +190,17 @@ impl Bucket {
     fn refill(&mut self, now: u64) {
         let elapsed = Duration::from_nanos(now.saturating_sub(self.updated));
         let earned = signed(self.units.earned_in(elapsed).as_nanos());
-        // Less than a nanosecond earned is kept for the next look, not rounded away.
-        if earned > 0 {
-            self.balance = self.balance.saturating_add(earned).min(self.capacity);
-            self.updated = now;
+        if earned <= 0 {
+            return;
         }
+        self.balance = self.balance.saturating_add(earned).min(self.capacity);
+        // Only the time that whole nanoseconds were earned in has passed: fractions are kept for the next look.
+        let spent = u128::from(earned.unsigned_abs()) * u128::from(UNITS_PER_VCPU);
+        let spent = spent.div_ceil(u128::from(self.units.get()));
+        self.updated = self
+            .updated
+            .saturating_add(u64::try_from(spent).unwrap_or(u64::MAX))
+            .min(now);
     }
 
     fn charge(&mut self, nanos: u64, now: u64) {
@@ -187,13 +213,14 @@ impl Bucket {
         self.balance = self.balance.max(0);
     }
 
-    fn budget(&mut self, now: u64) -> Budget {
+    /// Within, if at least `needed` is left.
+    fn budget(&mut self, now: u64, needed: i64) -> Budget {
         self.refill(now);
-        if self.balance > 0 {
+        if self.balance >= needed {
             return Budget::Within;
         }
         // Waiting for a whole slice keeps a paused task from waking for every microsecond it earned.
-        let missing = u128::from((-self.balance).unsigned_abs()) + SLICE.as_nanos();
+        let missing = u128::try_from(signed(SLICE.as_nanos()).saturating_sub(self.balance)).unwrap_or(0);
         let wait = missing * u128::from(UNITS_PER_VCPU) / u128::from(self.units.get());
         Budget::Spent {
             resume_at: now.saturating_add(u64::try_from(wait).unwrap_or(u64::MAX)),

@@ -116,7 +116,7 @@ fn parse_host(host: &str) -> Result<HostRule, &'static str> {
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Ok(HostRule::Net(address.into()));
     }
-    let lower = host.to_ascii_lowercase();
+    let lower = host.trim_end_matches('.').to_ascii_lowercase();
     match lower.strip_prefix('*') {
         Some(domain)
             if domain.len() > 1 && domain.starts_with('.') && is_name(domain.trim_start_matches('.')) =>
@@ -248,7 +248,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     let segments = ip.segments();
     let [first, second, ..] = segments;
     // NAT64 and 6to4 carry an IPv4 address that decides.
-    if first == 0x64 && second == 0xff9b {
+    if matches!(segments, [0x64, 0xff9b, 0, 0, 0, 0, ..]) {
         let [.., high, low] = segments;
         let [a, b] = high.to_be_bytes();
         let [c, d] = low.to_be_bytes();
@@ -261,7 +261,7 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         return is_public_v4(Ipv4Addr::new(a, b, c, d));
     }
     let global_unicast = (0x2000..0x4000).contains(&first);
-    let documentation = first == 0x2001 && second == 0xdb8;
+    let documentation = (first == 0x2001 && second == 0xdb8) || (first == 0x3fff && second < 0x1000);
     let teredo_and_protocol = first == 0x2001 && second < 0x200;
     global_unicast && !documentation && !teredo_and_protocol
 }

@@ -5,7 +5,7 @@
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::host;
+use crate::host::{self, HostFacts};
 
 /// Stack of native code a guest may use. Recursion past it traps.
 const MAX_WASM_STACK: usize = 512 * 1024;
@@ -22,11 +22,13 @@ const MAX_INSTANCES: u64 = 4096;
 const MIN_INSTANCES: u64 = 16;
 
 /// Pages of a linear memory that stay mapped when its slot is given back, and are zeroed instead: what small
-/// guests touch. Unmapping them costs interrupts on every core.
-const MEMORY_KEEP_RESIDENT: usize = 2 * 1024 * 1024;
+/// guests touch. Unmapping them costs interrupts on every core. At most this, and over all slots at most a
+/// tenth of the host's memory.
+const MAX_KEEP_RESIDENT: u64 = 2 * 1024 * 1024;
+const MIN_KEEP_RESIDENT: u64 = 128 * 1024;
 const TABLE_KEEP_RESIDENT: usize = 64 * 1024;
 const STACK_KEEP_RESIDENT: usize = 64 * 1024;
-/// Slots kept warm for the component they last held; each may hold on to [`MEMORY_KEEP_RESIDENT`].
+/// Slots kept warm for the component they last held.
 const MAX_WARM_SLOTS: u32 = 64;
 
 /// Entries of one table: JavaScript and Go components need far more than the default 20 000.
@@ -47,7 +49,10 @@ pub(crate) fn compile_config() -> Config {
         .async_stack_size(ASYNC_STACK)
         // A shared memory escapes the envelope.
         .shared_memory(false)
-        .wasm_component_model(true);
+        .wasm_component_model(true)
+        // WASI 0.2 needs none of it, and its tables and fibers are beyond the pool's bounds.
+        .wasm_component_model_async(false)
+        .concurrency_support(false);
     config
 }
 
@@ -55,12 +60,12 @@ pub(crate) fn compile_config() -> Config {
 ///
 /// # Errors
 /// When even a small pool can't be reserved.
-pub(crate) fn serving_engine() -> wasmtime::Result<(Engine, u32)> {
+pub(crate) fn serving_engine(host: HostFacts) -> wasmtime::Result<(Engine, u32)> {
     let mappings = host::max_mappings().unwrap_or(DEFAULT_MAX_MAPPINGS);
     let mut instances = (mappings / MAPPINGS_PER_INSTANCE).clamp(MIN_INSTANCES, MAX_INSTANCES);
     loop {
         let count = u32::try_from(instances).unwrap_or(u32::MAX);
-        match Engine::new(&serving_config(count)) {
+        match Engine::new(&serving_config(count, host)) {
             Ok(engine) => return Ok((engine, count)),
             // Less address space than usual (a container's limit): a smaller pool may fit.
             Err(_) if instances / 2 >= MIN_INSTANCES => instances /= 2,
@@ -69,7 +74,9 @@ pub(crate) fn serving_engine() -> wasmtime::Result<(Engine, u32)> {
     }
 }
 
-fn serving_config(instances: u32) -> Config {
+fn serving_config(instances: u32, host: HostFacts) -> Config {
+    let keep_resident =
+        (host.memory.get() / 10 / u64::from(instances)).clamp(MIN_KEEP_RESIDENT, MAX_KEEP_RESIDENT);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(instances.saturating_mul(8))
@@ -81,7 +88,7 @@ fn serving_config(instances: u32) -> Config {
         .max_tables_per_component(TABLES_PER_COMPONENT)
         .table_elements(TABLE_ELEMENTS)
         .max_unused_warm_slots(MAX_WARM_SLOTS)
-        .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
+        .linear_memory_keep_resident(usize::try_from(keep_resident).unwrap_or(0))
         .table_keep_resident(TABLE_KEEP_RESIDENT)
         .async_stack_keep_resident(STACK_KEEP_RESIDENT)
         .pagemap_scan(Enabled::Auto);

@@ -1,9 +1,12 @@
 //! What the crate's callers are told when something fails.
 
+use std::time::Duration;
+
 use crate::artifact::World;
 use crate::capability::ConfigureError;
 use crate::failure::{Failure, FailureKind};
 use crate::http_task::RequestUsage;
+use crate::task::Seconds;
 
 /// A task could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +35,13 @@ impl ActivateError {
     /// Whether the same task may start later without having been changed.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unprepared(_) | Self::NoRoom)
+    }
+
+    pub(crate) fn slow_start(limit: Duration) -> Self {
+        Self::Failed(format!(
+            "its start functions did not end within {}",
+            Seconds(limit)
+        ))
     }
 
     pub(crate) fn wrong_world(wanted: World) -> Self {

@@ -89,12 +89,6 @@ impl Failure {
 
     /// What an error of the engine means for this guest.
     pub(crate) fn of_guest(error: &wasmtime::Error, state: &GuestState) -> Self {
-        if let Some(exit) = error.downcast_ref::<I32Exit>() {
-            return Self::new(
-                FailureKind::Exited,
-                format!("the guest exited with code {}", exit.0),
-            );
-        }
         if state.meter.exhausted() {
             let used = state.meter.used().as_millis();
             return Self::new(
@@ -103,12 +97,19 @@ impl Failure {
             );
         }
         let details = Some(format!("{error:?}"));
+        // Some languages trap when an allocation fails, others exit.
         if let Some(refusal) = state.memory.refusal() {
             return Self {
                 kind: FailureKind::OutOfMemory,
                 reason: refusal.to_string(),
                 details,
             };
+        }
+        if let Some(exit) = error.downcast_ref::<I32Exit>() {
+            return Self::new(
+                FailureKind::Exited,
+                format!("the guest exited with code {}", exit.0),
+            );
         }
         Self {
             kind: FailureKind::Trapped,

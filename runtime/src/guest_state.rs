@@ -11,12 +11,13 @@ use crate::memory::InstanceMemory;
 use crate::meter::{Meter, TICKS_PER_LOOK};
 use crate::outgoing::OutgoingHooks;
 
-/// Handles (streams, requests, timers, files …) one instance may hold at once.
-const MAX_HANDLES: usize = 4096;
-/// Bytes one call into the host may copy out of the guest.
-const MAX_HOSTCALL_COPY: usize = 8 << 20;
+/// Handles (streams, requests, timers, files …) one instance may hold at once. What stands behind them is the
+/// host's memory, so this bounds what can't be charged.
+const MAX_HANDLES: usize = 512;
+/// Bytes one call into the host may copy out of the guest: a piece of a body and its surroundings.
+const MAX_HOSTCALL_COPY: usize = 128 * 1024;
 /// Size of a header block as the host holds it, which is larger than on the wire.
-const MAX_HEADERS: usize = 128 * 1024;
+const MAX_HEADERS: usize = 64 * 1024;
 
 /// An instance's host-side state.
 pub(crate) struct GuestState {

@@ -3,6 +3,7 @@
 //! Linux tells both in files: `/proc/meminfo` for the machine, the control group's `memory.max` for the part of it
 //! that is ours.
 
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -57,11 +58,43 @@ fn parse_meminfo(text: &str, field: &str) -> Option<Bytes> {
         .map(Bytes::kib)
 }
 
+/// The strictest limit of this process's control group and those around it.
 fn cgroup_limit() -> Option<Bytes> {
-    read_bytes("/sys/fs/cgroup/memory.max")
+    cgroups()
+        .iter()
+        .filter_map(|group| read_bytes(&group.join("memory.max")))
+        .min()
 }
 
-fn read_bytes(path: &str) -> Option<Bytes> {
+/// This process's control group, and the ones it is in, up to the root that can be seen.
+fn cgroups() -> Vec<PathBuf> {
+    let root = Path::new("/sys/fs/cgroup");
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = own
+        .lines()
+        .find_map(|line| line.strip_prefix("0::/"))
+        .unwrap_or_default();
+    let groups = root.join(own);
+    groups
+        .ancestors()
+        .take_while(|group| group.starts_with(root))
+        .map(Path::to_owned)
+        .collect()
+}
+
+/// What is left of a group's limit. Files it has cached and doesn't use are given back when needed.
+fn left_in(group: &Path) -> Option<Bytes> {
+    let limit = read_bytes(&group.join("memory.max"))?;
+    let current = read_bytes(&group.join("memory.current"))?;
+    let stat = std::fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
+    let cached = stat.lines().find_map(|line| line.strip_prefix("inactive_file "));
+    let cached = cached.and_then(|count| count.trim().parse().ok()).unwrap_or(0);
+    Some(Bytes::new(
+        limit.get().saturating_sub(current.get().saturating_sub(cached)),
+    ))
+}
+
+fn read_bytes(path: &Path) -> Option<Bytes> {
     std::fs::read_to_string(path)
         .ok()?
         .trim()
@@ -72,11 +105,11 @@ fn read_bytes(path: &str) -> Option<Bytes> {
 
 /// Memory that could still be given out: the machine's, or what is left of the control group's limit.
 fn available_memory() -> Option<Bytes> {
-    let machine = meminfo("MemAvailable:");
-    let group = cgroup_limit()
-        .zip(read_bytes("/sys/fs/cgroup/memory.current"))
-        .map(|(limit, current)| Bytes::new(limit.get().saturating_sub(current.get())));
-    machine.into_iter().chain(group).min()
+    let groups = cgroups();
+    meminfo("MemAvailable:")
+        .into_iter()
+        .chain(groups.iter().filter_map(|group| left_in(group)))
+        .min()
 }
 
 /// Holds new instances back while the host is nearly out of memory.

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::HOST;
@@ -27,7 +26,7 @@ use crate::error::{ActivateError, CallError};
 use crate::failure::{Failure, FailureKind};
 use crate::guest_state::GuestState;
 use crate::spec::{Isolation, TaskSpec};
-use crate::task::{Room, TaskCore, TaskUsage};
+use crate::task::{Room, START_TIMEOUT, TaskCore, TaskUsage};
 
 mod admission;
 mod answer;
@@ -40,9 +39,6 @@ pub use body::{BodyError, GuestBody};
 use flight::Flight;
 pub use flight::RequestUsage;
 use instance::{Instance, WarmInstances};
-
-/// The longest an instance may take to come up when the task has no timeout of its own.
-const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A live task of the `wasi:http/proxy` world. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -164,7 +160,7 @@ impl HttpTask {
         self.0.core.stop.cancel();
         self.0.core.kill.cancel();
         self.0.admission.close();
-        self.0.warm.clear();
+        self.0.warm.close();
     }
 }
 
@@ -183,11 +179,12 @@ impl Task {
             }
         });
         let guest = Guest::new(start, meter, Arc::clone(&self.core.runtime));
-        let limit = self.core.timeout.unwrap_or(DEFAULT_START_TIMEOUT);
+        let limit = self
+            .core
+            .timeout
+            .map_or(START_TIMEOUT, |timeout| timeout.min(START_TIMEOUT));
         let driven = tokio::time::timeout(limit, drive(guest, Arc::clone(&self.core.account)));
-        driven
-            .await
-            .map_err(|_| ActivateError::Failed(self.core.deadline_failure().reason))?;
+        driven.await.map_err(|_| ActivateError::slow_start(limit))?;
         let instance = receive
             .await
             .map_err(|_| ActivateError::Failed("the start was given up".into()))??;
@@ -207,10 +204,14 @@ impl Task {
         }
         let wait = async {
             let place = self.admission.enter().await?;
-            Ok(Admitted {
-                place,
-                lease: self.lease().await,
-            })
+            let killed = || Failure::new(FailureKind::Stopping, "the task was stopped");
+            let lease = self
+                .core
+                .kill
+                .run_until_cancelled(self.lease())
+                .await
+                .ok_or_else(killed)?;
+            Ok(Admitted { place, lease })
         };
         match deadline {
             None => wait.await,
@@ -289,7 +290,7 @@ impl Task {
         let Isolation::Task { max_requests } = self.isolation else {
             return;
         };
-        if instance.served() < max_requests && !self.core.kill.is_cancelled() {
+        if instance.served() < max_requests {
             self.warm.keep(instance);
             self.core.envelope.freed.notify_waiters();
         }

@@ -160,6 +160,8 @@ impl InstanceMemory {
             });
             return false;
         }
+        // A guest that grew after a refusal had coped with it: it did not die of that.
+        self.refusal = None;
         self.used += by;
         self.peak = self.peak.max(self.used);
         self.shown_peak.store(self.peak, Ordering::Relaxed);

@@ -28,8 +28,12 @@ use connector::{Connector, Refused};
 const BODY_CHUNK: usize = 64 * 1024;
 /// Pieces that may wait for the reader.
 const BODY_CHUNKS: usize = 1;
+/// Bytes a connection buffers in either direction.
+const CONNECTION_BUFFER: usize = 64 * 1024;
+/// Bytes an HTTP/2 connection may receive before the guest has read them.
+const CONNECTION_WINDOW: u32 = 128 * 1024;
 /// Kept-alive connections per host.
-const MAX_IDLE_PER_HOST: usize = 16;
+const MAX_IDLE_PER_HOST: usize = 8;
 /// How long an unused connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Applies when the guest sets no limit of its own (ALB: 10 s to connect).
@@ -67,6 +71,10 @@ impl Upstream {
                 .pool_idle_timeout(IDLE_TIMEOUT)
                 .pool_timer(TokioTimer::new())
                 .timer(TokioTimer::new())
+                .http1_max_buf_size(CONNECTION_BUFFER)
+                .http2_initial_stream_window_size(CONNECTION_WINDOW)
+                .http2_initial_connection_window_size(CONNECTION_WINDOW)
+                .http2_max_send_buf_size(CONNECTION_BUFFER)
                 .build(connector)
         })
     }
@@ -99,7 +107,9 @@ impl Upstream {
             .as_ref()
             .and_then(|options| options.first_byte_timeout)
             .unwrap_or(FIRST_BYTE_TIMEOUT);
-        let between_bytes = options.and_then(|options| options.between_bytes_timeout);
+        let between_bytes = options
+            .and_then(|options| options.between_bytes_timeout)
+            .unwrap_or(FIRST_BYTE_TIMEOUT);
         let response = tokio::time::timeout(first_byte, self.client().request(request))
             .await
             .map_err(|_| Error::HttpResponseTimeout)?
@@ -120,17 +130,18 @@ impl Upstream {
                 self.log.system(&format!("outgoing request failed: {refused}"));
                 return refused.to_guest();
             }
-            if let Some(io) = current.downcast_ref::<std::io::Error>()
-                && let Some(refused) = io.get_ref().and_then(|inner| inner.downcast_ref::<Refused>())
-            {
-                self.log.system(&format!("outgoing request failed: {refused}"));
-                return refused.to_guest();
-            }
             if current.is::<rustls::Error>() {
                 self.log.system(&format!("outgoing request failed: {current}"));
                 return Error::TlsCertificateError;
             }
-            cause = current.source();
+            // An I/O error made of another one does not name it as its source.
+            let inner = current
+                .downcast_ref::<std::io::Error>()
+                .and_then(std::io::Error::get_ref);
+            cause = match inner {
+                Some(inner) => Some(inner),
+                None => current.source(),
+            };
         }
         if error.is_connect() {
             Error::ConnectionRefused
@@ -146,6 +157,10 @@ fn destination(uri: &http::Uri) -> Option<Destination<'_>> {
         "https" => Scheme::Https,
         _ => return None,
     };
+    // A user name before the host has no meaning here, and would travel on in the Host header.
+    if uri.authority()?.as_str().contains('@') {
+        return None;
+    }
     let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
     Some(Destination {
         scheme,
@@ -157,13 +172,13 @@ fn destination(uri: &http::Uri) -> Option<Destination<'_>> {
 /// The response's body: holds the charge for its buffers, and ends a stall.
 struct UpstreamBody {
     body: hyper::body::Incoming,
-    between_bytes: Option<Duration>,
+    between_bytes: Duration,
     stall: Option<Pin<Box<tokio::time::Sleep>>>,
     _charge: Charge,
 }
 
 impl UpstreamBody {
-    fn new(body: hyper::body::Incoming, between_bytes: Option<Duration>, charge: Charge) -> Self {
+    fn new(body: hyper::body::Incoming, between_bytes: Duration, charge: Charge) -> Self {
         Self {
             body,
             between_bytes,
@@ -185,9 +200,7 @@ impl Body for UpstreamBody {
             self.stall = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Error::from)));
         }
-        let Some(limit) = self.between_bytes else {
-            return Poll::Pending;
-        };
+        let limit = self.between_bytes;
         let stall = self
             .stall
             .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));

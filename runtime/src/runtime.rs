@@ -62,7 +62,7 @@ impl Runtime {
     pub fn build(config: RuntimeConfig) -> Result<Arc<Self>, BuildError> {
         let engine_error = |error: wasmtime::Error| BuildError::Engine(format!("{error:#}"));
         let facts = HostFacts::read();
-        let (engine, instances) = engine::serving_engine().map_err(engine_error)?;
+        let (engine, instances) = engine::serving_engine(facts).map_err(engine_error)?;
         let linker = capability::linker(&engine).map_err(engine_error)?;
         let artifacts = Artifacts::new(engine.clone(), linker, &config.cache_dir, config.compiler)
             .map_err(BuildError::Cache)?;

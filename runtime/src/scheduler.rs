@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -44,7 +45,7 @@ struct Shared {
     clock: Clock,
     lanes: Mutex<Lanes>,
     wake: Condvar,
-    /// Virtual time of the lane picked last.
+    /// Virtual time of the lane picked last, of those within their share.
     floor: AtomicU64,
     /// Lanes that could run now.
     waiting: AtomicUsize,
@@ -163,7 +164,7 @@ impl Shared {
             let now = self.clock.now();
             lanes.resume(now);
             if let Some((job, virtual_time)) = lanes.pick(now) {
-                self.floor.fetch_max(virtual_time, Ordering::Relaxed);
+                self.floor.fetch_max(virtual_time.unwrap_or(0), Ordering::Relaxed);
                 self.waiting.store(lanes.ready(), Ordering::Relaxed);
                 return Some(job);
             }
@@ -253,7 +254,13 @@ impl Job {
             return;
         };
         let waker = Waker::from(Arc::clone(&self));
-        let poll = future.as_mut().poll(&mut Context::from_waker(&waker));
+        let mut context = Context::from_waker(&waker);
+        // A panic in a host function ends its guest, not the thread that every guest needs.
+        let poll = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
+        let poll = poll.unwrap_or_else(|_| {
+            tracing::error!("a guest's host call panicked");
+            Poll::Ready(())
+        });
         if self.finish(poll, future) {
             self.queue();
         } else {

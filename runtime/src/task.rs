@@ -18,6 +18,9 @@ use crate::memory::{Charge, Envelope, ExpectedPeak, INSTANCE_CHARGE, InstanceMem
 use crate::meter::Meter;
 use crate::spec::TaskSpec;
 
+/// The longest an instance may take to come up: start functions that run longer hold up a deployment.
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// What a task has used and holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TaskUsage {
@@ -157,7 +160,8 @@ impl TaskCore {
     }
 }
 
-struct Seconds(Duration);
+/// A time as people write it.
+pub(crate) struct Seconds(pub(crate) Duration);
 
 impl std::fmt::Display for Seconds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -10,13 +10,19 @@ use std::hash::{Hash, Hasher};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::{PrepareError, load};
+use super::{PrepareError, Refusal, load};
+
+/// How a file begins that is not finished.
+const DRAFT: &str = ".draft-";
+/// Longer than any compilation takes.
+const DRAFT_LIFETIME: Duration = Duration::from_secs(3600);
 
 #[derive(Debug)]
 pub(super) struct Cache {
@@ -34,13 +40,16 @@ impl Cache {
             .mode(0o700)
             .create(&dir)
             .map_err(|source| io_error("can't create", &dir, source))?;
+        let owned = fs::set_permissions(&dir, fs::Permissions::from_mode(0o700));
+        owned.map_err(|source| io_error("can't close to others", &dir, source))?;
+        sweep(root, &dir);
         Ok(Self { dir })
     }
 
     /// A file to compile into. It vanishes unless it is kept.
     pub(super) fn draft(&self) -> Result<NamedTempFile, PrepareError> {
         tempfile::Builder::new()
-            .prefix(".draft-")
+            .prefix(DRAFT)
             .tempfile_in(&self.dir)
             .map_err(|source| io_error("can't create a file in", &self.dir, source))
     }
@@ -74,6 +83,18 @@ impl Cache {
         .await
     }
 
+    /// Whether code that was just compiled fits the engine that runs it: its pool has bounds of its own.
+    pub(super) async fn load_draft(&self, engine: &Engine, draft: &Path) -> Result<(), PrepareError> {
+        let (engine, draft) = (engine.clone(), draft.to_owned());
+        blocking(move || {
+            load::component(&engine, &draft).map(drop).map_err(|error| {
+                let why = format!("it is larger than can be run here: {error:#}");
+                PrepareError::Refused(Refusal::Invalid(why))
+            })
+        })
+        .await
+    }
+
     fn paths(&self, hex: &str) -> (PathBuf, PathBuf) {
         (
             self.dir.join(format!("{hex}.cwasm")),
@@ -82,12 +103,34 @@ impl Cache {
     }
 }
 
+/// Removes what earlier processes left: drafts of compilations that were killed, and other engines' code. What can't
+/// be removed is in nobody's way.
+fn sweep(root: &Path, dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let is_draft = entry.file_name().to_string_lossy().starts_with(DRAFT);
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .map(|at| at.elapsed());
+        if is_draft && matches!(age, Ok(Ok(age)) if age > DRAFT_LIFETIME) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_engine = name.len() == 16 && name.to_string_lossy().bytes().all(|b| b.is_ascii_hexdigit());
+        if is_engine && entry.path() != dir {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 fn keep(draft: NamedTempFile, code: &Path, sum: &Path, dir: &Path) -> io::Result<()> {
     let digest = sha256_of(draft.path())?;
     fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o600))?;
     File::open(draft.path())?.sync_all()?;
     draft.persist(code)?;
-    let mut sum_draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(dir)?;
+    let mut sum_draft = tempfile::Builder::new().prefix(DRAFT).tempfile_in(dir)?;
     sum_draft.write_all(&digest)?;
     sum_draft.as_file().sync_all()?;
     sum_draft.persist(sum)?;
@@ -113,7 +156,7 @@ fn is_whole(code: &Path, sum: &Path) -> io::Result<bool> {
 }
 
 /// The SHA-256 of a file.
-pub(super) fn sha256_of(path: &Path) -> io::Result<[u8; 32]> {
+fn sha256_of(path: &Path) -> io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     io::copy(&mut File::open(path)?, &mut hasher)?;
     Ok(hasher.finalize().into())

@@ -6,13 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
+use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
-use super::cache::sha256_of;
 use super::inspect::{self, Refusal};
 use crate::engine::compile_config;
+use crate::host::HostFacts;
 use crate::size::Bytes;
+
+/// Native code of one component, in a file.
+const MAX_CODE: Bytes = Bytes::gib(1);
+/// Below requests and guests, so that they don't feel it; not so far below that busy ones keep it from ending.
+const COMPILER_NICENESS: i32 = 10;
 
 /// The child's exit code when the component is at fault; its standard output says why.
 pub(super) const EXIT_REFUSED: i32 = 65;
@@ -29,8 +35,10 @@ pub(super) struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        // Half of a small host: a compilation must not push the server out of memory.
+        let half = Bytes::new(HostFacts::read().memory.get() / 2);
         Self {
-            memory: Bytes::gib(4),
+            memory: half.clamp(Bytes::gib(1), Bytes::gib(4)),
             cpu: Duration::from_secs(300),
         }
     }
@@ -60,14 +68,16 @@ enum Failure {
 
 fn compile(source: &Path, hex: &str, output: &Path) -> Result<(), Failure> {
     let other = |what: &str, error: &dyn std::fmt::Display| Failure::Other(format!("{what}: {error}"));
-    let found = sha256_of(source).map_err(|error| other("can't read the component", &error))?;
-    let found: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
+    let bytes = fs::read(source).map_err(|error| other("can't read the component", &error))?;
+    let found: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     if found != hex {
         return Err(Failure::Other(format!(
             "the component's content has digest {found}, not {hex}"
         )));
     }
-    let bytes = fs::read(source).map_err(|error| other("can't read the component", &error))?;
     inspect::check(&bytes).map_err(Failure::Refused)?;
     let engine = Engine::new(&compile_config()).map_err(|error| other("no engine", &error))?;
     let code = engine
@@ -91,7 +101,11 @@ fn limit_self(limits: Limits) {
     set(Resource::As, limits.memory.get());
     set(Resource::Cpu, limits.cpu.as_secs());
     set(Resource::Core, 0);
-    let _ = nice(19);
+    set(Resource::Fsize, MAX_CODE.get());
+    let _ = nice(COMPILER_NICENESS);
+    // If memory runs out all the same, this process goes and not the server.
+    let _ = fs::write("/proc/self/oom_score_adj", "1000");
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
 }
 
 fn refuse(refusal: &Refusal) -> ExitCode {

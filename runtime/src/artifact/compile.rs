@@ -16,8 +16,9 @@ use super::{PrepareError, Refusal};
 
 /// Children at once: more would only share the same cores.
 const MAX_CHILDREN: usize = 2;
-/// Wall-clock limit of one compilation. The child's own limit on CPU time usually ends it sooner.
-const MAX_WALL: Duration = Duration::from_secs(300);
+/// Wall-clock limit of one compilation: far more than its limit on CPU time, which is what ends it, so that a
+/// busy machine only makes it slow.
+const MAX_WALL: Duration = Duration::from_secs(1800);
 /// Bytes of a child's words that are kept.
 const MAX_WORDS: usize = 4096;
 

@@ -35,6 +35,8 @@ struct Mounts(Vec<Mount>);
 
 impl Prepare for Mounts {
     fn prepare(&self, instance: &mut InstanceParts) -> Result<(), PrepareError> {
+        // On the guest's own time: on other threads, reading directories would cost the task nothing.
+        instance.wasi.allow_blocking_current_thread(true);
         for Mount { host, guest } in &self.0 {
             instance
                 .wasi

@@ -13,7 +13,7 @@ use tokio::io::AsyncWrite;
 use wasmtime::component::Linker;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliView};
 use wasmtime_wasi::p2::bindings::cli;
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use super::{Capability, ConfigureError, Configured, Prepare, PrepareError, TaskContext};
 use crate::MAX_LOG_LINE;
@@ -26,6 +26,8 @@ const LOG_BYTES_PER_SECOND: f64 = 1024.0 * 1024.0;
 const LOG_BURST: f64 = 4.0 * LOG_BYTES_PER_SECOND;
 /// Counted on top of a line's own bytes: its time, its names, its place in the file.
 const LINE_OVERHEAD: f64 = 64.0;
+/// Lines of one message of Wharf's own: the frames of a trap are the longest.
+const MAX_SYSTEM_LINES: usize = 200;
 /// Bytes a guest may hand over in one write.
 const WRITE_PERMIT: usize = 64 * 1024;
 
@@ -62,20 +64,49 @@ impl Prepare for TaskLog {
 pub(crate) struct TaskLog {
     sink: Arc<dyn LogSink>,
     allowance: Arc<Mutex<Allowance>>,
+    system_allowance: Arc<Mutex<Allowance>>,
 }
 
 impl TaskLog {
     pub(crate) fn new(sink: Arc<dyn LogSink>) -> Self {
+        let full = || Arc::new(Mutex::new(Allowance::full(Instant::now())));
         Self {
             sink,
-            allowance: Arc::new(Mutex::new(Allowance::full(Instant::now()))),
+            allowance: full(),
+            system_allowance: full(),
         }
     }
 
-    /// Wharf's own words about the task; each line of `text` is a line of the log.
+    /// Wharf's own words about the task; each line of `text` is a line of the log. They have an allowance of their
+    /// own: a guest that floods its log can't keep what is said about it out of it.
     pub(crate) fn system(&self, text: &str) {
-        for line in text.lines() {
-            self.write(LogStream::System, line.as_bytes());
+        self.tell_drops();
+        for line in text.lines().take(MAX_SYSTEM_LINES) {
+            let line = line.as_bytes();
+            let mut allowance = self
+                .system_allowance
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let verdict = allowance.take(line.len(), Instant::now());
+            drop(allowance);
+            if verdict == Verdict::Drop {
+                return;
+            }
+            let (line, cut) = bounded(line);
+            self.sink.write(LogStream::System, line, cut);
+        }
+    }
+
+    /// Says how much was dropped, if anything was, without waiting for the next line.
+    fn tell_drops(&self) {
+        let dropped = self
+            .allowance
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take_dropped();
+        if let Some(dropped) = dropped {
+            self.sink
+                .write(LogStream::System, dropped.words().as_bytes(), false);
         }
     }
 
@@ -90,10 +121,7 @@ impl TaskLog {
     }
 
     fn write(&self, stream: LogStream, line: &[u8]) {
-        let (line, cut) = match line.get(..MAX_LOG_LINE) {
-            Some(head) if line.len() > MAX_LOG_LINE => (head, true),
-            _ => (line, false),
-        };
+        let (line, cut) = bounded(line);
         self.write_line(stream, line, cut);
     }
 
@@ -105,10 +133,9 @@ impl TaskLog {
         match verdict {
             Verdict::Drop => {}
             Verdict::Write => self.sink.write(stream, line, cut),
-            Verdict::WriteAfterDrops { lines, bytes } => {
-                let words =
-                    format!("{lines} log lines ({bytes} bytes) dropped: the task logs more than 1 MiB/s");
-                self.sink.write(LogStream::System, words.as_bytes(), false);
+            Verdict::WriteAfterDrops(dropped) => {
+                self.sink
+                    .write(LogStream::System, dropped.words().as_bytes(), false);
                 self.sink.write(stream, line, cut);
             }
         }
@@ -127,8 +154,29 @@ struct Allowance {
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Write,
-    WriteAfterDrops { lines: u64, bytes: u64 },
+    WriteAfterDrops(Dropped),
     Drop,
+}
+
+/// What was turned away.
+#[derive(Debug, PartialEq, Eq)]
+struct Dropped {
+    lines: u64,
+    bytes: u64,
+}
+
+impl Dropped {
+    fn words(&self) -> String {
+        let Self { lines, bytes } = self;
+        format!("{lines} log lines ({bytes} bytes) dropped: the task logs more than 1 MiB/s")
+    }
+}
+
+fn bounded(line: &[u8]) -> (&[u8], bool) {
+    match line.get(..MAX_LOG_LINE) {
+        Some(head) if line.len() > MAX_LOG_LINE => (head, true),
+        _ => (line, false),
+    }
 }
 
 impl Allowance {
@@ -158,13 +206,14 @@ impl Allowance {
             return Verdict::Drop;
         }
         self.bytes -= cost;
-        match std::mem::take(&mut self.dropped_lines) {
-            0 => Verdict::Write,
-            lines => Verdict::WriteAfterDrops {
-                lines,
-                bytes: std::mem::take(&mut self.dropped_bytes),
-            },
-        }
+        self.take_dropped()
+            .map_or(Verdict::Write, Verdict::WriteAfterDrops)
+    }
+
+    fn take_dropped(&mut self) -> Option<Dropped> {
+        let lines = std::mem::take(&mut self.dropped_lines);
+        let bytes = std::mem::take(&mut self.dropped_bytes);
+        (lines > 0).then_some(Dropped { lines, bytes })
     }
 }
 
@@ -224,6 +273,7 @@ impl Drop for Lines {
         if !self.pending.bytes.is_empty() {
             self.finish_line(b"");
         }
+        self.log.tell_drops();
     }
 }
 
@@ -254,6 +304,9 @@ impl StdoutStream for GuestStream {
 
 impl OutputStream for GuestStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > WRITE_PERMIT {
+            return Err(StreamError::trap("write of more than `check-write` permitted"));
+        }
         self.append(&bytes);
         Ok(())
     }

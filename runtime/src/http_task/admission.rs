@@ -65,7 +65,7 @@ impl Admission {
         if self.places.is_closed() {
             return Err(Failure::new(FailureKind::Stopping, "the task is being stopped"));
         }
-        let waiting = Waiting::new(&self.queued);
+        let waiting = Waiting::new(&self.queued, &self.emptied);
         if waiting.ahead >= self.queue {
             let Self {
                 concurrency, queue, ..
@@ -95,7 +95,7 @@ impl Admission {
     }
 
     pub(super) fn queued(&self) -> u32 {
-        self.queued.load(Ordering::Relaxed)
+        self.queued.load(Ordering::SeqCst)
     }
 
     /// Resolves when no place is taken.
@@ -123,19 +123,26 @@ impl Drop for Place {
 /// A request in the queue.
 struct Waiting<'a> {
     queued: &'a AtomicU32,
+    emptied: &'a Notify,
     ahead: u32,
 }
 
 impl<'a> Waiting<'a> {
-    fn new(queued: &'a AtomicU32) -> Self {
-        let ahead = queued.fetch_add(1, Ordering::Relaxed);
-        Self { queued, ahead }
+    fn new(queued: &'a AtomicU32, emptied: &'a Notify) -> Self {
+        let ahead = queued.fetch_add(1, Ordering::SeqCst);
+        Self {
+            queued,
+            emptied,
+            ahead,
+        }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.queued.fetch_sub(1, Ordering::Relaxed);
+        if self.queued.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.emptied.notify_waiters();
+        }
     }
 }
 

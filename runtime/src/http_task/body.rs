@@ -4,7 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
@@ -38,7 +39,8 @@ impl GuestBody {
         let bodiless = !body_expected
             || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
             || parts.status.is_informational();
-        let missing = body.size_hint().exact();
+        let missing = declared_length(&parts.headers);
+        let ended = bodiless || missing == Some(0) || body.is_end_stream();
         parts.extensions.insert(usage.clone());
         Response::from_parts(
             parts,
@@ -47,7 +49,7 @@ impl GuestBody {
                 usage,
                 remainder,
                 missing,
-                ended: bodiless,
+                ended,
             },
         )
     }
@@ -59,6 +61,10 @@ impl GuestBody {
             self.ended |= *missing == 0;
         }
     }
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl Body for GuestBody {

@@ -66,8 +66,8 @@ impl Flight {
 /// An error code's name, without the text that some carry: that is the guest's.
 fn name_of(code: &ErrorCode) -> String {
     let text = format!("{code:?}");
-    let text = text.rsplit("::").next().unwrap_or(&text);
-    text.split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
+    let name = text.split(['(', ' ', '{']).next().unwrap_or_default();
+    name.rsplit("::").next().unwrap_or_default().to_owned()
 }
 
 /// What one request has used; can be asked while it runs and after its end.

@@ -1,7 +1,7 @@
 //! One Wasm instance of an HTTP task, and the warm ones that wait for their next request.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::Request;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -93,23 +93,37 @@ impl Instance {
 
 /// Instances between requests (`isolation = "task"`).
 #[derive(Debug, Default)]
-pub(super) struct WarmInstances(Mutex<Vec<Instance>>);
+pub(super) struct WarmInstances(Mutex<Shelf>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    instances: Vec<Instance>,
+    closed: bool,
+}
 
 impl WarmInstances {
     /// The one used last: its memory is the likeliest to be in the CPU's caches.
     pub(super) fn take(&self) -> Option<Instance> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.shelf().instances.pop()
     }
 
     pub(super) fn keep(&self, instance: Instance) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(instance);
+        let mut shelf = self.shelf();
+        if !shelf.closed {
+            shelf.instances.push(instance);
+        }
     }
 
-    pub(super) fn clear(&self) {
-        let instances = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Drops all of them, and those that come later.
+    pub(super) fn close(&self) {
+        let mut shelf = self.shelf();
+        shelf.closed = true;
+        let instances = std::mem::take(&mut shelf.instances);
+        drop(shelf);
         drop(instances);
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -62,10 +62,7 @@ impl Connector {
 
 async fn open(rules: &[EgressRule], uri: &Uri) -> Result<TcpStream, Refused> {
     let to = destination(uri).ok_or(Refused::NoSuchHost)?;
-    let found: Vec<SocketAddr> = tokio::net::lookup_host((to.host, to.port))
-        .await
-        .map_err(|_| Refused::NoSuchHost)?
-        .collect();
+    let found = resolve(to.host, to.port).await?;
     let allowed: Vec<SocketAddr> = found
         .iter()
         .copied()
@@ -84,6 +81,34 @@ async fn open(rules: &[EgressRule], uri: &Uri) -> Result<TcpStream, Refused> {
         .await
         .map_err(Refused::Connect)
 }
+
+/// Looks a name up on the blocking pool, few at a time: a resolver that doesn't answer holds a thread, and
+/// those are shared with everybody.
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Refused> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let place = Arc::clone(&LOOKUPS)
+        .acquire_owned()
+        .await
+        .map_err(|_| Refused::NoSuchHost)?;
+    let host = host.to_owned();
+    let lookup = tokio::task::spawn_blocking(move || {
+        let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        // Kept until the resolver answers, whether or not anybody still waits.
+        drop(place);
+        found
+    });
+    lookup
+        .await
+        .map_err(|_| Refused::NoSuchHost)?
+        .map_err(|_| Refused::NoSuchHost)
+}
+
+/// Names looked up at once, over all tasks.
+const MAX_LOOKUPS: usize = 32;
+
+static LOOKUPS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MAX_LOOKUPS)));
 
 /// Wraps the connector with TLS against the host's root certificates, or Mozilla's where it has none.
 pub(super) fn with_tls(connector: Connector) -> HttpsConnector<Connector> {

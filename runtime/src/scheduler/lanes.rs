@@ -58,14 +58,15 @@ impl Lanes {
         );
     }
 
-    /// Takes the next job of the lane that is furthest behind, and that lane's virtual time.
-    pub(super) fn pick(&mut self, now: u64) -> Option<(Arc<Job>, u64)> {
+    /// Takes the next job of the lane that is furthest behind; and that lane's virtual time, if it is within its
+    /// share.
+    pub(super) fn pick(&mut self, now: u64) -> Option<(Arc<Job>, Option<u64>)> {
         while let Some((class, queued_at, id)) = self.ready.pop_first() {
             let Some(lane) = self.lanes.get_mut(&id) else {
                 continue;
             };
-            let current = lane.account.virtual_time();
             let place = placed(&lane.account, now);
+            let current = time_in(place, &lane.account);
             match place {
                 Place::Paused { until, .. } => {
                     lane.place = place;
@@ -82,15 +83,15 @@ impl Lanes {
         None
     }
 
-    fn take_from(&mut self, id: LaneId, class: Class, virtual_time: u64) -> Option<(Arc<Job>, u64)> {
+    fn take_from(&mut self, id: LaneId, class: Class, time: u64) -> Option<(Arc<Job>, Option<u64>)> {
         let lane = self.lanes.get_mut(&id)?;
         let job = lane.jobs.pop_front()?;
         if lane.jobs.is_empty() {
             self.lanes.remove(&id);
         } else {
-            self.ready.insert((class, virtual_time, id));
+            self.ready.insert((class, time, id));
         }
-        Some((job, virtual_time))
+        Some((job, (class == Class::Within).then_some(time)))
     }
 
     /// Makes lanes that have earned a slice ready again.
@@ -120,6 +121,14 @@ impl Lanes {
     /// Lanes that could run now.
     pub(super) fn ready(&self) -> usize {
         self.ready.len()
+    }
+}
+
+/// What lanes of a class are ordered by.
+fn time_in(place: Place, account: &CpuAccount) -> u64 {
+    match place {
+        Place::Ready(Class::Bursting) => account.burst_time(),
+        Place::Ready(Class::Within) | Place::Paused { .. } => account.virtual_time(),
     }
 }
 

@@ -93,9 +93,26 @@ async fn bursting_tasks_take_what_is_left_and_only_that() {
     bench.until(|| steady.used() > Duration::from_millis(300)).await;
     let gained = (burst.used() - before).as_secs_f64();
     assert!(
-        gained < steady.used().as_secs_f64() / 2.0,
+        gained < steady.used().as_secs_f64() / 3.0,
         "{gained} s beside {:?}",
         steady.used()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_bursting_task_does_not_upset_the_others_shares() {
+    let mut bench = Bench::new(1);
+    let old = bench.spinner(4096, OverBudget::Pause, 3);
+    let burst = bench.spinner(8, OverBudget::RunWhenIdle, 1);
+    bench.until(|| old.used() > Duration::from_millis(200)).await;
+    let before = old.used();
+    let new = bench.spinner(4096, OverBudget::Pause, 1);
+    bench.until(|| new.used() > Duration::from_millis(200)).await;
+    let ratio = (old.used() - before).as_secs_f64() / new.used().as_secs_f64();
+    assert!(
+        (0.6..1.7).contains(&ratio),
+        "{ratio}; the burst used {:?}",
+        burst.used()
     );
 }
 

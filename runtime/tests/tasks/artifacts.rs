@@ -1,8 +1,8 @@
 //! Preparing components: the cache, the compiler child, and what is refused.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use tempfile::TempDir;
 use wharf_runtime::{PrepareError, World};
 
 use crate::support::{Bench, digest_of, guest_path};
@@ -27,13 +27,14 @@ fn cached(cache: &Path) -> Vec<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_is_compiled_once_per_data_directory() {
-    let first = Bench::new();
+    let directory = TempDir::new().unwrap();
+    let first = Bench::on(directory.path());
     let artifact = first.artifact("guest_http").await;
     assert_eq!(artifact.world(), World::Http);
     assert_eq!(first.artifact("guest-command").await.world(), World::Command);
-    assert_eq!(cached(first.cache.path()).len(), 4);
+    assert_eq!(cached(directory.path()).len(), 4);
 
-    let second = Bench::with_compiler(Arc::clone(&first.cache), NO_COMPILER);
+    let second = Bench::with_compiler(directory.path(), NO_COMPILER);
     assert_eq!(second.artifact("guest_http").await.digest(), artifact.digest());
     let path = guest_path("guest_socket");
     let error = second
@@ -46,9 +47,10 @@ async fn a_component_is_compiled_once_per_data_directory() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn code_that_was_changed_is_not_loaded() {
-    let first = Bench::new();
+    let directory = TempDir::new().unwrap();
+    let first = Bench::on(directory.path());
     first.artifact("guest-command").await;
-    let code = cached(first.cache.path())
+    let code = cached(directory.path())
         .into_iter()
         .find(|file| file.extension().unwrap() == "cwasm")
         .unwrap();
@@ -56,21 +58,22 @@ async fn code_that_was_changed_is_not_loaded() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xff;
     std::fs::write(&code, &bytes).unwrap();
-    let changed = Bench::with_compiler(Arc::clone(&first.cache), NO_COMPILER);
+    let changed = Bench::with_compiler(directory.path(), NO_COMPILER);
     let path = guest_path("guest-command");
     changed
         .runtime
         .prepare(&path, &digest_of(&path))
         .await
         .unwrap_err();
-    let repaired = Bench::on(Arc::clone(&first.cache));
+    let repaired = Bench::on(directory.path());
     repaired.artifact("guest-command").await;
     assert_ne!(std::fs::read(&code).unwrap(), bytes);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_run_is_refused_and_leaves_nothing() {
-    let bench = Bench::new();
+    let directory = TempDir::new().unwrap();
+    let bench = Bench::on(directory.path());
     let component = std::fs::read(guest_path("guest-command")).unwrap();
     let keyvalue = wat::parse_str(
         r#"(component (import "wasi:keyvalue/store@0.2.0-draft" (instance))
@@ -84,18 +87,19 @@ async fn what_cannot_run_is_refused_and_leaves_nothing() {
         (wat::parse_str("(component)").unwrap(), "exports nothing"),
     ];
     for (bytes, expected) in table {
-        let path = bench.cache.path().join("component.wasm");
+        let path = directory.path().join("component.wasm");
         std::fs::write(&path, bytes).unwrap();
         let error = bench.runtime.prepare(&path, &digest_of(&path)).await.unwrap_err();
         assert!(matches!(error, PrepareError::Refused(_)), "{error}");
         assert!(error.to_string().contains(expected), "{error}");
     }
-    assert_eq!(cached(bench.cache.path()), Vec::<PathBuf>::new());
+    assert_eq!(cached(directory.path()), Vec::<PathBuf>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn content_must_match_its_digest() {
-    let bench = Bench::new();
+    let directory = TempDir::new().unwrap();
+    let bench = Bench::on(directory.path());
     let other = digest_of(&guest_path("guest-command"));
     let error = bench
         .runtime

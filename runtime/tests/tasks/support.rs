@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 use wharf_runtime::{
     Artifact, Bytes as Size, CallError, CommandTask, CompilerCommand, CpuUnits, GuestBody, HttpTask,
     Isolation, LogSink, LogStream, NoSecrets, Runtime, RuntimeConfig, TaskSpec,
@@ -17,25 +16,24 @@ use wharf_runtime::{
 /// Longer than anything here takes on a slow machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A runtime and its cache.
+/// A runtime.
 pub(crate) struct Bench {
     pub(crate) runtime: Arc<Runtime>,
-    pub(crate) cache: Arc<TempDir>,
 }
 
 impl Bench {
+    /// A runtime on the cache that all tests share: each guest is compiled once, not once per test.
     pub(crate) fn new() -> Self {
-        Self::on(Arc::new(TempDir::new().unwrap()))
+        Self::on(Path::new(env!("CARGO_TARGET_TMPDIR")))
     }
 
-    /// A runtime on a cache that another one has used.
-    pub(crate) fn on(cache: Arc<TempDir>) -> Self {
-        Self::with_compiler(cache, env!("CARGO_BIN_EXE_compile-child"))
+    pub(crate) fn on(directory: &Path) -> Self {
+        Self::with_compiler(directory, env!("CARGO_BIN_EXE_compile-child"))
     }
 
-    pub(crate) fn with_compiler(cache: Arc<TempDir>, program: &str) -> Self {
+    pub(crate) fn with_compiler(directory: &Path, program: &str) -> Self {
         let config = RuntimeConfig {
-            cache_dir: cache.path().join("cache"),
+            cache_dir: directory.join("cache"),
             compiler: CompilerCommand {
                 program: program.into(),
                 args: Vec::new(),
@@ -44,7 +42,6 @@ impl Bench {
         };
         Self {
             runtime: Runtime::build(config).unwrap(),
-            cache,
         }
     }
 

@@ -67,10 +67,10 @@ fn a_flood_is_dropped_and_counted() {
     let later = start + Duration::from_secs(1);
     assert_eq!(
         allowance.take(936, later),
-        Verdict::WriteAfterDrops {
+        Verdict::WriteAfterDrops(Dropped {
             lines: 2,
             bytes: 1872
-        }
+        })
     );
     assert_eq!(allowance.take(936, later), Verdict::Write);
 }

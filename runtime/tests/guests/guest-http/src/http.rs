@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use wasip2::clocks::monotonic_clock::subscribe_duration;
-use wasip2::http::types::{Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use wasip2::http::types::{ErrorCode, Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use wasip2::io::streams::OutputStream;
 
 /// The query parameters, percent-decoded.
@@ -55,6 +55,18 @@ fn decode(text: &str) -> String {
 pub struct Reply(ResponseOutparam);
 
 impl Reply {
+    /// Sets an error code instead of a response.
+    pub fn error(self, code: ErrorCode) {
+        ResponseOutparam::set(self.0, Err(code));
+    }
+
+    /// A response without a body.
+    pub fn empty(self, status: u16) {
+        let response = OutgoingResponse::new(Fields::new());
+        response.set_status_code(status).unwrap();
+        ResponseOutparam::set(self.0, Ok(response));
+    }
+
     pub fn new(out: ResponseOutparam) -> Self {
         Self(out)
     }

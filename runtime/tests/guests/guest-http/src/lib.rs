@@ -26,7 +26,9 @@
 //! | `/headers?n=N&len=L` | a response with N headers of L bytes |
 //! | `/read?path=`, `/list?path=`, `/write?path=` | a file, a directory, an attempt to write |
 //! | `/fetch?url=U&n=N` | N requests at once to U (default 1); one line each: status or error code |
+//! | `/hostile/…` | what a well-meaning guest never does, see the module |
 mod files;
+mod hostile;
 mod http;
 mod limits;
 mod outgoing;
@@ -57,6 +59,13 @@ impl wasip2::exports::http::incoming_handler::Guest for Guest {
             "/count" => plain::count(reply),
             "/clock" => plain::clock(reply),
             "/random" => plain::random(&query, reply),
+            "/hostile/methods" => hostile::methods(&query, reply),
+            "/hostile/fields" => hostile::fields(&query, reply),
+            "/hostile/large-write" => hostile::large_write(reply),
+            "/hostile/error-code" => hostile::error_code(&query, reply),
+            "/hostile/work-after-sized" => hostile::work_after_sized(&query, reply),
+            "/hostile/work-after-empty" => hostile::work_after_empty(&query, reply),
+            "/hostile/flood-then-trap" => hostile::flood_then_trap(),
             "/echo" => stream::echo(&request, reply),
             "/body-length" => stream::body_length(&request, reply),
             "/big" => stream::big(&query, reply),
