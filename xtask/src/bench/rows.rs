@@ -75,7 +75,7 @@ impl Bench<'_> {
     }
 
     fn pause(&self, time: Duration) -> Result<()> {
-        self.runtime.block_on(tokio::time::sleep(time));
+        self.runtime.block_on(async { tokio::time::sleep(time).await });
         Ok(())
     }
 }

@@ -68,9 +68,10 @@ fn cpu_used(stage: &Stage, service: &str) -> Result<f64> {
         .unwrap_or(&list)
         .as_array()
         .context("no list of tasks")?;
+    let group = format!("service:{service}");
     let task = tasks
         .iter()
-        .find(|task| task.get("service").and_then(|name| name.as_str()) == Some(service));
+        .find(|task| task.get("group").and_then(|name| name.as_str()) == Some(&group));
     let used = task
         .and_then(|task| task.get("cpuUsedMs"))
         .and_then(serde_json::Value::as_f64);
