@@ -16,7 +16,7 @@ use crate::error::ActivateError;
 use crate::failure::{Failure, FailureKind};
 use crate::guest_state::GuestState;
 use crate::spec::TaskSpec;
-use crate::task::{Room, START_TIMEOUT, TaskCore, TaskUsage};
+use crate::task::{Room, START_TIMEOUT, Slot, TaskCore, TaskUsage};
 
 /// A live task of the `wasi:cli/command` world. Cheap to clone; the program ends when it is killed, not when
 /// handles are dropped.
@@ -192,7 +192,7 @@ impl Program {
         &self,
         room: Room,
         meter: Arc<crate::meter::Meter>,
-    ) -> Result<(Store<GuestState>, Command, tokio::sync::OwnedSemaphorePermit), Failure> {
+    ) -> Result<(Store<GuestState>, Command, Slot), Failure> {
         let (mut store, slot) = self.core.store(room, meter)?;
         match self.pre.instantiate_async(&mut store).await {
             Ok(command) => Ok((store, command, slot)),

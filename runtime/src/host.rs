@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::size::Bytes;
 
 /// The host's size.
@@ -42,6 +44,16 @@ pub(crate) fn max_mappings() -> Option<u64> {
         .trim()
         .parse()
         .ok()
+}
+
+/// Raises the soft limit on open files to the hard one. Where that is refused, the soft one has to do.
+pub(crate) fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let _ = setrlimit(Resource::Nofile, raised);
 }
 
 fn meminfo(field: &str) -> Option<Bytes> {

@@ -38,7 +38,7 @@ use admission::{Admission, Place};
 pub use body::{BodyError, GuestBody};
 use flight::Flight;
 pub use flight::RequestUsage;
-use instance::{Instance, WarmInstances};
+use instance::{Instance, Tending, WARM_LIFETIME, WarmInstances};
 
 /// A live task of the `wasi:http/proxy` world. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -190,7 +190,7 @@ impl Task {
             .map_err(|_| ActivateError::Failed("the start was given up".into()))??;
         self.core.observe(instance.state());
         if let Isolation::Task { .. } = self.isolation {
-            self.warm.keep(instance);
+            self.keep_warm(instance);
         }
         Ok(())
     }
@@ -286,14 +286,30 @@ impl Task {
         Ok(instance)
     }
 
-    fn give_back(&self, instance: Instance) {
+    fn give_back(self: &Arc<Self>, instance: Instance) {
         let Isolation::Task { max_requests } = self.isolation else {
             return;
         };
         if instance.served() < max_requests {
-            self.warm.keep(instance);
+            self.keep_warm(instance);
             self.core.envelope.freed.notify_waiters();
         }
+    }
+
+    fn keep_warm(self: &Arc<Self>, instance: Instance) {
+        if self.warm.keep(instance) == Tending::NotNeeded {
+            return;
+        }
+        let task = Arc::downgrade(self);
+        self.core.runtime.serve().spawn(async move {
+            loop {
+                tokio::time::sleep(WARM_LIFETIME / 2).await;
+                match task.upgrade() {
+                    Some(task) if task.warm.drop_idle() == Tending::Needed => {}
+                    _ => return,
+                }
+            }
+        });
     }
 
     /// The guest returned: well if it had answered.

@@ -11,7 +11,7 @@ use crate::artifact::{Artifact, Artifacts, CompilerCommand, PrepareError};
 use crate::capability;
 use crate::cpu::Clock;
 use crate::engine;
-use crate::host::{HostFacts, HostMemory};
+use crate::host::{self, HostFacts, HostMemory};
 use crate::scheduler::Scheduler;
 use crate::ticker::Ticker;
 
@@ -37,6 +37,7 @@ pub struct Runtime {
     host_memory: HostMemory,
     /// Room for instances in the engine's pool.
     slots: Arc<Semaphore>,
+    instances: usize,
     serve: Handle,
 }
 
@@ -55,14 +56,19 @@ pub enum BuildError {
 }
 
 impl Runtime {
-    /// Starts the engine and its threads.
+    /// Starts the engine and its threads. Raises this process's soft limit on open files to its hard one: guests'
+    /// files and connections are the process's.
     ///
     /// # Errors
     /// When the host has no room for the engine's pool, no thread, or no usable cache directory.
     pub fn build(config: RuntimeConfig) -> Result<Arc<Self>, BuildError> {
         let engine_error = |error: wasmtime::Error| BuildError::Engine(format!("{error:#}"));
+        host::raise_open_files();
         let facts = HostFacts::read();
         let (engine, instances) = engine::serving_engine(facts).map_err(engine_error)?;
+        let instances = usize::try_from(instances)
+            .unwrap_or(usize::MAX)
+            .min(Semaphore::MAX_PERMITS);
         let linker = capability::linker(&engine).map_err(engine_error)?;
         let artifacts = Artifacts::new(engine.clone(), linker, &config.cache_dir, config.compiler)
             .map_err(BuildError::Cache)?;
@@ -75,7 +81,8 @@ impl Runtime {
             artifacts,
             clock,
             host_memory: HostMemory::new(facts),
-            slots: Arc::new(Semaphore::new(usize::try_from(instances).unwrap_or(usize::MAX))),
+            slots: Arc::new(Semaphore::new(instances)),
+            instances,
             serve: config.serve,
         }))
     }
@@ -112,6 +119,11 @@ impl Runtime {
 
     pub(crate) fn slots(&self) -> &Arc<Semaphore> {
         &self.slots
+    }
+
+    /// Instances the engine's pool has room for.
+    pub(crate) fn instances(&self) -> usize {
+        self.instances
     }
 
     pub(crate) fn serve(&self) -> &Handle {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use wasmtime::Store;
 
@@ -59,14 +59,25 @@ pub(crate) struct TaskCore {
     cpu_timeout: Option<Duration>,
     expected: ExpectedPeak,
     capabilities: Vec<Box<dyn Prepare>>,
+    own_slots: Arc<Semaphore>,
 }
 
 /// Room for one instance: memory within the task's envelope, a slot in the engine's pool.
 #[derive(Debug)]
 pub(crate) struct Room {
     memory: Charge,
-    slot: OwnedSemaphorePermit,
+    slot: Slot,
 }
+
+/// A slot in the engine's pool, and one of those that a single task may hold.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    _shared: OwnedSemaphorePermit,
+    _own: OwnedSemaphorePermit,
+}
+
+/// The part of the engine's pool that one task may fill with its instances: a quarter.
+const POOL_SHARE: usize = 4;
 
 impl TaskCore {
     pub(crate) fn new(runtime: Arc<Runtime>, spec: &TaskSpec) -> Result<Self, ConfigureError> {
@@ -86,7 +97,9 @@ impl TaskCore {
             stop: &stop,
         };
         let capabilities = capability::configure(&context)?;
+        let own_slots = (runtime.instances() / POOL_SHARE).max(1);
         Ok(Self {
+            own_slots: Arc::new(Semaphore::new(own_slots)),
             runtime,
             account,
             envelope,
@@ -109,7 +122,10 @@ impl TaskCore {
         if !self.runtime.host_memory().has_room() {
             return None;
         }
-        let slot = Arc::clone(self.runtime.slots()).try_acquire_owned().ok()?;
+        let slot = Slot {
+            _own: Arc::clone(&self.own_slots).try_acquire_owned().ok()?,
+            _shared: Arc::clone(self.runtime.slots()).try_acquire_owned().ok()?,
+        };
         let memory = self
             .envelope
             .charge(self.expected.get().min(self.envelope.limit()))?;
@@ -127,7 +143,7 @@ impl TaskCore {
         &self,
         room: Room,
         meter: Arc<Meter>,
-    ) -> Result<(Store<GuestState>, OwnedSemaphorePermit), capability::PrepareError> {
+    ) -> Result<(Store<GuestState>, Slot), capability::PrepareError> {
         let parts = capability::prepare(&self.capabilities)?;
         let memory = InstanceMemory::new(room.memory);
         Ok((new_store(self.runtime.engine(), parts, memory, meter), room.slot))

@@ -1,10 +1,13 @@
 //! One Wasm instance of an HTTP task, and the warm ones that wait for their next request.
 
+use std::collections::VecDeque;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http::Request;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 use wasmtime::Store;
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
@@ -14,14 +17,14 @@ use super::{Head, SCHEME};
 use crate::failure::Failure;
 use crate::guest_state::GuestState;
 use crate::meter::Meter;
-use crate::task::{Room, TaskCore};
+use crate::task::{Room, Slot, TaskCore};
 
 /// An instance and its place in the engine's pool.
 pub(super) struct Instance {
     store: Store<GuestState>,
     proxy: Proxy,
     served: u32,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 impl std::fmt::Debug for Instance {
@@ -91,27 +94,72 @@ impl Instance {
     }
 }
 
+/// How long an instance waits for a request before it is let go; the one used last is kept.
+pub(super) const WARM_LIFETIME: Duration = Duration::from_secs(60);
+
 /// Instances between requests (`isolation = "task"`).
 #[derive(Debug, Default)]
 pub(super) struct WarmInstances(Mutex<Shelf>);
 
 #[derive(Debug, Default)]
 struct Shelf {
-    instances: Vec<Instance>,
+    /// With the time each was put here: the one put here last comes last.
+    instances: VecDeque<(Instant, Instance)>,
     closed: bool,
+    /// Somebody looks after instances that wait too long.
+    tended: bool,
+}
+
+/// Whether a shelf needs somebody to look after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tending {
+    Needed,
+    NotNeeded,
 }
 
 impl WarmInstances {
     /// The one used last: its memory is the likeliest to be in the CPU's caches.
     pub(super) fn take(&self) -> Option<Instance> {
-        self.shelf().instances.pop()
+        self.shelf().instances.pop_back().map(|(_, instance)| instance)
     }
 
-    pub(super) fn keep(&self, instance: Instance) {
+    /// Keeps an instance. Where tending is needed, [`drop_idle`](Self::drop_idle) is to be called from time to time
+    /// until it says that it isn't any more.
+    pub(super) fn keep(&self, instance: Instance) -> Tending {
         let mut shelf = self.shelf();
-        if !shelf.closed {
-            shelf.instances.push(instance);
+        if shelf.closed {
+            return Tending::NotNeeded;
         }
+        shelf.instances.push_back((Instant::now(), instance));
+        if shelf.instances.len() < 2 || shelf.tended {
+            return Tending::NotNeeded;
+        }
+        shelf.tended = true;
+        Tending::Needed
+    }
+
+    /// Drops the instances that have waited too long, but for the last one.
+    pub(super) fn drop_idle(&self) -> Tending {
+        let mut shelf = self.shelf();
+        let mut idle = Vec::new();
+        let waited = |shelf: &Shelf| {
+            shelf
+                .instances
+                .front()
+                .is_some_and(|(at, _)| at.elapsed() >= WARM_LIFETIME)
+        };
+        while shelf.instances.len() > 1 && waited(&shelf) {
+            idle.extend(shelf.instances.pop_front());
+        }
+        shelf.tended = shelf.instances.len() > 1;
+        let tending = if shelf.tended {
+            Tending::Needed
+        } else {
+            Tending::NotNeeded
+        };
+        drop(shelf);
+        drop(idle);
+        tending
     }
 
     /// Drops all of them, and those that come later.

@@ -59,3 +59,31 @@ async fn warm_instances_hold_their_memory_and_stop_with_the_task() {
     task.stop();
     assert_eq!(task.usage().memory, 0);
 }
+
+#[tokio::test]
+async fn instances_that_nobody_needs_are_let_go_but_for_one() {
+    let (task, _) = Bench::new()
+        .http(|spec| {
+            spec.isolation = Isolation::Task { max_requests: 1000 };
+            spec.timeout = None;
+        })
+        .await;
+    let one = task.usage().memory;
+    let (first, second) = tokio::join!(get(&task, "/never-end"), get(&task, "/never-end"));
+    drop((first, second));
+    task.idle().await;
+    let (first, second) = tokio::join!(text(&task, "/sleep?ms=100"), text(&task, "/sleep?ms=100"));
+    assert_eq!((first.0, second.0), (200, 200));
+    task.idle().await;
+    assert!(task.usage().memory > one);
+    tokio::time::pause();
+    for _ in 0..10 {
+        tokio::time::advance(std::time::Duration::from_secs(31)).await;
+        tokio::task::yield_now().await;
+    }
+    assert!(
+        task.usage().memory > 0 && task.usage().memory < one * 2,
+        "{}",
+        task.usage().memory
+    );
+}
