@@ -13,6 +13,7 @@ mod bad_input;
 mod crash;
 mod http;
 mod jobs;
+mod limits;
 mod project;
 mod secrets;
 mod server;
