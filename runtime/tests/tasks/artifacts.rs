@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use wharf_runtime::{PrepareError, World};
 
-use crate::support::{Bench, digest_of, guest_path};
+use crate::support::{Bench, digest_of, guest_path, until};
 
 /// A compiler that must not be needed.
 const NO_COMPILER: &str = "/bin/false";
@@ -113,4 +113,88 @@ async fn content_must_match_its_digest() {
         .await
         .unwrap_err();
     assert!(matches!(error, PrepareError::Digest(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_compiler_limits_itself_before_it_reads_anything() {
+    let directory = TempDir::new().unwrap();
+    // A component that never comes: the child waits for it with its limits on.
+    let pipe = directory.path().join("component.wasm");
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_compile-child"))
+        .args([&pipe, Path::new("0"), &directory.path().join("output")])
+        .spawn()
+        .unwrap();
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", child.id())).unwrap();
+    until("the priority is lowered", || {
+        let stat = read("stat");
+        let nice = stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .nth(16)
+            .unwrap();
+        nice.parse::<i32>().unwrap() >= 10
+    })
+    .await;
+    until("the kernel would end it first", || {
+        read("oom_score_adj").trim() == "1000"
+    })
+    .await;
+    for limit in [
+        "Max address space",
+        "Max cpu time",
+        "Max file size",
+        "Max core file size",
+    ] {
+        let limits = read("limits");
+        let line = limits.lines().find(|line| line.starts_with(limit)).unwrap();
+        assert!(!line.contains("unlimited"), "{line}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compilers_are_few_at_a_time_and_end_with_whoever_waits() {
+    let directory = TempDir::new().unwrap();
+    let started = directory.path().join("started");
+    std::fs::create_dir(&started).unwrap();
+    let script = format!("echo > {}/$$; exec sleep 600", started.display());
+    let bench = Bench::with_compiler_args(directory.path(), "/bin/sh", &["-c", &script]);
+    let count = || std::fs::read_dir(&started).unwrap().count();
+    let waiting: Vec<_> = (0..5)
+        .map(|number| {
+            let (runtime, path) = (bench.runtime.clone(), guest_path("guest_http"));
+            let digest = format!("sha256:{number:064x}");
+            tokio::spawn(async move { runtime.prepare(&path, &digest).await.map(drop) })
+        })
+        .collect();
+    until("two have started", || count() == 2).await;
+    // The others would need no longer than these did.
+    let _ = tokio::time::timeout(
+        std::time::Duration::from_millis(300),
+        std::future::pending::<()>(),
+    )
+    .await;
+    assert_eq!(count(), 2);
+    let pids: Vec<_> = std::fs::read_dir(&started)
+        .unwrap()
+        .map(|file| file.unwrap().file_name())
+        .collect();
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    until("they have ended", || {
+        pids.iter().all(|pid| {
+            let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat"));
+            stat.map_or(true, |stat| stat.contains(") Z"))
+        })
+    })
+    .await;
 }

@@ -32,11 +32,15 @@ impl Bench {
     }
 
     pub(crate) fn with_compiler(directory: &Path, program: &str) -> Self {
+        Self::with_compiler_args(directory, program, &[])
+    }
+
+    pub(crate) fn with_compiler_args(directory: &Path, program: &str, args: &[&str]) -> Self {
         let config = RuntimeConfig {
             cache_dir: directory.join("cache"),
             compiler: CompilerCommand {
                 program: program.into(),
-                args: Vec::new(),
+                args: args.iter().map(Into::into).collect(),
             },
             serve: tokio::runtime::Handle::current(),
         };
