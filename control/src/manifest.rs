@@ -24,6 +24,7 @@ use std::time::Duration;
 use wharf_gateway::{HealthSpec, HostPattern, PathPattern, Priority};
 use wharf_runtime::{Bytes, CpuUnits, EgressRule, Isolation};
 
+pub use check::MAX_COUNT;
 pub use error::{FieldPath, Location, ManifestError, ManifestErrors};
 pub use file::{MANIFEST_FILE, ManifestFile, OpenError};
 pub use mounts::{FileMount, MountPath, MountPathError};
@@ -52,7 +53,7 @@ pub struct Manifest {
 pub struct Task {
     /// Where the component is.
     pub component: ComponentSource,
-    /// The command that builds it, run by `wharf build`.
+    /// The command that builds it, which an error names when the component is missing.
     pub build: Option<String>,
     /// CPU share.
     pub cpu: CpuUnits,

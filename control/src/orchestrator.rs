@@ -49,9 +49,6 @@ pub const MAX_NAMESPACES: usize = 1000;
 /// Services there may be in a namespace (ECS: 5000 a cluster).
 pub const MAX_SERVICES: usize = 5000;
 
-/// Tasks a service may have (ECS: 5000).
-pub const MAX_COUNT: u32 = 5000;
-
 /// Everything operations need.
 #[derive(Debug)]
 pub struct Orchestrator {

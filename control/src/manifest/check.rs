@@ -9,8 +9,8 @@ use super::values::Report;
 use super::{Manifest, ServiceSpec, Workload};
 use crate::names::ServiceName;
 
-/// The most tasks of one service.
-const MAX_COUNT: u32 = 1000;
+/// Tasks a service may have (ECS: 5000).
+pub const MAX_COUNT: u32 = 5000;
 
 /// Checks everything, beginning with the errors that are known; the manifest only if there are none.
 pub(super) fn check(text: &ManifestText, known: Vec<ManifestError>) -> Result<Manifest, Vec<ManifestError>> {

@@ -61,7 +61,7 @@ pub struct PackagedFile {
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
     /// No component.
-    #[error("there is no component at {}: build it first (`wharf build`), or correct `component` in [task]", path.display())]
+    #[error("there is no component at {}: build it first, or correct `component` in [task]", path.display())]
     NoComponent {
         /// Where it should be.
         path: PathBuf,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::definitions::{Draft, next_revision, put_definition};
-use super::{DEPLOYMENTS_KEPT, MAX_COUNT, MAX_SERVICES, Orchestrator};
+use super::{DEPLOYMENTS_KEPT, MAX_SERVICES, Orchestrator};
 use crate::manifest::Workload;
 use crate::model::stored::Record as _;
 use crate::model::{
@@ -260,10 +260,6 @@ fn kind_of(draft: &Draft) -> Result<ServiceKind, Refusal> {
             Err(Refusal::unprocessable("NotAService", message)
                 .field("job")
                 .hint("use `wharf run`"))
-        }
-        (Workload::Service(service), _) if service.count > MAX_COUNT => {
-            let message = format!("{} tasks; {MAX_COUNT} are allowed", service.count);
-            Err(Refusal::unprocessable("LimitExceeded", message).field("service.count"))
         }
         (Workload::Service(_), World::Http) => Ok(ServiceKind::Http),
         (Workload::Service(_), World::Command) => Ok(ServiceKind::Worker),

@@ -1,6 +1,7 @@
 //! Services: looked at, scaled, deleted; and their tasks stopped.
 
-use super::{MAX_COUNT, Orchestrator};
+use super::Orchestrator;
+use crate::manifest::MAX_COUNT;
 use crate::model::stored::Record as _;
 use crate::model::{Service, ServiceStatus, Task, TaskStatus, keys};
 use crate::names::{NamespaceName, ServiceName};

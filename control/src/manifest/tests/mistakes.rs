@@ -180,8 +180,8 @@ const SECTIONS: &[(&str, &str)] = &[
         "4:2: unknown key `servce` in the manifest: did you mean `service`?",
     ),
     (
-        "[service]\ncount = 1001",
-        "5:1: `count` in [service] is 1001: it goes from 0 to 1000",
+        "[service]\ncount = 5001",
+        "5:1: `count` in [service] is 5001: it goes from 0 to 5000",
     ),
     (
         "[service]\nreplicas = 1",

@@ -183,7 +183,7 @@ fn what_is_missing_empty_or_special_is_named() {
     fs::remove_file(folder.path().join("a.wasm")).unwrap();
     let refused = refusal(folder.path());
     assert!(
-        refused.contains("there is no component at") && refused.contains("wharf build"),
+        refused.contains("there is no component at") && refused.contains("build it first"),
         "{refused}"
     );
 }
