@@ -68,7 +68,11 @@ fn a_full_queue_turns_requests_away_with_retry_after() {
 #[test]
 fn connections_and_timers_keep_time_beside_guests_that_spin() {
     let server = Server::start();
-    deploy(&server, "noisy", "cpu = 2048\ntimeout = \"10s\"\nconcurrency = 16");
+    deploy(
+        &server,
+        "noisy",
+        "cpu = 2048\ntimeout = \"10s\"\nconcurrency = 16",
+    );
     deploy(&server, "quiet", "");
     std::thread::scope(|scope| {
         let spinning: Vec<_> = (0..16)

@@ -167,7 +167,9 @@ pub(super) fn task(task: Task) -> wire::Task {
             DesiredStatus::Running => wire::TaskStatus::Running,
             DesiredStatus::Stopped => wire::TaskStatus::Stopped,
         },
+        // What has stopped is neither well nor ill.
         health_status: match task.health {
+            _ if task.status == TaskStatus::Stopped => wire::HealthStatus::Unknown,
             Health::Unknown => wire::HealthStatus::Unknown,
             Health::Healthy => wire::HealthStatus::Healthy,
             Health::Unhealthy => wire::HealthStatus::Unhealthy,
