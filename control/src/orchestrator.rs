@@ -6,6 +6,7 @@
 mod bundles;
 mod definitions;
 mod deploy;
+mod hosts;
 mod namespaces;
 pub mod routes;
 mod run;

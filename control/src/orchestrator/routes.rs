@@ -4,7 +4,7 @@ use wharf_gateway::{
     Action, Conditions, GroupName, HostPattern, PathPattern, Precedence, Routing, RuleName, RuleSpec,
 };
 
-use super::Orchestrator;
+use super::{Orchestrator, hosts};
 use crate::manifest::{Manifest, Route, Workload, default_host};
 use crate::model::{Service, ServiceKind, ServiceStatus, keys};
 use crate::names::{FamilyRevision, NamespaceName, Revision, ServiceName};
@@ -22,6 +22,7 @@ impl Orchestrator {
         manifest: &Manifest,
     ) -> Result<(), Refusal> {
         let own = rules(namespace, manifest)?;
+        hosts::refuse_reserved(namespace, &own)?;
         let services: Vec<Service> = self.records(keys::SERVICES).await?;
         let others = |service: &&Service| {
             service.kind == ServiceKind::Http
@@ -33,7 +34,12 @@ impl Orchestrator {
         for pick in picks {
             let mut rules = own.clone();
             for service in services.iter().filter(others) {
-                rules.extend(self.rules_of(service, pick(service)).await?);
+                let theirs = self.rules_of(service, pick(service)).await?;
+                if service.namespace == *namespace {
+                    rules.extend(theirs);
+                } else {
+                    hosts::refuse_taken(namespace, &own, &service.namespace, &theirs)?;
+                }
             }
             Routing { rules }.check().map_err(|error| {
                 Refusal::conflict("RouteInUse", error.to_string())

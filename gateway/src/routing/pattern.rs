@@ -94,6 +94,28 @@ impl HostPattern {
         &self.text
     }
 
+    /// Whether some host could match both patterns. May say yes for two patterns with wildcards that no host
+    /// matches; never no for two that one does.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (self.literal(), other.literal()) {
+            (Some(host), _) => other.matches(host.as_bytes()),
+            (None, Some(host)) => self.matches(host.as_bytes()),
+            (None, None) => {
+                let ((start, end), (other_start, other_end)) = (self.fixed(), other.fixed());
+                (start.starts_with(other_start) || other_start.starts_with(start))
+                    && (end.ends_with(other_end) || other_end.ends_with(end))
+            }
+        }
+    }
+
+    /// What stands before the first wildcard and after the last.
+    fn fixed(&self) -> (&str, &str) {
+        let wild = ['*', '?'];
+        let start = self.text.split(wild).next().unwrap_or_default();
+        (start, self.text.rsplit(wild).next().unwrap_or_default())
+    }
+
     /// The one host it matches, if it is just one.
     pub(crate) fn literal(&self) -> Option<&str> {
         matches!(self.glob, Glob::Literal(_)).then_some(&*self.text)

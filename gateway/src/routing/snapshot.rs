@@ -232,21 +232,28 @@ pub(super) fn refuse_duplicates(specs: &[RuleSpec]) -> Result<(), RoutingError> 
                 precedence,
             });
         }
-        // An explicit rule may take over a default host; that is what ranking before it is for.
-        let meaning = (
-            spec.precedence == Precedence::DefaultHost,
-            spec.conditions.identity(),
-        );
-        if let Some(first) = conditions.insert(meaning, &spec.name) {
-            let (first, conditions) = (first.clone(), spec.conditions.to_string());
+        let same: &mut Vec<&RuleSpec> = conditions.entry(spec.conditions.identity()).or_default();
+        if let Some(first) = same.iter().find(|first| clash(first.precedence, spec.precedence)) {
+            let (first, conditions) = (first.name.clone(), spec.conditions.to_string());
             return Err(RoutingError::SameConditions {
                 first,
                 second: second(),
                 conditions,
             });
         }
+        same.push(spec);
     }
     Ok(())
+}
+
+/// Whether two rules of the same conditions are one too many. A rule with a priority may take over a default host:
+/// somebody chose so, and the priority says which goes first.
+fn clash(one: Precedence, other: Precedence) -> bool {
+    !matches!(
+        (one, other),
+        (Precedence::Explicit(_), Precedence::DefaultHost)
+            | (Precedence::DefaultHost, Precedence::Explicit(_))
+    )
 }
 
 #[cfg(test)]

@@ -126,3 +126,25 @@ fn a_hostile_pattern_takes_no_exponential_time() {
     // Exponential backtracking would not end in the lifetime of this test.
     assert!(!pattern.matches(format!("/{}", "a".repeat(10_000)).as_bytes()));
 }
+
+proptest! {
+    #[test]
+    fn patterns_that_share_a_host_overlap(one in "[ab*?]{1,6}", other in "[ab*?]{1,6}", host in "[ab]{1,6}") {
+        let (one, other) = (HostPattern::new(&one).unwrap(), HostPattern::new(&other).unwrap());
+        let both = one.matches(host.as_bytes()) && other.matches(host.as_bytes());
+        prop_assert!(!both || one.overlaps(&other), "{} and {}", one.as_str(), other.as_str());
+        prop_assert_eq!(one.overlaps(&other), other.overlaps(&one));
+    }
+}
+
+#[test]
+fn patterns_of_different_domains_do_not_overlap() {
+    let overlap = |one: &str, other: &str| {
+        HostPattern::new(one)
+            .unwrap()
+            .overlaps(&HostPattern::new(other).unwrap())
+    };
+    assert!(!overlap("*.example.com", "*.example.org"));
+    assert!(!overlap("a.example.com", "b.example.com"));
+    assert!(overlap("*.example.com", "a.*"));
+}

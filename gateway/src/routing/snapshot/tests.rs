@@ -183,3 +183,16 @@ fn thousands_of_hosts_are_filed_not_searched() {
     assert_eq!(snapshot.by_host.values().map(Vec::len).max(), Some(1));
     assert_eq!(found(&snapshot, "h4711.test", "/"), "r4711");
 }
+
+#[test]
+fn only_a_chosen_priority_takes_over_a_default_host() {
+    let default = || spec("default", None, "api.localhost");
+    let chosen = spec("chosen", Some(5), "api.localhost");
+    assert!(compile(vec![default(), chosen]).is_ok());
+    let unranked = RuleSpec {
+        precedence: Precedence::Unranked { looseness: 0 },
+        ..spec("unranked", None, "api.localhost")
+    };
+    let error = compile(vec![default(), unranked]).unwrap_err().to_string();
+    assert!(error.contains("default") && error.contains("unranked"), "{error}");
+}
