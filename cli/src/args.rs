@@ -153,6 +153,9 @@ pub(crate) struct Deploy {
     /// A directory with a wharf.toml, a manifest, or a component (.wasm)
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
+    /// Look on for so long; a deployment that has not ended by then goes on without us, and we exit with 1
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) timeout: u64,
     #[command(flatten)]
     pub(crate) overrides: Overrides,
     #[command(flatten)]

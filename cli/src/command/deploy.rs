@@ -3,11 +3,14 @@
 
 mod progress;
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 use futures_util::TryStreamExt as _;
 use http::Method;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::io::ReaderStream;
 use wharf_control::api::types::{
     Bundle as Registered, CreateDeployment, Deployment, RegisterBundle, RolloutState,
@@ -25,7 +28,7 @@ use crate::output;
 pub(crate) async fn deploy(api: &Api, args: &args::Deploy) -> Result<()> {
     let bundle = Bundle::read(&args.path, &args.overrides)?;
     let progress = Progress::shown();
-    let outcome = roll_out(api, &bundle, &progress).await;
+    let outcome = roll_out(api, &bundle, &progress, Duration::from_secs(args.timeout)).await;
     progress.end();
     let deployment = outcome?;
     match deployment.rollout_state {
@@ -61,6 +64,15 @@ fn unsteady(deployment: &Deployment) -> String {
     )
 }
 
+fn unfinished(deployment: &Deployment) -> String {
+    let Deployment { service_name, .. } = deployment;
+    format!(
+        "the deployment has not ended, and goes on: {}\n  `wharf describe service {service_name}` shows how it goes; \
+         `--timeout` is how long to look on",
+        output::harmless(&state(deployment))
+    )
+}
+
 fn steady(deployment: &Deployment) -> String {
     let what = if deployment.unchanged {
         "was running already"
@@ -82,7 +94,7 @@ fn steady(deployment: &Deployment) -> String {
         .fold(head, |text, url| format!("{text}\n{url}"))
 }
 
-async fn roll_out(api: &Api, bundle: &Bundle, progress: &Progress) -> Result<Deployment> {
+async fn roll_out(api: &Api, bundle: &Bundle, progress: &Progress, patience: Duration) -> Result<Deployment> {
     let digest = upload(api, bundle, progress).await?.digest;
     let request = CreateDeployment {
         bundle: digest,
@@ -91,7 +103,7 @@ async fn roll_out(api: &Api, bundle: &Bundle, progress: &Progress) -> Result<Dep
     let created: Deployment = api
         .send(Method::POST, &api.path(&["deployments"]), &request)
         .await?;
-    follow(api, created, progress).await
+    follow(api, created, progress, Instant::now() + patience).await
 }
 
 /// Send what is missing and have it made a bundle; validation and compilation happen there.
@@ -128,8 +140,8 @@ async fn send(api: &Api, path: &str, blob: &PackagedFile, progress: &Progress) -
     Ok(sent?)
 }
 
-/// Look on until the rollout has ended, saying each thing that is new.
-async fn follow(api: &Api, created: Deployment, progress: &Progress) -> Result<Deployment> {
+/// Look on until the rollout has ended or our patience has, saying each thing that is new.
+async fn follow(api: &Api, created: Deployment, progress: &Progress, until: Instant) -> Result<Deployment> {
     let mut last = created;
     let mut said = String::new();
     let path = format!("{}?follow=true", api.path(&["deployments", &last.id]));
@@ -140,9 +152,12 @@ async fn follow(api: &Api, created: Deployment, progress: &Progress) -> Result<D
             progress.say(&now);
             said = now;
         }
-        match states.next().await? {
-            Some(deployment) => last = deployment,
-            None => break,
+        match timeout_at(until, states.next()).await {
+            Ok(next) => match next? {
+                Some(deployment) => last = deployment,
+                None => break,
+            },
+            Err(_) => bail!(unfinished(&last)),
         }
     }
     Ok(last)

@@ -124,3 +124,13 @@ fn an_empty_value_is_refused() {
         .with_input(["secret", "set", "key"], "\n")
         .failed_saying(2, &["empty"]);
 }
+
+#[test]
+fn a_deploy_that_waits_for_a_secret_says_so_when_its_time_is_up() {
+    let server = Server::start();
+    let project = Project::service("web", "secrets = { KEY = \"not/there\" }");
+    server
+        .wharf()
+        .call(["deploy", project.path(), "--timeout", "5"])
+        .failed_saying(1, &["has not ended", "not/there"]);
+}
