@@ -47,7 +47,7 @@ pub(crate) enum Command {
     Scale(Scale),
     /// Stop a task; a service's task is replaced
     Stop(Stop),
-    /// Delete a service: its tasks end what they are doing, then stop
+    /// Delete a service (its tasks end what they are doing, then stop), or a job and its history
     Delete(Delete),
     /// Set, list and delete secrets
     Secret(Secret),

@@ -91,10 +91,13 @@ impl Failure {
     pub(crate) fn of_guest(error: &wasmtime::Error, state: &GuestState) -> Self {
         if state.meter.exhausted() {
             let used = state.meter.used().as_millis();
-            return Self::new(
-                FailureKind::CpuTimeout,
-                format!("stopped at its CPU limit after {used} ms"),
-            );
+            let reason = format!("stopped at its CPU limit after {used} ms");
+            let details = Some(format!("{error:?}"));
+            return Self {
+                kind: FailureKind::CpuTimeout,
+                reason,
+                details,
+            };
         }
         let details = Some(format!("{error:?}"));
         // Some languages trap when an allocation fails, others exit.

@@ -129,7 +129,7 @@ pub(crate) struct Stop {
 
 #[derive(Debug, Args)]
 pub(crate) struct Delete {
-    /// The service
+    /// The service, or the job that was run
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) client: Client,

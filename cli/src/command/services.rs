@@ -50,7 +50,22 @@ pub(crate) async fn stop(api: &Api, args: &args::Stop) -> Result<()> {
 /// Delete a service and wait until it is gone.
 pub(crate) async fn delete(api: &Api, args: &args::Delete) -> Result<()> {
     let path = api.path(&["services", &args.name]);
-    let service: Service = api.delete_begun(&path).await?;
+    let service: Service = match api.delete_begun(&path).await {
+        Ok(service) => service,
+        Err(error) if error.is_not_found() => {
+            // A job is not a service: what there is of it is its definition and what it left.
+            let job = api.delete(&api.path(&["task-definitions", &args.name])).await;
+            return match job {
+                Ok(()) => Ok(output::done(
+                    args.client.output,
+                    &format!("{}: deleted", args.name),
+                )?),
+                Err(no_job) if no_job.is_not_found() => Err(error.into()),
+                Err(other) => Err(other.into()),
+            };
+        }
+        Err(error) => return Err(error.into()),
+    };
     let deadline = Instant::now() + DELETE_PATIENCE;
     let mut look = interval(DELETE_LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -117,3 +117,17 @@ fn interrupting_run_stops_the_job() {
     let all = server.wharf().json(["ps", "--all"]);
     assert_eq!(all["tasks"][0]["stopCode"], "UserInitiated", "{all}");
 }
+
+#[test]
+fn a_job_is_forgotten_when_it_is_deleted() {
+    let server = Server::start();
+    server
+        .wharf()
+        .ok(["run", Project::job("work", r#"["print", "1"]"#).path()]);
+    server.wharf().ok(["delete", "work"]);
+    server.wharf().call(["run", "work"]).failed_saying(1, &["work"]);
+    server
+        .wharf()
+        .call(["delete", "work"])
+        .failed_saying(1, &["work"]);
+}
