@@ -20,7 +20,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use wasmtime_wasi_http::{Error as WasiError, WasiBody};
 
 use crate::Runtime;
-use crate::artifact::{Artifact, Entry};
+use crate::artifact::{Artifact, Entry, World};
 use crate::drive::{Guest, GuestFuture, drive};
 use crate::error::{ActivateError, CallError};
 use crate::failure::{Failure, FailureKind};
@@ -92,7 +92,7 @@ impl HttpTask {
         spec: TaskSpec,
     ) -> Result<Self, ActivateError> {
         let Entry::Http(pre) = artifact.entry() else {
-            return Err(ActivateError::World("wasi:http/proxy"));
+            return Err(ActivateError::wrong_world(World::Http));
         };
         let entry = HttpEntry {
             pre: pre.clone(),
