@@ -13,8 +13,6 @@ use crate::size::{Bytes, CpuUnits};
 /// Everything that decides how one task runs.
 #[derive(Debug, Clone)]
 pub struct TaskSpec {
-    /// The task's identity, for logs and errors.
-    pub id: String,
     /// CPU share; a cap unless `cpu_burst` is set.
     pub cpu: CpuUnits,
     /// Lets the task use CPU that nobody else wants.

@@ -95,7 +95,6 @@ impl Host {
         let held = self.secrets.hold(&task.namespace, &references(order)).await;
         let held = held.map_err(|error| error.to_string())?;
         Ok(TaskSpec {
-            id: task.id.to_string(),
             cpu: CpuUnits::new(task.cpu).unwrap_or(manifest.cpu),
             cpu_burst: manifest.cpu_burst,
             memory: Bytes::new(task.memory),

@@ -86,7 +86,6 @@ impl Bench {
 pub(crate) fn spec() -> (TaskSpec, Arc<Log>) {
     let log = Arc::new(Log::default());
     let spec = TaskSpec {
-        id: "task-1".into(),
         cpu: CpuUnits::new(2048).unwrap(),
         cpu_burst: false,
         memory: Size::mib(64),
