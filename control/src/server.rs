@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use wharf_gateway::{BufferedAccessLog, Closed, Config, Gateway, Limits, Threads};
+use wharf_gateway::{BufferedAccessLog, Closed, Config, Gateway, ListenerName, ListenerSpec, Threads};
 use wharf_runtime::{Capacity, CompilerCommand, HostFacts, Runtime, RuntimeConfig};
 
 use self::access_log::RotatingFile;
@@ -41,6 +41,9 @@ pub const ACCESS_LOG_FILE: &str = "access.log";
 
 /// Where compiled components are, in the data directory.
 const CACHE: &str = "cache";
+
+/// The listener that `--http` opens.
+const HTTP_LISTENER: &str = "http";
 
 /// Everything an operator may choose about a server.
 #[derive(Debug, Clone)]
@@ -123,7 +126,10 @@ pub enum ServeError {
     Runtime(#[from] wharf_runtime::BuildError),
     /// The gateway.
     #[error(transparent)]
-    Gateway(#[from] wharf_gateway::BuildError),
+    Gateway(#[from] wharf_gateway::ListenerError),
+    /// The name of a listener.
+    #[error(transparent)]
+    ListenerName(#[from] wharf_gateway::NameError),
     /// What the store holds can't be taken over.
     #[error(transparent)]
     Recover(#[from] LoopError),
@@ -137,6 +143,7 @@ pub enum ServeError {
 pub struct Server {
     listener: TcpListener,
     api_addr: SocketAddr,
+    http_addr: SocketAddr,
     api: SharedApi,
     gateway: Arc<Gateway>,
 }
@@ -156,6 +163,8 @@ impl Server {
             source,
         })?;
         let gateway = Arc::new(gateway(&config)?);
+        let name = ListenerName::new(HTTP_LISTENER)?;
+        let http_addr = gateway.local_addr(&name).unwrap_or(config.http);
         let executor = Arc::new(host(&config, &opened, &gateway)?);
         let Opened {
             store,
@@ -190,7 +199,7 @@ impl Server {
             tokens,
             blobs,
             logs,
-            http_port: gateway.local_addr().port(),
+            http_port: http_addr.port(),
             writes: Mutex::default(),
         };
         let api = Arc::new(Api {
@@ -200,6 +209,7 @@ impl Server {
         Ok(Self {
             listener,
             api_addr,
+            http_addr,
             api,
             gateway,
         })
@@ -212,7 +222,7 @@ impl Server {
 
     /// Where requests are served, with the port the system chose if it was 0.
     pub fn http_addr(&self) -> SocketAddr {
-        self.gateway.local_addr()
+        self.http_addr
     }
 
     /// Serves until `shutdown` resolves; then stops accepting, lets requests finish, stops the tasks and
@@ -317,8 +327,7 @@ fn gateway(config: &ServeConfig) -> Result<Gateway, ServeError> {
         serve: config.serve.clone(),
     };
     let gateway = Config {
-        address: config.http,
-        limits: Limits::default(),
+        listeners: vec![ListenerSpec::http(ListenerName::new(HTTP_LISTENER)?, config.http)],
     };
     Ok(Gateway::build(gateway, threads, Arc::new(access_log))?)
 }

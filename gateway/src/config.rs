@@ -1,53 +1,67 @@
 //! What a gateway is built from: plain data, nothing opened yet.
 
-use std::{net::SocketAddr, time::Duration};
+pub mod forwarding;
+pub mod limits;
+pub mod tls;
 
-/// Everything an operator may choose about a gateway.
-#[derive(Clone, Debug)]
+use std::net::SocketAddr;
+
+pub use self::{
+    forwarding::{ClientPort, Forwarding, HostHeader, XForwardedFor},
+    limits::Limits,
+    tls::{CertificateFiles, TlsSpec, TlsVersion},
+};
+use crate::names::ListenerName;
+
+/// Everything an operator may choose about a gateway before it runs.
+#[derive(Clone, Debug, Default)]
 pub struct Config {
+    /// Where to listen from the start. More can be [opened](crate::Gateway::open) later.
+    pub listeners: Vec<ListenerSpec>,
+}
+
+/// One address to listen on, and how its clients are treated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerSpec {
+    /// What rules, logs and metrics call it.
+    pub name: ListenerName,
     /// Where to listen. Port 0 lets the system choose; [`crate::Gateway::local_addr`] tells which.
     pub address: SocketAddr,
+    /// HTTPS, with these certificates; without, it is HTTP.
+    pub tls: Option<TlsSpec>,
     /// The bounds on what clients may ask for.
     pub limits: Limits,
+    /// What targets are told of the client.
+    pub forwarding: Forwarding,
+    /// What to do with requests that two parties could read in two ways.
+    pub desync: DesyncMode,
 }
 
-/// The bounds a client meets. Every one has its answer in [`crate::error`].
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// All header names and values of a request, in bytes, with four more for each line (431). ALB: 64 K.
-    ///
-    /// HTTP/1 requests with more than 100 header lines are answered 431 too, whatever their size.
-    pub header_block: usize,
-    /// Path and query of a request, in bytes (414). ALB: 16 K.
-    pub uri: usize,
-    /// Body of a request, in bytes (413). It is streamed, never held.
-    pub request_body: u64,
-    /// Connections at once. More wait in the kernel's accept queue.
-    pub connections: u32,
-    /// From the first byte of a request's head to its last (408).
-    pub header_read_timeout: Duration,
-    /// The longest wait for the next piece of a request's body while the target wants one (408).
-    pub body_read_timeout: Duration,
-    /// The longest time a client may refuse to take bytes before it is cut off.
-    pub write_timeout: Duration,
-    /// How long a connection may stay open without a request. ALB: 60 s.
-    pub keep_alive_timeout: Duration,
-    /// Requests at once on one HTTP/2 connection. ALB: 128.
-    pub http2_streams: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
+impl ListenerSpec {
+    /// An HTTP listener with every default.
+    #[must_use]
+    pub fn http(name: ListenerName, address: SocketAddr) -> Self {
         Self {
-            header_block: 64 * 1024,
-            uri: 16 * 1024,
-            request_body: 100 * 1024 * 1024,
-            connections: 16 * 1024,
-            header_read_timeout: Duration::from_secs(30),
-            body_read_timeout: Duration::from_secs(30),
-            write_timeout: Duration::from_secs(60),
-            keep_alive_timeout: Duration::from_secs(60),
-            http2_streams: 128,
+            name,
+            address,
+            tls: None,
+            limits: Limits::default(),
+            forwarding: Forwarding::default(),
+            desync: DesyncMode::default(),
         }
     }
+}
+
+/// Which classes of requests are answered 400 (ALB: desync mitigation mode, with the same names).
+///
+/// In every mode a request that is let through reaches its target in one unambiguous form, and the class is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DesyncMode {
+    /// Only those that no mode lets through: what cannot be read at all.
+    Monitor,
+    /// The severe ones. After an ambiguous one the connection is closed.
+    #[default]
+    Defensive,
+    /// All that do not comply with RFC 9112.
+    Strictest,
 }

@@ -30,13 +30,17 @@ use tokio::{
 
 use self::{
     pace::{Overdue, Pace},
-    stream::{ClientStream, Protocol},
+    stream::{ClientStream, Protocol, Transport},
 };
 use crate::{
-    config::Limits,
+    config::{ClientPort, Limits},
     forward,
     gateway::Shared,
-    listener::{Opened, Phase},
+    listener::{
+        Listener, Settings,
+        connections::{Opened, Phase},
+    },
+    tls::{self, Encryption},
 };
 
 /// Room for the request line's method and version and the blanks of its header lines, so that a head just over its
@@ -55,60 +59,96 @@ const HTTP2_SEND_BUFFER: usize = 64 * 1024;
 /// What the requests of a connection share.
 pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) listener: Arc<Listener>,
+    /// The listener's settings when the connection began.
+    pub(crate) settings: Arc<Settings>,
     pub(crate) client: SocketAddr,
     /// The client's address as `X-Forwarded-For` has it.
     pub(crate) forwarded_for: HeaderValue,
+    pub(crate) encryption: Option<Encryption>,
     pub(crate) pace: Arc<Pace>,
 }
 
+impl Connection {
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.settings.limits
+    }
+}
+
 /// Serves a connection to its end.
-pub(crate) async fn serve(stream: TcpStream, client: SocketAddr, shared: Arc<Shared>, opened: Opened) {
-    let pace = opened.pace().clone();
-    let mut stream = ClientStream::new(stream, pace.clone());
-    if !begins(&mut stream, &shared.limits, &opened).await {
+pub(crate) async fn serve(
+    stream: TcpStream,
+    client: SocketAddr,
+    listener: Arc<Listener>,
+    shared: Arc<Shared>,
+    opened: Opened,
+) {
+    let settings = listener.settings().clone();
+    let client = SocketAddr::new(client.ip().to_canonical(), client.port());
+    let connection = Connection {
+        shared,
+        forwarded_for: forwarded_for(client, settings.forwarding.client_port),
+        listener,
+        client,
+        encryption: None,
+        pace: opened.pace().clone(),
+        settings: settings.clone(),
+    };
+    let Some(tls) = &settings.tls else {
+        let stream = ClientStream::new(stream, connection.pace.clone());
+        return serve_stream(stream, connection, &opened).await;
+    };
+    // Boxed: what a handshake needs is not to weigh on connections without one.
+    match Box::pin(tls::shake_hands(stream, tls, &settings.limits)).await {
+        Ok(stream) => {
+            let encryption = Some(Encryption::of(&stream));
+            let stream = ClientStream::new(stream, connection.pace.clone());
+            let connection = Connection {
+                encryption,
+                ..connection
+            };
+            Box::pin(serve_stream(stream, connection, &opened)).await;
+        }
+        Err(error) => {
+            tracing::debug!(%client, error = &error as &dyn std::error::Error, "connection refused")
+        }
+    }
+}
+
+fn forwarded_for(client: SocketAddr, port: ClientPort) -> HeaderValue {
+    let text = match port {
+        ClientPort::Omit => client.ip().to_string(),
+        ClientPort::Include => client.to_string(),
+    };
+    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or(HeaderValue::from_static("unknown"))
+}
+
+/// Serves what a client says in the clear, or inside TLS.
+async fn serve_stream<S: Transport>(mut stream: ClientStream<S>, connection: Connection, opened: &Opened) {
+    let connection = Arc::new(connection);
+    let limits = connection.limits();
+    if !begins(&mut stream, limits, opened).await {
         return;
     }
-    let client = SocketAddr::new(client.ip().to_canonical(), client.port());
-    let forwarded_for = HeaderValue::from_maybe_shared(Bytes::from(client.ip().to_string()))
-        .unwrap_or(HeaderValue::from_static("unknown"));
-    let connection = Arc::new(Connection {
-        shared: shared.clone(),
-        client,
-        forwarded_for,
-        pace,
-    });
     let protocol = stream.protocol();
+    let shared = connection.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let connection = connection.clone();
+        let connection = shared.clone();
         async move { Ok::<_, Infallible>(forward::respond(request, connection).await) }
     });
     let io = TokioIo::new(stream);
     let ended = match protocol {
-        Protocol::Http1 => {
-            drive(
-                http1(&shared.limits).serve_connection(io, service),
-                &shared.limits,
-                &opened,
-            )
-            .await
-        }
-        Protocol::Http2 => {
-            drive(
-                http2(&shared.limits).serve_connection(io, service),
-                &shared.limits,
-                &opened,
-            )
-            .await
-        }
+        Protocol::Http1 => drive(http1(limits).serve_connection(io, service), limits, opened).await,
+        Protocol::Http2 => drive(http2(limits).serve_connection(io, service), limits, opened).await,
     };
     if let Err(error) = ended {
-        tracing::debug!(%client, %error, "connection failed");
+        tracing::debug!(client = %connection.client, %error, "connection failed");
     }
 }
 
 /// Waits until the client has said enough to tell what it speaks; false when there is nothing to serve. A client
 /// that says nothing at all, or leaves, is owed no answer.
-async fn begins(stream: &mut ClientStream<TcpStream>, limits: &Limits, opened: &Opened) -> bool {
+async fn begins<S: Transport>(stream: &mut ClientStream<S>, limits: &Limits, opened: &Opened) -> bool {
     let pace = opened.pace();
     let mut detecting = pin!(stream.detect());
     let mut alarm = pin!(tokio::time::sleep(limits.keep_alive_timeout));
@@ -137,7 +177,7 @@ fn http1(limits: &Limits) -> http1::Builder {
         .timer(TokioTimer::new())
         // Kept by `Pace`, which can tell an idle connection from a slow head and answers the latter.
         .header_read_timeout(None)
-        .max_buf_size(limits.header_block + limits.uri + HEAD_SLACK);
+        .max_buf_size(limits.header_block + limits.request_line + HEAD_SLACK);
     builder
 }
 
@@ -147,7 +187,7 @@ fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_streams)
         .max_header_list_size(
-            u32::try_from(limits.header_block + limits.uri + HEAD_SLACK).unwrap_or(u32::MAX),
+            u32::try_from(limits.header_block + limits.request_line + HEAD_SLACK).unwrap_or(u32::MAX),
         )
         .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
         .initial_stream_window_size(HTTP2_STREAM_WINDOW)

@@ -33,7 +33,7 @@ pub(crate) async fn respond(
 async fn forward(request: Request<Incoming>, exchange: &mut Exchange) -> Result<Response<Body>, Cause> {
     let connection = exchange.connection.clone();
     let (mut head, body) = request.into_parts();
-    admission::admit(&head, &body, exchange.host.as_ref(), &connection.shared.limits)?;
+    admission::admit(&head, &body, exchange.host.as_ref(), connection.limits())?;
 
     let host = exchange.host.as_ref().map_or(&[][..], |host| host.as_bytes());
     let rule = connection

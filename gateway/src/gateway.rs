@@ -1,20 +1,16 @@
 //! The gateway as a whole: built from its configuration, fed with rules, shut down in good order.
 
-use std::{
-    fmt, io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     access_log::AccessLog,
-    config::{Config, Limits},
+    config::{Config, ListenerSpec},
     group::Groups,
-    listener::{self, Connections, Phase},
+    listener::{ListenerError, ListenerStatus, set::Listeners},
+    names::ListenerName,
     routing::{Routing, RoutingError, snapshot::Snapshot},
 };
 
@@ -35,39 +31,18 @@ pub struct Threads {
 pub struct Gateway {
     shared: Arc<Shared>,
     groups: Groups,
-    local_addr: SocketAddr,
-    accepting: Mutex<Option<JoinHandle<()>>>,
+    listeners: Listeners,
     watching: JoinHandle<()>,
 }
 
 /// What all connections share.
 pub(crate) struct Shared {
-    pub(crate) limits: Limits,
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) access_log: Arc<dyn AccessLog>,
-    pub(crate) connections: Arc<Connections>,
     pub(crate) serve: Handle,
-    /// The port clients connect to, as `X-Forwarded-Port` has it.
-    pub(crate) port: http::HeaderValue,
 }
 
-/// Why a gateway could not be built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The address is taken, forbidden or not of this machine.
-    #[error("cannot listen on {address}: choose another address or stop what holds it")]
-    Bind {
-        /// The address asked for.
-        address: SocketAddr,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A bound of nought would refuse everything.
-    #[error("the limit `{0}` is 0, which would refuse every request: set it to at least 1")]
-    ZeroLimit(&'static str),
-}
-
-/// How a shutdown ended.
+/// How the closing of a listener, or of all, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closed {
     /// Every request had finished.
@@ -80,48 +55,91 @@ pub enum Closed {
 }
 
 impl Gateway {
-    /// Binds the listener and begins to accept. Until [rules](Self::apply) come, every request is answered 404.
+    /// Binds the listeners and begins to accept. Until [rules](Self::apply) come, every request is answered 404.
     ///
     /// # Errors
-    /// When the address cannot be bound, or a limit is 0.
+    /// When one of them cannot be opened; then none is.
     pub fn build(
         config: Config,
         threads: Threads,
         access_log: Arc<dyn AccessLog>,
-    ) -> Result<Self, BuildError> {
-        check(&config.limits)?;
-        let refused = |source| BuildError::Bind {
-            address: config.address,
-            source,
-        };
-        let on_control = threads.control.enter();
-        let listener = listener::bind(config.address).map_err(refused)?;
-        drop(on_control);
-        let local_addr = listener.local_addr().map_err(refused)?;
+    ) -> Result<Self, ListenerError> {
         let groups = Groups::new(threads.serve.clone());
         let shared = Arc::new(Shared {
-            limits: config.limits,
             snapshot: ArcSwap::default(),
             access_log,
-            connections: Arc::new(Connections::new()),
-            serve: threads.serve,
-            port: http::HeaderValue::from(local_addr.port()),
+            serve: threads.serve.clone(),
         });
-        let accepting = threads.control.spawn(listener::accept(listener, shared.clone()));
+        let listeners = Listeners::new(threads.clone(), shared.clone());
+        for spec in config.listeners {
+            listeners.open(spec)?;
+        }
         let watching = threads.control.spawn(watch_conditions(groups.clone()));
         Ok(Self {
             shared,
             groups,
-            local_addr,
-            accepting: Mutex::new(Some(accepting)),
+            listeners,
             watching,
         })
     }
 
-    /// The address it listens on, with the port the system chose if it was 0.
+    /// Opens one more listener and tells where it listens. The others do not notice.
+    ///
+    /// Reads its certificates, so it may block on the file system.
+    ///
+    /// # Errors
+    /// When the name is taken, the address cannot be bound, a limit is 0, or a certificate cannot be used.
+    pub fn open(&self, spec: ListenerSpec) -> Result<SocketAddr, ListenerError> {
+        self.listeners.open(spec)
+    }
+
+    /// Changes an open listener and tells where it listens now. Connections that come from now on are treated by the
+    /// new specification; those that are open go on by theirs, even if the address is another now.
+    ///
+    /// # Errors
+    /// As [`Self::open`], or when there is no such listener. It goes on as it was.
+    pub fn reconfigure(&self, spec: &ListenerSpec) -> Result<SocketAddr, ListenerError> {
+        self.listeners.reconfigure(spec)
+    }
+
+    /// Closes one listener: nothing new is accepted, requests may finish for as long as `grace`, then what is left is
+    /// cut.
+    ///
+    /// # Errors
+    /// When there is no such listener.
+    pub async fn close(&self, name: &ListenerName, grace: Duration) -> Result<Closed, ListenerError> {
+        self.listeners.close(name, grace).await
+    }
+
+    /// Reads a listener's certificates again if their files have changed, without waiting until it looks itself; tells
+    /// whether there are new ones in use.
+    ///
+    /// # Errors
+    /// When there is no such listener, or the new files cannot be used: the certificates before stay in use.
+    pub fn refresh_certificates(&self, name: &ListenerName) -> Result<bool, ListenerError> {
+        let listener = self
+            .listeners
+            .get(name)
+            .ok_or_else(|| ListenerError::Unknown(name.clone()))?;
+        listener
+            .refresh_certificates()
+            .map_err(|source| ListenerError::Tls {
+                listener: name.clone(),
+                source,
+            })
+    }
+
+    /// The address a listener listens on, with the port the system chose if it was 0. None when there is no such
+    /// listener.
     #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+    pub fn local_addr(&self, name: &ListenerName) -> Option<SocketAddr> {
+        self.listeners.get(name)?.local_addr()
+    }
+
+    /// All open listeners, by name.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<ListenerStatus> {
+        self.listeners.statuses()
     }
 
     /// Its target groups.
@@ -140,37 +158,9 @@ impl Gateway {
             .route(routing, |snapshot| self.shared.snapshot.store(Arc::new(snapshot)))
     }
 
-    /// Stops accepting, lets requests finish for as long as `grace`, then closes what is left.
+    /// Closes every listener, and lets requests finish for as long as `grace`.
     pub async fn shutdown(&self, grace: Duration) -> Closed {
-        let connections = &self.shared.connections;
-        connections.proceed(Phase::Draining);
-        let accepting = self
-            .accepting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(accepting) = accepting {
-            // It ends by itself, and with it the listening socket.
-            let _ = accepting.await;
-        }
-        if tokio::time::timeout(grace, connections.none_left()).await.is_ok() {
-            return Closed::Drained;
-        }
-        let busy = connections.count();
-        connections.proceed(Phase::Cut);
-        connections.none_left().await;
-        Closed::Cut { connections: busy }
-    }
-}
-
-fn check(limits: &Limits) -> Result<(), BuildError> {
-    let zero = |name| Err(BuildError::ZeroLimit(name));
-    match limits {
-        Limits { connections: 0, .. } => zero("connections"),
-        Limits { header_block: 0, .. } => zero("header_block"),
-        Limits { uri: 0, .. } => zero("uri"),
-        Limits { http2_streams: 0, .. } => zero("http2_streams"),
-        _ => Ok(()),
+        self.listeners.close_all(grace).await
     }
 }
 
@@ -188,15 +178,13 @@ async fn watch_conditions(groups: Groups) {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.watching.abort();
-        self.shared.connections.proceed(Phase::Cut);
     }
 }
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway")
-            .field("local_addr", &self.local_addr)
-            .field("connections", &self.shared.connections.count())
+            .field("listeners", &self.listeners.statuses())
             .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@
 //! to them, one direction, no detour: accept → connection → parse (hyper) → match a rule ([`routing`]) →
 //! choose a target ([`group`]) → call it → stream its response → access log ([`access_log`]).
 //!
-//! It is [built](Gateway::build) from a [`Config`], fed with [`Groups`] and [`Routing`], and
+//! It is [built](Gateway::build) from a [`Config`] with [listeners](ListenerSpec), fed with [`Groups`] and [`Routing`], and
 //! [shut down](Gateway::shutdown).
 
 pub mod access_log;
@@ -20,18 +20,24 @@ mod listener;
 pub mod names;
 pub mod routing;
 pub mod target;
+mod tls;
 
 pub use self::{
     access_log::{AccessEntry, AccessLog, BufferedAccessLog},
     body::{Body, BodyError},
-    config::{Config, Limits},
-    gateway::{BuildError, Closed, Gateway, Threads},
+    config::{
+        CertificateFiles, ClientPort, Config, DesyncMode, Forwarding, HostHeader, Limits, ListenerSpec,
+        TlsSpec, TlsVersion, XForwardedFor,
+    },
+    gateway::{Closed, Gateway, Threads},
     group::{AlreadyRegistered, Drain, Drained, GroupError, Groups, TargetGroup, TargetStatus},
     health::{Health, HealthSpec, StatusCodes, StatusCodesError},
-    names::{GroupName, NameError, RuleName, TargetId},
+    listener::{ListenerError, ListenerStatus},
+    names::{GroupName, ListenerName, NameError, RuleName, TargetId},
     routing::{
         Action, Conditions, HostPattern, PathPattern, PatternError, Precedence, Priority, PriorityError,
         Routing, RoutingError, RuleSpec,
     },
     target::{Condition, Load, SharedProbe, Target, TargetError, TargetErrorKind, Usage, UsageProbe},
+    tls::TlsError,
 };

@@ -1,37 +1,262 @@
-//! Accepts connections and keeps account of them until the last is closed.
+//! One address that is listened on: its socket, its settings, its connections.
 //!
-//! The loop runs on the control runtime, where no guest is ever polled, so busy guests cannot delay it; every connection
-//! is moved to the serve runtime at once.
+//! The accept loop runs on the control runtime, where no guest is ever polled, so busy guests cannot delay it; every
+//! connection is moved to the serve runtime at once, and greeted there.
+
+mod accept;
+pub(crate) mod connections;
+pub(crate) mod set;
+mod settings;
 
 use std::{
-    collections::HashMap,
-    io,
+    fmt, io,
     net::SocketAddr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    net::{TcpListener, TcpSocket},
+    sync::watch,
+    task::JoinHandle,
 };
 
+use self::connections::{Connections, Phase};
+pub(crate) use self::settings::Settings;
 use crate::{
-    connection::{self, pace::Pace},
-    gateway::Shared,
+    config::ListenerSpec,
+    gateway::{Closed, Shared, Threads},
+    names::ListenerName,
+    tls::TlsError,
 };
 
 /// Connections the kernel holds until they are accepted.
 const BACKLOG: u32 = 1024;
 
-/// How long accepting rests when the process is out of files or memory: nothing is freed by asking again at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often an HTTPS listener looks whether its certificates' files have changed.
+const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Why a listener could not be opened or changed. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenerError {
+    /// The address is taken, forbidden or not of this machine.
+    #[error("listener `{listener}` cannot listen on {address}: choose another address or stop what holds it")]
+    Bind {
+        /// The listener.
+        listener: ListenerName,
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A bound of nought would refuse everything.
+    #[error(
+        "listener `{listener}`: the limit `{limit}` is 0, which would refuse every request: set it to at least 1"
+    )]
+    ZeroLimit {
+        /// The listener.
+        listener: ListenerName,
+        /// The bound.
+        limit: &'static str,
+    },
+    /// Its certificates.
+    #[error("listener `{listener}`: its certificates cannot be used")]
+    Tls {
+        /// The listener.
+        listener: ListenerName,
+        /// What is wrong.
+        source: TlsError,
+    },
+    /// The name is taken.
+    #[error("listener `{0}` is open already")]
+    SameName(ListenerName),
+    /// There is none of that name.
+    #[error("there is no listener `{0}`")]
+    Unknown(ListenerName),
+}
+
+/// What is known of an open listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerStatus {
+    /// Its name.
+    pub name: ListenerName,
+    /// Where it listens, with the port the system chose if it was 0.
+    pub address: SocketAddr,
+    /// Connections that are open.
+    pub connections: usize,
+}
+
+/// An open listener. Dropping it stops accepting and cuts its connections.
+pub(crate) struct Listener {
+    pub(crate) name: ListenerName,
+    pub(crate) connections: Arc<Connections>,
+    settings: ArcSwap<Settings>,
+    /// Tells the accept loop that the settings have changed.
+    changed: watch::Sender<()>,
+    accepting: Mutex<Option<Accepting>>,
+    watching: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// A bound socket and the loop that accepts from it.
+struct Accepting {
+    asked: SocketAddr,
+    local: SocketAddr,
+    /// The loop ends when this is gone.
+    stop: watch::Sender<()>,
+    ended: JoinHandle<()>,
+}
+
+impl Listener {
+    /// Binds and begins to accept.
+    pub(crate) fn open(
+        spec: ListenerSpec,
+        threads: &Threads,
+        shared: &Arc<Shared>,
+    ) -> Result<Arc<Self>, ListenerError> {
+        let (settings, socket) = prepare(&spec, threads)?;
+        let listener = Arc::new(Self {
+            name: spec.name,
+            connections: Arc::new(Connections::new()),
+            settings: ArcSwap::from_pointee(settings),
+            changed: watch::Sender::new(()),
+            accepting: Mutex::default(),
+            watching: Mutex::default(),
+        });
+        listener.accept_from(socket, spec.address, threads, shared);
+        let watching = threads
+            .control
+            .spawn(watch_certificates(Arc::downgrade(&listener)));
+        *lock(&listener.watching) = Some(watching);
+        Ok(listener)
+    }
+
+    /// Takes over new settings: connections that come from now on have them, those that are open keep theirs. At a
+    /// new address, that one is bound first, and whoever waits at the old one is still let in.
+    pub(crate) fn reconfigure(
+        self: &Arc<Self>,
+        spec: &ListenerSpec,
+        threads: &Threads,
+        shared: &Arc<Shared>,
+    ) -> Result<(), ListenerError> {
+        let here = lock(&self.accepting)
+            .as_ref()
+            .is_some_and(|accepting| accepting.asked == spec.address);
+        if here {
+            let local = self.local_addr().unwrap_or(spec.address);
+            self.settings.store(Arc::new(Settings::new(spec, local)?));
+        } else {
+            let (settings, socket) = prepare(spec, threads)?;
+            self.settings.store(Arc::new(settings));
+            self.accept_from(socket, spec.address, threads, shared);
+        }
+        self.changed.send_replace(());
+        Ok(())
+    }
+
+    fn accept_from(
+        self: &Arc<Self>,
+        (socket, local): (TcpListener, SocketAddr),
+        asked: SocketAddr,
+        threads: &Threads,
+        shared: &Arc<Shared>,
+    ) {
+        let (stop, stopped) = watch::channel(());
+        let loops = accept::run(socket, stopped, Arc::downgrade(self), shared.clone());
+        *lock(&self.accepting) = Some(Accepting {
+            asked,
+            local,
+            stop,
+            ended: threads.control.spawn(loops),
+        });
+    }
+
+    pub(crate) fn settings(&self) -> arc_swap::Guard<Arc<Settings>> {
+        self.settings.load()
+    }
+
+    /// None once it is closing.
+    pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
+        lock(&self.accepting).as_ref().map(|accepting| accepting.local)
+    }
+
+    pub(crate) fn status(&self) -> Option<ListenerStatus> {
+        Some(ListenerStatus {
+            name: self.name.clone(),
+            address: self.local_addr()?,
+            connections: self.connections.count(),
+        })
+    }
+
+    /// Reads the certificates again, if their files changed.
+    pub(crate) fn refresh_certificates(&self) -> Result<bool, TlsError> {
+        let settings = self.settings.load_full();
+        match &settings.tls {
+            Some(tls) => tls.certificates().refresh(),
+            None => Ok(false),
+        }
+    }
+
+    /// Stops accepting, lets requests finish for as long as `grace`, then closes what is left.
+    pub(crate) async fn close(&self, grace: Duration) -> Closed {
+        self.connections.proceed(Phase::Draining);
+        let accepting = lock(&self.accepting).take();
+        if let Some(Accepting { stop, ended, .. }) = accepting {
+            drop(stop);
+            // It ends by itself, and with it the listening socket.
+            let _ = ended.await;
+        }
+        if tokio::time::timeout(grace, self.connections.none_left())
+            .await
+            .is_ok()
+        {
+            return Closed::Drained;
+        }
+        let busy = self.connections.count();
+        self.connections.proceed(Phase::Cut);
+        self.connections.none_left().await;
+        Closed::Cut { connections: busy }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.connections.proceed(Phase::Cut);
+        if let Some(watching) = lock(&self.watching).take() {
+            watching.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("name", &self.name)
+            .field("local_addr", &self.local_addr())
+            .field("connections", &self.connections.count())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Everything that can fail, before anything changes.
+fn prepare(
+    spec: &ListenerSpec,
+    threads: &Threads,
+) -> Result<(Settings, (TcpListener, SocketAddr)), ListenerError> {
+    let refused = |source| ListenerError::Bind {
+        listener: spec.name.clone(),
+        address: spec.address,
+        source,
+    };
+    let on_control = threads.control.enter();
+    let socket = bind(spec.address).map_err(refused)?;
+    drop(on_control);
+    let local = socket.local_addr().map_err(refused)?;
+    Ok((Settings::new(spec, local)?, (socket, local)))
+}
 
 /// Binds, so that connections queue from now on. Must be called on the runtime that will accept.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()
     } else {
@@ -43,168 +268,31 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts until the gateway closes.
-pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let places = Arc::new(Semaphore::new(shared.limits.connections as usize));
+async fn watch_certificates(listener: std::sync::Weak<Listener>) {
+    let mut ticks = tokio::time::interval(CERTIFICATE_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let next = async {
-            // A place first: without one, clients wait in the kernel's queue.
-            let place = places.clone().acquire_owned().await;
-            (place, listener.accept().await)
+        ticks.tick().await;
+        let Some(listener) = listener.upgrade() else {
+            return;
         };
-        tokio::select! {
-            biased;
-            () = shared.connections.closing() => return,
-            (Ok(place), accepted) = next => match accepted {
-                Ok((stream, client)) => hand_over(stream, client, place, &shared),
-                Err(error) => recover(&error).await,
-            },
+        if listener.settings().tls.is_none() {
+            continue;
         }
-    }
-}
-
-/// Moves a connection to the serve runtime, whose reactor has to know the socket instead of this one.
-fn hand_over(stream: TcpStream, client: SocketAddr, place: OwnedSemaphorePermit, shared: &Arc<Shared>) {
-    let stream = match stream.set_nodelay(true).and_then(|()| stream.into_std()) {
-        Ok(stream) => stream,
-        Err(error) => return tracing::debug!(%client, %error, "connection lost at once"),
-    };
-    let opened = shared.connections.open();
-    let shared = shared.clone();
-    let serve = shared.serve.clone();
-    serve.spawn(async move {
-        let _place = place;
-        match TcpStream::from_std(stream) {
-            Ok(stream) => connection::serve(stream, client, shared, opened).await,
-            Err(error) => tracing::warn!(%client, %error, "connection refused"),
-        }
-    });
-}
-
-async fn recover(error: &io::Error) {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    // The client's business, and over.
-    if matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
-    ) {
-        return;
-    }
-    tracing::warn!(%error, "cannot accept connections; trying again");
-    tokio::time::sleep(ACCEPT_PAUSE).await;
-}
-
-/// How far a gateway is on its way out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// It isn't.
-    Open,
-    /// Nothing new is accepted; requests may finish.
-    Draining,
-    /// Everything ends now.
-    Cut,
-}
-
-/// The open connections of a gateway.
-#[derive(Debug)]
-pub(crate) struct Connections {
-    phase: AtomicU8,
-    phases: Notify,
-    next: AtomicU64,
-    open: Mutex<HashMap<u64, Arc<Pace>>>,
-    count: watch::Sender<usize>,
-}
-
-impl Connections {
-    pub(crate) fn new() -> Self {
-        Self {
-            phase: AtomicU8::new(Phase::Open as u8),
-            phases: Notify::new(),
-            next: AtomicU64::new(0),
-            open: Mutex::default(),
-            count: watch::Sender::new(0),
-        }
-    }
-
-    pub(crate) fn phase(&self) -> Phase {
-        match self.phase.load(Ordering::Acquire) {
-            0 => Phase::Open,
-            1 => Phase::Draining,
-            _ => Phase::Cut,
-        }
-    }
-
-    /// Goes on to a later phase and lets every connection know.
-    pub(crate) fn proceed(&self, phase: Phase) {
-        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
-        self.phases.notify_waiters();
-        for pace in self.lock().values() {
-            pace.driver.wake();
-        }
-    }
-
-    /// Ends when the gateway begins to close.
-    async fn closing(&self) {
-        loop {
-            let mut proceeded = std::pin::pin!(self.phases.notified());
-            proceeded.as_mut().enable();
-            if self.phase() != Phase::Open {
-                return;
+        let name = listener.name.clone();
+        // A file system may take its time.
+        let refreshed = tokio::task::spawn_blocking(move || listener.refresh_certificates()).await;
+        match refreshed {
+            Ok(Ok(false)) | Err(_) => {}
+            Ok(Ok(true)) => tracing::info!(listener = %name, "certificates reloaded"),
+            Ok(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(listener = %name, error, "new certificates cannot be used; the ones before stay in use");
             }
-            proceeded.await;
         }
     }
-
-    /// Ends when no connection is left.
-    pub(crate) async fn none_left(&self) {
-        // The sender is in `self`: it cannot be gone.
-        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        *self.count.borrow()
-    }
-
-    fn open(self: &Arc<Self>) -> Opened {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let pace = Arc::new(Pace::new());
-        let mut open = self.lock();
-        open.insert(number, pace.clone());
-        self.count.send_replace(open.len());
-        drop(open);
-        Opened {
-            connections: self.clone(),
-            number,
-            pace,
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Pace>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// An open connection's entry: it is struck out when the connection has ended.
-pub(crate) struct Opened {
-    connections: Arc<Connections>,
-    number: u64,
-    pace: Arc<Pace>,
-}
-
-impl Opened {
-    pub(crate) fn phase(&self) -> Phase {
-        self.connections.phase()
-    }
-
-    pub(crate) fn pace(&self) -> &Arc<Pace> {
-        &self.pace
-    }
-}
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        let mut open = self.connections.lock();
-        open.remove(&self.number);
-        self.connections.count.send_replace(open.len());
-    }
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

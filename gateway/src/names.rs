@@ -1,4 +1,4 @@
-//! Names of rules, target groups and targets: opaque to the gateway, printed in its log and errors.
+//! Names of listeners, rules, target groups and targets: opaque to the gateway, printed in its log and errors.
 //!
 //! They are reference-counted, so that a request can carry them to its access-log line for free.
 
@@ -104,6 +104,10 @@ macro_rules! name {
     };
 }
 
+name! {
+    /// The name of a listener, unique in its gateway.
+    ListenerName, "listener name"
+}
 name! {
     /// The name of a rule, unique on its listener.
     RuleName, "rule name"

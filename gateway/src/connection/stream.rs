@@ -1,4 +1,4 @@
-//! A client's byte stream: TCP today, TLS over it later.
+//! A client's byte stream: TCP, or TLS over it.
 //!
 //! It hands back the bytes that were read to tell the protocol, notes for [`Pace`] what happens, answers a head that
 //! is too late, and closes so that the last answer arrives. What will inspect request heads before hyper sees them
@@ -18,6 +18,7 @@ use tokio::{
     net::TcpStream,
     time::Sleep,
 };
+use tokio_rustls::server::TlsStream;
 
 use super::pace::Pace;
 use crate::{error::Cause, forward::request_id};
@@ -46,6 +47,12 @@ impl Transport for TcpStream {
     fn has_left(&self) -> bool {
         let ready = self.ready(Interest::READABLE).now_or_never();
         ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
+    }
+}
+
+impl Transport for TlsStream<TcpStream> {
+    fn has_left(&self) -> bool {
+        self.get_ref().0.has_left()
     }
 }
 

@@ -23,9 +23,11 @@ pub(super) fn admit(
         .uri
         .path_and_query()
         .map_or(0, |target| target.as_str().len())
-        > limits.uri
+        > limits.request_line
     {
-        return Err(Cause::UriTooLong { limit: limits.uri });
+        return Err(Cause::UriTooLong {
+            limit: limits.request_line,
+        });
     }
     if block_size(&head.headers) > limits.header_block {
         return Err(Cause::HeadersTooLarge {

@@ -14,7 +14,7 @@ use crate::{
     connection::Connection,
     error::Cause,
     group::{Lease, Member, TargetGroup},
-    listener::Phase,
+    listener::connections::Phase,
     routing::snapshot::Rule,
     target::{SharedProbe, Usage},
 };
@@ -147,7 +147,7 @@ impl Exchange {
     }
 
     fn log(&mut self) {
-        let cut = self.ending.is_none() && self.connection.shared.connections.phase() == Phase::Cut;
+        let cut = self.ending.is_none() && self.connection.listener.connections.phase() == Phase::Cut;
         if cut {
             self.reason
                 .get_or_insert("the gateway shut down before the response had ended".into());

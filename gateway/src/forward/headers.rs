@@ -41,7 +41,7 @@ pub(super) fn for_target(head: &mut Parts, exchange: &Exchange) {
     append_forwarded_for(headers, &exchange.connection.forwarded_for);
     // Not appended: what this hop knows replaces what a client may claim (ALB).
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
-    headers.insert(X_FORWARDED_PORT, exchange.connection.shared.port.clone());
+    headers.insert(X_FORWARDED_PORT, exchange.connection.settings.port_value.clone());
     headers.insert(X_REQUEST_ID, exchange.request_id.clone());
     if let Some(host) = &exchange.host {
         headers.insert(header::HOST, host.clone());

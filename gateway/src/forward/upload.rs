@@ -80,7 +80,7 @@ pub(super) fn measure(incoming: Incoming, connection: &Arc<Connection>) -> (Body
         request_body: limit,
         body_read_timeout: patience,
         ..
-    } = connection.shared.limits;
+    } = *connection.limits();
     let upload = Arc::new(Upload {
         limit,
         patience,

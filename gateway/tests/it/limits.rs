@@ -112,7 +112,7 @@ async fn a_body_that_grows_too_large_on_http2_is_413() {
 #[tokio::test]
 async fn a_uri_too_long_is_414() {
     let rig = reading(Limits {
-        uri: 100,
+        request_line: 100,
         ..Limits::default()
     });
     assert_eq!(rig.get(&format!("/{}", "x".repeat(99))).await.status, 200);

@@ -60,11 +60,12 @@ async fn requests_finish_and_idle_connections_close() {
     let streaming = tokio::spawn(http2.send_request(get("/slow")));
     slow.called(3).await;
 
+    let address = slow.rig.address();
     let closing = slow.rig.gateway.shutdown(LONG);
     let working = async {
         assert!(idle.is_closed().await);
         let refused = within("a refusal", async {
-            while TcpStream::connect(slow.rig.address()).await.is_ok() {
+            while TcpStream::connect(address).await.is_ok() {
                 tokio::task::yield_now().await;
             }
         });

@@ -20,9 +20,9 @@ use tokio::{
     sync::watch,
 };
 use wharf_gateway::{
-    AccessEntry, AccessLog, Action, Body, Condition, Conditions, Config, Gateway, Health, Limits, Load,
-    Precedence, Priority, Routing, RuleSpec, Target, TargetError, TargetErrorKind, TargetGroup, Threads,
-    Usage, body,
+    AccessEntry, AccessLog, Action, Body, Condition, Conditions, Config, Gateway, Health, Limits,
+    ListenerSpec, Load, Precedence, Priority, Routing, RuleSpec, Target, TargetError, TargetErrorKind,
+    TargetGroup, Threads, Usage, body,
 };
 
 /// Long enough for the slowest machine; nothing waits this long unless it is broken.
@@ -33,6 +33,14 @@ pub(crate) async fn within<F: Future>(what: &str, future: F) -> F::Output {
         Ok(output) => output,
         Err(_) => panic!("waited in vain for {what}"),
     }
+}
+
+/// The name of the listener every test has.
+pub(crate) const LISTENER: &str = "main";
+
+/// An HTTP listener of that name on a free port.
+pub(crate) fn local(name: &str) -> ListenerSpec {
+    ListenerSpec::http(name.parse().unwrap(), ([127, 0, 0, 1], 0).into())
 }
 
 /// A gateway with one group, `app`, that every request goes to.
@@ -58,8 +66,10 @@ impl Rig {
     pub(crate) fn on(limits: Limits, threads: Threads) -> Self {
         let log = Arc::new(Log::default());
         let config = Config {
-            address: ([127, 0, 0, 1], 0).into(),
-            limits,
+            listeners: vec![ListenerSpec {
+                limits,
+                ..local(LISTENER)
+            }],
         };
         let gateway = Gateway::build(config, threads, log.clone()).unwrap();
         let app = gateway.groups().create("app".parse().unwrap(), None).unwrap();
@@ -87,7 +97,7 @@ impl Rig {
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.gateway.local_addr()
+        self.gateway.local_addr(&LISTENER.parse().unwrap()).unwrap()
     }
 
     pub(crate) async fn connect(&self) -> Raw {

@@ -1,0 +1,122 @@
+//! The listeners of a gateway: opened, changed and closed while the others go on.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+
+use super::{Listener, ListenerError, ListenerStatus, connections::Phase};
+use crate::{
+    config::ListenerSpec,
+    gateway::{Closed, Shared, Threads},
+    names::ListenerName,
+};
+
+/// Open listeners by name, and those that are about to be gone.
+pub(crate) struct Listeners {
+    threads: Threads,
+    shared: Arc<Shared>,
+    sets: Mutex<Sets>,
+}
+
+#[derive(Default)]
+struct Sets {
+    open: BTreeMap<ListenerName, Arc<Listener>>,
+    /// No longer listening, with requests under way.
+    closing: Vec<Arc<Listener>>,
+}
+
+impl Listeners {
+    pub(crate) fn new(threads: Threads, shared: Arc<Shared>) -> Self {
+        Self {
+            threads,
+            shared,
+            sets: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn open(&self, spec: ListenerSpec) -> Result<SocketAddr, ListenerError> {
+        let mut sets = self.lock();
+        if sets.open.contains_key(&spec.name) {
+            return Err(ListenerError::SameName(spec.name));
+        }
+        let address = spec.address;
+        let listener = Listener::open(spec, &self.threads, &self.shared)?;
+        let local = listener.local_addr().unwrap_or(address);
+        sets.open.insert(listener.name.clone(), listener);
+        Ok(local)
+    }
+
+    pub(crate) fn reconfigure(&self, spec: &ListenerSpec) -> Result<SocketAddr, ListenerError> {
+        let sets = self.lock();
+        let listener = sets
+            .open
+            .get(&spec.name)
+            .ok_or_else(|| ListenerError::Unknown(spec.name.clone()))?;
+        listener.reconfigure(spec, &self.threads, &self.shared)?;
+        Ok(listener.local_addr().unwrap_or(spec.address))
+    }
+
+    pub(crate) async fn close(&self, name: &ListenerName, grace: Duration) -> Result<Closed, ListenerError> {
+        let listener = {
+            let mut sets = self.lock();
+            let listener = sets
+                .open
+                .remove(name)
+                .ok_or_else(|| ListenerError::Unknown(name.clone()))?;
+            sets.closing.push(listener.clone());
+            listener
+        };
+        let closed = listener.close(grace).await;
+        self.lock().closing.retain(|other| !Arc::ptr_eq(other, &listener));
+        Ok(closed)
+    }
+
+    pub(crate) async fn close_all(&self, grace: Duration) -> Closed {
+        let all: Vec<_> = {
+            let mut sets = self.lock();
+            let open = std::mem::take(&mut sets.open);
+            sets.closing.extend(open.into_values());
+            sets.closing.clone()
+        };
+        let closed = join_all(all.iter().map(|listener| listener.close(grace))).await;
+        self.lock().closing.clear();
+        let cut = closed.iter().map(|closed| match closed {
+            Closed::Drained => 0,
+            Closed::Cut { connections } => *connections,
+        });
+        match cut.sum() {
+            0 => Closed::Drained,
+            connections => Closed::Cut { connections },
+        }
+    }
+
+    pub(crate) fn get(&self, name: &ListenerName) -> Option<Arc<Listener>> {
+        self.lock().open.get(name).cloned()
+    }
+
+    pub(crate) fn statuses(&self) -> Vec<ListenerStatus> {
+        let sets = self.lock();
+        sets.open
+            .values()
+            .filter_map(|listener| listener.status())
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sets> {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        let sets = self.lock();
+        for listener in sets.open.values().chain(&sets.closing) {
+            listener.connections.proceed(Phase::Cut);
+        }
+    }
+}
