@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
+use wharf_gateway::CookieKey;
 
 pub use error::{MasterKeyError, OpenSecretsError, SecretError};
 pub use held::HeldSecrets;
@@ -99,6 +100,11 @@ impl Secrets {
             holders: Mutex::default(),
             writes: tokio::sync::Mutex::default(),
         })
+    }
+
+    /// What stickiness cookies are sealed with: the same after a restart, so that clients stay with their targets.
+    pub fn cookie_key(&self) -> CookieKey {
+        CookieKey::new(self.key.derive("stickiness cookies"))
     }
 
     /// A namespace's secrets, by name.

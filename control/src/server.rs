@@ -15,7 +15,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use wharf_gateway::{BufferedAccessLog, Closed, Config, Gateway, ListenerName, ListenerSpec, Threads};
+use wharf_gateway::{
+    BufferedAccessLog, Closed, Config, CookieKey, Gateway, ListenerName, ListenerSpec, Threads,
+};
 use wharf_runtime::{Capacity, CompilerCommand, HostFacts, Runtime, RuntimeConfig};
 
 use self::access_log::RotatingFile;
@@ -162,7 +164,7 @@ impl Server {
             address: config.api,
             source,
         })?;
-        let gateway = Arc::new(gateway(&config)?);
+        let gateway = Arc::new(gateway(&config, opened.secrets.cookie_key())?);
         let name = ListenerName::new(HTTP_LISTENER)?;
         let http_addr = gateway.local_addr(&name).unwrap_or(config.http);
         let executor = Arc::new(host(&config, &opened, &gateway)?);
@@ -320,7 +322,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
         .map_err(|source| ServeError::BindApi { address, source })
 }
 
-fn gateway(config: &ServeConfig) -> Result<Gateway, ServeError> {
+fn gateway(config: &ServeConfig, cookie_key: CookieKey) -> Result<Gateway, ServeError> {
     let access_log = access_log(&config.data)?;
     let threads = Threads {
         control: Handle::current(),
@@ -328,6 +330,7 @@ fn gateway(config: &ServeConfig) -> Result<Gateway, ServeError> {
     };
     let gateway = Config {
         listeners: vec![ListenerSpec::http(ListenerName::new(HTTP_LISTENER)?, config.http)],
+        cookie_key,
     };
     Ok(Gateway::build(gateway, threads, Arc::new(access_log))?)
 }

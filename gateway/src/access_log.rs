@@ -38,11 +38,13 @@ pub struct AccessEntry<'r> {
     pub service: Option<&'r str>,
     /// The target it was forwarded to.
     pub task: Option<&'r str>,
-    /// The status sent; none when the client had left before.
+    /// The status sent. When the client had left before, 460, as with ALB; none when the gateway shut down before.
     pub status: Option<u16>,
-    /// Bytes of the request's body that arrived.
+    /// Attempts after the first.
+    pub retries: u32,
+    /// Bytes of the request's body that arrived; of an upgraded connection, those the client sent.
     pub request_bytes: u64,
-    /// Bytes of the response's body that were handed to the connection.
+    /// Bytes of the response's body that were handed to the connection; of an upgraded one, those sent to the client.
     pub response_bytes: u64,
     /// From the request's head to the end of the response, in milliseconds.
     pub duration_ms: f64,

@@ -12,12 +12,15 @@ pub use self::{
     tls::{CertificateFiles, TlsSpec, TlsVersion},
 };
 use crate::names::ListenerName;
+pub use crate::sticky::CookieKey;
 
 /// Everything an operator may choose about a gateway before it runs.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Where to listen from the start. More can be [opened](crate::Gateway::open) later.
     pub listeners: Vec<ListenerSpec>,
+    /// What stickiness cookies are sealed with.
+    pub cookie_key: CookieKey,
 }
 
 /// One address to listen on, and how its clients are treated.

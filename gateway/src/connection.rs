@@ -11,7 +11,7 @@ use std::{
     future::poll_fn,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
 };
 
@@ -34,7 +34,7 @@ use self::{
 };
 use crate::{
     config::{ClientPort, Limits},
-    forward,
+    forward::{self, upgrade::Tunnel},
     gateway::Shared,
     listener::{
         Listener, Settings,
@@ -67,9 +67,21 @@ pub(crate) struct Connection {
     pub(crate) forwarded_for: HeaderValue,
     pub(crate) encryption: Option<Encryption>,
     pub(crate) pace: Arc<Pace>,
+    /// What the connection is for once it has left HTTP. It holds the connection in turn, so [`serve_stream`] takes it
+    /// out whatever happens.
+    tunnel: Mutex<Option<Box<Tunnel>>>,
 }
 
 impl Connection {
+    /// What follows once the answer that is about to be given, a 101, is sent.
+    pub(crate) fn switch_to(&self, tunnel: Tunnel) {
+        *self.tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(tunnel));
+    }
+
+    fn take_tunnel(&self) -> Option<Box<Tunnel>> {
+        self.tunnel.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.settings.limits
     }
@@ -93,6 +105,7 @@ pub(crate) async fn serve(
         encryption: None,
         pace: opened.pace().clone(),
         settings: settings.clone(),
+        tunnel: Mutex::default(),
     };
     let Some(tls) = &settings.tls else {
         let stream = ClientStream::new(stream, connection.pace.clone());
@@ -138,11 +151,18 @@ async fn serve_stream<S: Transport>(mut stream: ClientStream<S>, connection: Con
     });
     let io = TokioIo::new(stream);
     let ended = match protocol {
-        Protocol::Http1 => drive(http1(limits).serve_connection(io, service), limits, opened).await,
+        Protocol::Http1 => {
+            let connection = http1(limits).serve_connection(io, service);
+            drive(connection.with_upgrades(), limits, opened).await
+        }
         Protocol::Http2 => drive(http2(limits).serve_connection(io, service), limits, opened).await,
     };
-    if let Err(error) = ended {
-        tracing::debug!(client = %connection.client, %error, "connection failed");
+    let tunnel = connection.take_tunnel();
+    match (ended, tunnel) {
+        // Boxed: what copying needs is not to weigh on connections that never leave HTTP.
+        (Ok(()), Some(tunnel)) => Box::pin(tunnel.run(opened)).await,
+        (Ok(()), None) => {}
+        (Err(error), _) => tracing::debug!(client = %connection.client, %error, "connection failed"),
     }
 }
 
@@ -201,11 +221,11 @@ trait Closing: Future<Output = hyper::Result<()>> {
     fn close(self: Pin<&mut Self>);
 }
 
-impl<I, B, S> Closing for http1::Connection<I, S>
+impl<I, B, S> Closing for http1::UpgradeableConnection<I, S>
 where
     S: HttpService<Incoming, ResBody = B>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
     B: http_body::Body + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {

@@ -10,9 +10,10 @@
 //! | 405 | TRACE, and CONNECT, which a reverse proxy has no use for |
 //! | 408 | the client was too slow with head or body |
 //! | 413, 414, 431 | body, URI or headers too large |
-//! | 502 | the target trapped, exited, gave no response or a broken one |
-//! | 503 | no target, or it is full, stopping, overloaded or without its secret; with `Retry-After` |
-//! | 504 | the deadline passed, in the queue or in the target; the CPU time was used up |
+//! | 464 | the target does not speak the request's protocol |
+//! | 502 | the target trapped, exited, gave no response or a broken one; it cannot be reached; its time to drain passed |
+//! | 503 | no target, none healthy, or it is full, stopping, overloaded or without its secret; with `Retry-After` |
+//! | 504 | the deadline passed, in the queue or in the target; the CPU time was used up; no connection, or silence, for too long |
 //! | 507 | out of memory |
 
 use std::{borrow::Cow, time::Duration};
@@ -27,6 +28,12 @@ use crate::{
 
 /// What a client is told to wait when nothing better is known: targets come up within a second.
 const RETRY_SOON: Duration = Duration::from_secs(1);
+
+/// ALB's own: the request's protocol is none of the target group's.
+const PROTOCOL_MISMATCH: StatusCode = match StatusCode::from_u16(464) {
+    Ok(status) => status,
+    Err(_) => StatusCode::BAD_GATEWAY,
+};
 
 /// Why the gateway answers instead of a target.
 #[derive(Debug)]
@@ -49,6 +56,11 @@ pub(crate) enum Cause {
         limit: usize,
     },
     NoTarget,
+    NoHealthyTarget,
+    /// Says what does not fit.
+    ProtocolMismatch(&'static str),
+    /// The target was deregistered, and its time to finish is over.
+    Deregistered,
     Target(TargetError),
 }
 
@@ -92,20 +104,28 @@ impl Cause {
                 "the request's headers are too large",
             ),
             Self::NoTarget => retry(RETRY_SOON, "no target is available"),
+            Self::NoHealthyTarget => retry(RETRY_SOON, "no target is healthy"),
+            Self::ProtocolMismatch(text) => answer(PROTOCOL_MISMATCH, text),
+            Self::Deregistered => answer(StatusCode::BAD_GATEWAY, "the service is going away"),
             Self::Target(error) => match error.kind {
                 TargetErrorKind::QueueFull { retry_after } => retry(retry_after, "the service is busy"),
                 TargetErrorKind::Overloaded => retry(RETRY_SOON, "the service is busy"),
                 TargetErrorKind::Stopping => retry(RETRY_SOON, "the service is restarting"),
                 TargetErrorKind::SecretUnavailable => retry(RETRY_SOON, "the service is not ready"),
-                TargetErrorKind::QueueDeadline | TargetErrorKind::Deadline | TargetErrorKind::CpuTimeout => {
+                TargetErrorKind::QueueDeadline
+                | TargetErrorKind::Deadline
+                | TargetErrorKind::CpuTimeout
+                | TargetErrorKind::ConnectTimeout
+                | TargetErrorKind::IdleTimeout => {
                     answer(StatusCode::GATEWAY_TIMEOUT, "the service took too long to answer")
                 }
                 TargetErrorKind::Trapped
                 | TargetErrorKind::Exited
                 | TargetErrorKind::NoResponse
-                | TargetErrorKind::InvalidResponse => {
-                    answer(StatusCode::BAD_GATEWAY, "the service failed to answer")
-                }
+                | TargetErrorKind::InvalidResponse
+                | TargetErrorKind::Unreachable
+                | TargetErrorKind::Broken
+                | TargetErrorKind::Stale => answer(StatusCode::BAD_GATEWAY, "the service failed to answer"),
                 TargetErrorKind::OutOfMemory => {
                     answer(StatusCode::INSUFFICIENT_STORAGE, "the service ran out of memory")
                 }

@@ -4,19 +4,26 @@
 //! the guest; [`Exchange`] writes the log line whichever way it ends.
 
 mod admission;
+mod attempt;
 mod exchange;
 mod headers;
+mod protocol;
 pub(crate) mod request_id;
 mod response;
+pub(crate) mod upgrade;
 mod upload;
 
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use self::{exchange::Exchange, response::ResponseBody};
-use crate::{body::Body, connection::Connection, error::Cause};
+use self::{
+    attempt::{Answered, Ask},
+    exchange::Exchange,
+    response::ResponseBody,
+};
+use crate::{connection::Connection, error::Cause};
 
 /// Answers a request: with a target's response, or with an answer of the gateway's own.
 pub(crate) async fn respond(
@@ -25,14 +32,20 @@ pub(crate) async fn respond(
 ) -> Response<ResponseBody> {
     let mut exchange = Exchange::begin(&request, connection);
     match forward(request, &mut exchange).await {
-        Ok(response) => response::stream(response, exchange),
+        Ok(Answered {
+            response,
+            wish: Some(wish),
+        }) if response.status() == StatusCode::SWITCHING_PROTOCOLS => wish
+            .grant(response, exchange)
+            .unwrap_or_else(|(cause, exchange)| response::refuse(&cause, exchange)),
+        Ok(Answered { response, .. }) => response::stream(response, exchange),
         Err(cause) => response::refuse(&cause, exchange),
     }
 }
 
-async fn forward(request: Request<Incoming>, exchange: &mut Exchange) -> Result<Response<Body>, Cause> {
+async fn forward(request: Request<Incoming>, exchange: &mut Exchange) -> Result<Answered, Cause> {
     let connection = exchange.connection.clone();
-    let (mut head, body) = request.into_parts();
+    let (head, body) = request.into_parts();
     admission::admit(&head, &body, exchange.host.as_ref(), connection.limits())?;
 
     let host = exchange.host.as_ref().map_or(&[][..], |host| host.as_bytes());
@@ -44,14 +57,5 @@ async fn forward(request: Request<Incoming>, exchange: &mut Exchange) -> Result<
         .cloned()
         .ok_or(Cause::NoRule)?;
     let group = exchange.matched(rule);
-    let lease = group.choose().ok_or(Cause::NoTarget)?;
-    let member = exchange.chose(lease);
-
-    headers::for_target(&mut head, exchange);
-    let (body, upload) = upload::measure(body, &connection);
-    exchange.uploads(upload.clone());
-    let call = member.target().call(Request::from_parts(head, body));
-    let mut response = upload::guard(call, upload.as_deref()).await?;
-    headers::for_client(&mut response, exchange)?;
-    Ok(response)
+    attempt::call(Ask { head, body }, &group, exchange).await
 }

@@ -12,6 +12,7 @@ use crate::{
     listener::{ListenerError, ListenerStatus, set::Listeners},
     names::ListenerName,
     routing::{Routing, RoutingError, snapshot::Snapshot},
+    sticky::Stickiness,
 };
 
 /// How often targets are asked for their own condition. Failed requests ask at once; this finds what happens
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) snapshot: ArcSwap<Snapshot>,
     pub(crate) access_log: Arc<dyn AccessLog>,
     pub(crate) serve: Handle,
+    pub(crate) stickiness: Stickiness,
 }
 
 /// How the closing of a listener, or of all, ended.
@@ -69,6 +71,7 @@ impl Gateway {
             snapshot: ArcSwap::default(),
             access_log,
             serve: threads.serve.clone(),
+            stickiness: Stickiness::new(&config.cookie_key),
         });
         let listeners = Listeners::new(threads.clone(), shared.clone());
         for spec in config.listeners {

@@ -1,11 +1,15 @@
 //! A target group: targets that can stand in for one another, and the choice among them.
 //!
-//! Requests choose from the *rotation*, an immutable list that is replaced when membership or health changes; that is
-//! rare, choosing is not. Members change under one short lock that choosing never takes.
+//! Requests choose from the *rotation*, an immutable list that is replaced when membership, health or the group's spec
+//! changes; that is rare, choosing is not. Members change under one short lock that choosing never takes.
 
+mod budget;
 mod drain;
 mod member;
+mod members;
 pub(crate) mod registry;
+mod rotation;
+pub mod spec;
 
 use std::{
     fmt,
@@ -19,10 +23,16 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio::{runtime::Handle, sync::watch};
 
+use self::{
+    budget::Budget,
+    members::{Entry, Members},
+    rotation::{Draw, Rotation},
+};
 pub(crate) use self::{drain::Lease, member::Member};
 pub use self::{
     drain::{Drain, Drained},
     registry::{GroupError, Groups},
+    spec::{Algorithm, FailOpen, GroupSpec, RetrySpec, SlowStart, SpecError, StickyFor, TargetWeight},
 };
 use crate::{
     health::{self, Health, HealthSpec},
@@ -34,10 +44,11 @@ use crate::{
 pub struct TargetGroup {
     name: GroupName,
     members: Mutex<Members>,
-    /// Those who take requests: the healthy, or all if none is (ALB: fail-open).
-    rotation: ArcSwap<Vec<Arc<Member>>>,
-    /// Where round robin goes on.
-    next: AtomicUsize,
+    /// Those who take requests: the healthy, or all if none is and the group fails open.
+    rotation: ArcSwap<Rotation>,
+    /// Choices made: whose turn it is, and what the lots are drawn from.
+    turns: AtomicUsize,
+    retries: Budget,
     /// Counts changes of health and membership, over all groups.
     changes: watch::Sender<u64>,
     /// Where health checks run: they poll guests, as connections do.
@@ -45,19 +56,15 @@ pub struct TargetGroup {
     myself: Weak<Self>,
 }
 
-struct Members {
-    health: Option<HealthSpec>,
-    /// In order of registration, those that drain included.
-    all: Vec<Arc<Member>>,
-}
-
 /// What is known of a target.
 #[derive(Clone, Debug)]
 pub struct TargetStatus {
     /// Its identity within the group.
     pub id: TargetId,
-    /// Whether it gets requests.
+    /// Whether it gets requests, and if not, why.
     pub health: Health,
+    /// Its share where shares are drawn by weight.
+    pub weight: TargetWeight,
     /// Requests the gateway has with it.
     pub in_flight: u32,
     /// What it says of its load.
@@ -74,21 +81,34 @@ pub struct AlreadyRegistered {
     pub id: TargetId,
 }
 
+/// What a request wants of the choice.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ChoiceHints<'h> {
+    /// The target its client is bound to: it gets the request as long as it takes any.
+    pub(crate) bound_to: Option<&'h str>,
+    /// Those that failed it already.
+    pub(crate) tried: &'h [TargetId],
+}
+
+/// What is in force for a request that comes now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    /// How long its clients stay with their targets.
+    pub(crate) stickiness: Option<StickyFor>,
+    /// Attempts after the first that a request may have.
+    pub(crate) retries: u8,
+    /// How many targets take requests.
+    pub(crate) takers: usize,
+}
+
 impl TargetGroup {
-    fn new(
-        name: GroupName,
-        health: Option<HealthSpec>,
-        changes: watch::Sender<u64>,
-        serve: Handle,
-    ) -> Arc<Self> {
+    fn new(name: GroupName, spec: GroupSpec, changes: watch::Sender<u64>, serve: Handle) -> Arc<Self> {
         Arc::new_cyclic(|myself| Self {
             name,
-            members: Mutex::new(Members {
-                health,
-                all: Vec::new(),
-            }),
-            rotation: ArcSwap::default(),
-            next: AtomicUsize::new(0),
+            retries: Budget::new(spec.retry),
+            rotation: ArcSwap::from_pointee(Rotation::new(spec.clone(), Vec::new())),
+            members: Mutex::new(Members::new(spec)),
+            turns: AtomicUsize::new(0),
             changes,
             serve,
             myself: myself.clone(),
@@ -99,6 +119,12 @@ impl TargetGroup {
     #[must_use]
     pub fn name(&self) -> &GroupName {
         &self.name
+    }
+
+    /// What was asked of it.
+    #[must_use]
+    pub fn spec(&self) -> GroupSpec {
+        self.lock().spec.clone()
     }
 
     /// Adds a target. With health checks the first one starts at once and a single pass brings it traffic; without,
@@ -112,36 +138,33 @@ impl TargetGroup {
         &self,
         id: TargetId,
         target: Arc<dyn Target>,
+        weight: TargetWeight,
     ) -> Result<watch::Receiver<Health>, AlreadyRegistered> {
         let mut members = self.lock();
-        if members.all.iter().any(|member| *member.id() == id) {
+        if members.find(&id).is_some() {
             return Err(AlreadyRegistered {
                 group: self.name.clone(),
                 id,
             });
         }
-        let member = Arc::new(Member::new(id, target));
-        self.start_checks(&member, members.health.as_ref());
+        let member = Arc::new(Member::new(id, target, weight));
+        self.start_checks(&member, members.spec.health.as_ref());
         member.settle();
         let health = member.watch();
-        members.all.push(member);
-        self.publish(&members);
+        members.all.push(Entry::new(member));
+        self.publish(&mut members);
         Ok(health)
     }
 
     /// Takes a target out: no new request reaches it from now on. The future ends when it has none left, or after
-    /// `timeout`; it drains until then, or until the future is dropped. None when there is no such target, or it
-    /// drains already.
+    /// `timeout` (ALB: deregistration delay), when those it still has are answered 502; it drains until then, or
+    /// until the future is dropped. None when there is no such target, or it drains already.
     pub fn deregister(&self, id: &TargetId, timeout: Duration) -> Option<Drain> {
-        let members = self.lock();
-        let member = members
-            .all
-            .iter()
-            .find(|member| member.id() == id && !member.is_draining())?
-            .clone();
+        let mut members = self.lock();
+        let member = members.find(id).filter(|member| !member.is_draining())?.clone();
         member.stop_checks();
         // The order matters: who finds the flag raised must find a rotation without the target, too.
-        self.publish_without(&members, &member);
+        self.publish_without(&mut members, Some(&member));
         member.drain();
         drop(members);
         self.changed();
@@ -149,52 +172,77 @@ impl TargetGroup {
         Some(Drain::new(group, member, timeout))
     }
 
-    /// Changes how targets are checked. All start over, except that those with traffic keep it meanwhile.
-    pub fn set_health(&self, health: Option<HealthSpec>) {
+    /// Changes what is asked of the group. If targets are to be checked otherwise, all start over, except that those
+    /// with traffic keep it meanwhile.
+    pub fn configure(&self, spec: GroupSpec) {
         let mut members = self.lock();
-        if members.health == health {
+        if members.spec == spec {
             return;
         }
-        members.health = health;
-        for member in members.all.iter().filter(|member| !member.is_draining()) {
-            self.start_checks(member, members.health.as_ref());
-            member.settle();
+        let checks_differ = members.spec.health != spec.health;
+        members.spec = spec;
+        if checks_differ {
+            for Entry { member, .. } in members.all.iter().filter(|entry| !entry.member.is_draining()) {
+                self.start_checks(member, members.spec.health.as_ref());
+                member.settle();
+            }
         }
-        self.publish(&members);
+        self.publish(&mut members);
     }
 
     /// Follows the health of one target. None when there is no such target.
     #[must_use]
     pub fn health(&self, id: &TargetId) -> Option<watch::Receiver<Health>> {
-        self.lock()
-            .all
-            .iter()
-            .find(|member| member.id() == id)
-            .map(|member| member.watch())
+        self.lock().find(id).map(|member| member.watch())
     }
 
     /// All targets in order of registration, those that drain included.
     #[must_use]
     pub fn targets(&self) -> Vec<TargetStatus> {
-        self.lock().all.iter().map(|member| member.status()).collect()
+        let members = self.lock();
+        members.all.iter().map(|entry| entry.member.status()).collect()
     }
 
-    /// The target whose turn it is, held for one request. None when there is no target at all.
-    pub(crate) fn choose(&self) -> Option<Lease> {
-        let group = self.myself.upgrade()?;
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+    /// The target whose turn it is, held for one request. None when there is none that may have it.
+    pub(crate) fn choose(self: &Arc<Self>, hints: ChoiceHints<'_>) -> Option<Lease> {
         loop {
+            let turn = self.turns.fetch_add(1, Ordering::Relaxed);
             let rotation = self.rotation.load();
-            let (before, after) = rotation.split_at(turn.checked_rem(rotation.len())?);
-            if let Some(lease) = after
-                .iter()
-                .chain(before)
-                .find_map(|member| Lease::take(&group, member))
-            {
+            let bound = hints
+                .bound_to
+                .and_then(|id| rotation.get(id))
+                .filter(|member| !hints.tried.contains(member.id()));
+            let member = bound.or_else(|| {
+                let tried = hints.tried;
+                rotation.pick(Draw { turn, tried })
+            })?;
+            if let Some(lease) = Lease::take(self, member) {
                 return Some(lease);
             }
-            // All of them began to drain since, so there is a newer rotation without them.
+            // It began to drain since, so there is a newer rotation without it.
         }
+    }
+
+    /// What a request has to know before it chooses.
+    pub(crate) fn policy(&self) -> Policy {
+        let rotation = self.rotation.load();
+        Policy {
+            stickiness: rotation.spec.stickiness,
+            retries: rotation.spec.retry.per_request(),
+            takers: rotation.len(),
+        }
+    }
+
+    /// Takes one retry from the budget, if there is one.
+    pub(crate) fn spend_retry(&self) -> bool {
+        let spec = self.rotation.load().spec.retry;
+        self.retries.spend(spec, self.turns.load(Ordering::Relaxed))
+    }
+
+    /// Whether there is any target, whatever its health.
+    pub(crate) fn has_targets(&self) -> bool {
+        let members = self.lock();
+        members.all.iter().any(|entry| !entry.member.is_draining())
     }
 
     /// Takes over what a health check found.
@@ -205,7 +253,7 @@ impl TargetGroup {
 
     /// Looks at every target's own condition again.
     pub(crate) fn settle_all(&self) {
-        let members = self.lock().all.clone();
+        let members: Vec<_> = self.lock().all.iter().map(|entry| entry.member.clone()).collect();
         for member in members {
             self.settle(&member);
         }
@@ -214,12 +262,13 @@ impl TargetGroup {
     /// Brings the rotation up to date with what is known of one target.
     fn settle(&self, member: &Member) {
         if member.settle() {
-            self.publish(&self.lock());
+            self.publish(&mut self.lock());
         }
     }
 
     fn forget(&self, member: &Arc<Member>) {
-        self.lock().all.retain(|other| !Arc::ptr_eq(other, member));
+        let is_other = |entry: &Entry| !Arc::ptr_eq(&entry.member, member);
+        self.lock().all.retain(is_other);
         self.changed();
     }
 
@@ -235,31 +284,13 @@ impl TargetGroup {
         }
     }
 
-    fn publish(&self, members: &Members) {
-        let takers = members.all.iter().filter(|member| !member.is_draining());
-        self.replace_rotation(takers);
+    fn publish(&self, members: &mut Members) {
+        self.publish_without(members, None);
     }
 
-    fn publish_without(&self, members: &Members, leaving: &Arc<Member>) {
-        let takers = members
-            .all
-            .iter()
-            .filter(|m| !m.is_draining() && !Arc::ptr_eq(m, leaving));
-        self.replace_rotation(takers);
-    }
-
-    fn replace_rotation<'m>(&self, takers: impl Iterator<Item = &'m Arc<Member>> + Clone) {
-        let healthy: Vec<_> = takers
-            .clone()
-            .filter(|member| member.is_healthy())
-            .cloned()
-            .collect();
-        // ALB: when all are unhealthy, all get requests; nobody knows better.
-        let rotation = if healthy.is_empty() {
-            takers.cloned().collect()
-        } else {
-            healthy
-        };
+    fn publish_without(&self, members: &mut Members, leaving: Option<&Arc<Member>>) {
+        let rotation = members.takers(leaving);
+        let rotation = Rotation::new(members.spec.clone(), rotation);
         self.rotation.store(Arc::new(rotation));
         self.changed();
     }

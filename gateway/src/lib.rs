@@ -19,25 +19,34 @@ pub mod health;
 mod listener;
 pub mod names;
 pub mod routing;
+mod sticky;
 pub mod target;
 mod tls;
 
 pub use self::{
     access_log::{AccessEntry, AccessLog, BufferedAccessLog},
-    body::{Body, BodyError},
+    body::{Body, BodyError, Upgraded},
     config::{
-        CertificateFiles, ClientPort, Config, DesyncMode, Forwarding, HostHeader, Limits, ListenerSpec,
-        TlsSpec, TlsVersion, XForwardedFor,
+        CertificateFiles, ClientPort, Config, CookieKey, DesyncMode, Forwarding, HostHeader, Limits,
+        ListenerSpec, TlsSpec, TlsVersion, XForwardedFor,
     },
     gateway::{Closed, Gateway, Threads},
-    group::{AlreadyRegistered, Drain, Drained, GroupError, Groups, TargetGroup, TargetStatus},
-    health::{Health, HealthSpec, StatusCodes, StatusCodesError},
+    group::{
+        Algorithm, AlreadyRegistered, Drain, Drained, FailOpen, GroupError, GroupSpec, Groups, RetrySpec,
+        SlowStart, SpecError, StickyFor, TargetGroup, TargetStatus, TargetWeight,
+    },
+    health::{
+        GrpcCodes, GrpcCodesError, Health, HealthPort, HealthReason, HealthSpec, Matcher, StatusCodes,
+        StatusCodesError,
+    },
     listener::{ListenerError, ListenerStatus},
     names::{GroupName, ListenerName, NameError, RuleName, TargetId},
     routing::{
         Action, Conditions, HostPattern, PathPattern, PatternError, Precedence, Priority, PriorityError,
         Routing, RoutingError, RuleSpec,
     },
-    target::{Condition, Load, SharedProbe, Target, TargetError, TargetErrorKind, Usage, UsageProbe},
+    target::{
+        Condition, Load, SharedProbe, Target, TargetError, TargetErrorKind, TargetProtocol, Usage, UsageProbe,
+    },
     tls::TlsError,
 };

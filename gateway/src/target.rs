@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 
-use crate::body::Body;
+use crate::{body::Body, health::HealthPort};
 
 /// Something that answers requests.
 ///
@@ -24,11 +24,38 @@ pub trait Target: Send + Sync + 'static {
     /// It is polled on the connection's thread, so it must never hold it for long.
     fn call(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<Body>, TargetError>>;
 
+    /// What it speaks. A request that does not fit is answered 464 and never reaches it.
+    fn protocol(&self) -> TargetProtocol {
+        TargetProtocol::Any
+    }
+
+    /// Answers a health check. A target that has ports is asked on that one; a task has none, and is called.
+    fn probe(
+        &self,
+        request: Request<Body>,
+        _port: HealthPort,
+    ) -> BoxFuture<'_, Result<Response<Body>, TargetError>> {
+        self.call(request)
+    }
+
     /// How busy it is now.
     fn load(&self) -> Load;
 
     /// Whether it should get requests at all, from what it has seen of itself. Must be cheap.
     fn condition(&self) -> Condition;
+}
+
+/// What a target speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetProtocol {
+    /// Whatever the client does: a task, which sees requests, not bytes.
+    Any,
+    /// HTTP/1.1, upgrades (WebSocket) included: a 101 carries an [`crate::body::Upgraded`] in its extensions.
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// gRPC, over HTTP/2.
+    Grpc,
 }
 
 /// How busy a target is.
@@ -109,6 +136,48 @@ pub enum TargetErrorKind {
     SecretUnavailable,
     /// It is going away and takes no more requests.
     Stopping,
-    /// The host has nothing left to run it with.
+    /// Nothing is left to answer the request with; it was not begun.
     Overloaded,
+    /// There is no way to it: its name, its address, its port, TLS. Nothing was sent.
+    Unreachable,
+    /// No connection came about in time. Nothing was sent.
+    ConnectTimeout,
+    /// The connection ended, or said something that is no HTTP, before a response was there.
+    Broken,
+    /// The same on a connection that had served a request before: it may have been closing already.
+    Stale,
+    /// It was silent for too long.
+    IdleTimeout,
+}
+
+/// Whether a request that ended in an error may be made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// It never reached the target.
+    Always,
+    /// It may have done something: only if doing that twice is doing it once.
+    IfHarmless,
+    /// It was answered, in a way; another target would answer the same, or too late.
+    Never,
+}
+
+impl TargetErrorKind {
+    pub(crate) fn repeat(self) -> Repeat {
+        match self {
+            Self::QueueFull { .. } | Self::Overloaded | Self::Unreachable | Self::ConnectTimeout => {
+                Repeat::Always
+            }
+            Self::Stopping | Self::Broken | Self::Stale => Repeat::IfHarmless,
+            Self::QueueDeadline
+            | Self::Deadline
+            | Self::CpuTimeout
+            | Self::Trapped
+            | Self::Exited
+            | Self::NoResponse
+            | Self::InvalidResponse
+            | Self::OutOfMemory
+            | Self::SecretUnavailable
+            | Self::IdleTimeout => Repeat::Never,
+        }
+    }
 }

@@ -97,7 +97,7 @@ fn every_key_is_read() {
         (Duration::from_secs(2), Duration::from_millis(500))
     );
     assert_eq!((health.healthy.get(), health.unhealthy.get()), (2, 3));
-    assert_eq!(health.codes.to_string(), "200,204");
+    assert_eq!(health.matcher.to_string(), "200,204");
     assert_eq!(service.routes[0].priority.map(Priority::get), Some(10));
     assert_eq!(service.routes[0].hosts[0].as_str(), "api.example.com");
     assert_eq!(service.routes[1].paths[0].as_str(), "/v2/*");
@@ -136,7 +136,7 @@ fn defaults_follow_what_is_set() {
         (Duration::from_secs(1), Duration::from_secs(1))
     );
     assert_eq!((health.healthy.get(), health.unhealthy.get()), (1, 2));
-    assert_eq!(health.codes.to_string(), "200-399");
+    assert_eq!(health.matcher.to_string(), "200-399");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::error::{MasterKeyError, OpenSecretsError, SecretError};
@@ -47,6 +48,13 @@ impl MasterKeySource {
 pub(super) struct MasterKey(Key);
 
 impl MasterKey {
+    /// A key for another purpose, made from this one, which it tells nothing of.
+    pub(super) fn derive(&self, purpose: &str) -> [u8; KEY_SIZE] {
+        let mut hash = Sha256::new_with_prefix(self.0.as_ref());
+        hash.update(purpose.as_bytes());
+        hash.finalize().into()
+    }
+
     /// Seals `plain` with a new data key, and that with this key.
     pub(super) fn seal(&self, scope: &str, plain: &[u8]) -> Result<Sealed, SecretError> {
         let data_key = sealed::random_key().ok_or(SecretError::Encryption)?;

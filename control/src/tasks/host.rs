@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_gateway::{Gateway, GroupName, Routing, TargetId};
+use wharf_gateway::{Algorithm, Gateway, GroupName, GroupSpec, Routing, TargetId};
 use wharf_runtime::{
     ActivateError, Artifact, Bytes, Capacity, CommandTask, CpuUnits, HttpTask, Isolation, Mount,
     PrepareError, Runtime, TaskSpec,
@@ -219,7 +219,12 @@ impl Executor for Host {
             let name =
                 group_name(&routes.namespace, &routes.manifest.name).map_err(|error| error.to_string())?;
             let check = health.service().and_then(|service| service.health.clone());
-            self.gateway.groups().ensure(&name, check);
+            let spec = GroupSpec {
+                algorithm: Algorithm::PowerOfTwo,
+                health: check,
+                ..GroupSpec::default()
+            };
+            self.gateway.groups().ensure(&name, spec);
             names.insert(name);
             all.extend(rules(&routes.namespace, &routes.manifest).map_err(|error| error.to_string())?);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use wharf_gateway::{Health as TargetHealth, TargetGroup, TargetId};
+use wharf_gateway::{Health as TargetHealth, TargetGroup, TargetId, TargetWeight};
 use wharf_runtime::{CommandTask, HttpTask, TaskUsage};
 
 use super::target::{Cost, HttpTarget};
@@ -39,7 +39,7 @@ impl LiveHttp {
             cost,
         });
         let mut seen = group
-            .register(id.clone(), target)
+            .register(id.clone(), target, TargetWeight::default())
             .map_err(|error| error.to_string())?;
         let (report, health) = watch::channel(report_of(&seen.borrow_and_update()));
         tokio::spawn(async move {

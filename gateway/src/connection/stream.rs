@@ -38,7 +38,7 @@ pub(crate) enum Protocol {
 }
 
 /// What carries a client's bytes.
-pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Whether the client has closed, even if bytes it sent before are still unread.
     fn has_left(&self) -> bool;
 }

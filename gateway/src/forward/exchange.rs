@@ -1,8 +1,13 @@
 //! What is known of a request so far. Dropped at its end, it writes the access-log line and lets go of the target.
 
-use std::{borrow::Cow, sync::Arc, time::Instant};
+use std::{
+    borrow::Cow,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
 
-use http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 
 use super::{
     request_id::{self, X_REQUEST_ID},
@@ -28,11 +33,14 @@ pub(super) struct Exchange {
     /// The authority asked for: the URI's, else the Host header's. Not checked yet.
     pub(super) host: Option<HeaderValue>,
     pub(super) response_bytes: u64,
+    /// What the client sent after an upgrade.
+    upgraded_bytes: u64,
     uri: Uri,
     time: jiff::Timestamp,
     started: Instant,
     rule: Option<Arc<Rule>>,
     lease: Option<Lease>,
+    retries: u32,
     upload: Option<Arc<Upload>>,
     has_body: bool,
     head: Option<(StatusCode, Instant)>,
@@ -41,6 +49,9 @@ pub(super) struct Exchange {
     reason: Option<Cow<'static, str>>,
     ending: Option<Ending>,
 }
+
+/// What is logged for a client that closed its connection before there was a response. ALB: 460.
+const CLIENT_CLOSED: u16 = 460;
 
 /// How a response came to its end. Without one, the client has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +71,13 @@ impl Exchange {
             version: request.version(),
             host: authority(request),
             response_bytes: 0,
+            upgraded_bytes: 0,
             uri: request.uri().clone(),
             time: jiff::Timestamp::now(),
             started: Instant::now(),
             rule: None,
             lease: None,
+            retries: 0,
             upload: None,
             has_body: !request.body().is_end_stream(),
             head: None,
@@ -83,7 +96,7 @@ impl Exchange {
         group
     }
 
-    /// The target is chosen, and held until the end.
+    /// The target is chosen, and held until the end, or until another is.
     pub(super) fn chose(&mut self, lease: Lease) -> Arc<Member> {
         let member = lease.member().clone();
         self.lease = Some(lease);
@@ -97,6 +110,43 @@ impl Exchange {
             self.connection.pace.upload_begun();
         }
         self.upload = upload;
+    }
+
+    /// The target failed, and another attempt is made.
+    pub(super) fn tries_again(&mut self, cause: &Cause) {
+        self.retries += 1;
+        if let Cause::Target(_) = cause {
+            self.target_failed();
+        }
+    }
+
+    /// Ready when the target was deregistered and its time to finish is over.
+    pub(super) fn poll_cut(&mut self, cx: &Context<'_>) -> Poll<()> {
+        match &mut self.lease {
+            Some(lease) => lease.poll_cut(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Binds the response's client to the target, if the group is to be sticky.
+    pub(super) fn bind(&self, response: &mut HeaderMap) {
+        let Some(lease) = &self.lease else { return };
+        if lease.group().policy().stickiness.is_some() {
+            let stickiness = &self.connection.shared.stickiness;
+            stickiness.bind_to_target(response, lease.group().name(), lease.member().id());
+        }
+    }
+
+    /// Bytes went both ways after an upgrade.
+    pub(super) fn tunnelled(&mut self, up: u64, down: u64) {
+        self.upgraded_bytes = up;
+        self.response_bytes = down;
+    }
+
+    /// It ends, not by the client's doing.
+    pub(super) fn ends_because(&mut self, reason: Cow<'static, str>) {
+        self.reason = Some(reason);
+        self.ended(Ending::BrokeOff);
     }
 
     /// The gateway answers by itself.
@@ -152,6 +202,7 @@ impl Exchange {
             self.reason
                 .get_or_insert("the gateway shut down before the response had ended".into());
         }
+        let left = self.ending.is_none() && !cut;
         let usage = self.probe.as_ref().map_or(self.usage, |probe| probe.usage());
         let millis = |until: Instant| (until - self.started).as_micros() as f64 / 1000.0;
         let entry = AccessEntry {
@@ -165,15 +216,22 @@ impl Exchange {
             rule: self.rule.as_ref().map(|rule| rule.name.as_str()),
             service: self.rule.as_ref().map(|rule| rule.group.name().as_str()),
             task: self.lease.as_ref().map(|lease| lease.member().id().as_str()),
-            status: self.head.map(|(status, _)| status.as_u16()),
-            request_bytes: self.upload.as_ref().map_or(0, |upload| upload.bytes()),
+            status: self
+                .head
+                .map(|(status, _)| status.as_u16())
+                .or(left.then_some(CLIENT_CLOSED)),
+            retries: self.retries,
+            request_bytes: self
+                .upload
+                .as_ref()
+                .map_or(self.upgraded_bytes, |upload| upload.bytes()),
             response_bytes: self.response_bytes,
             duration_ms: millis(Instant::now()),
             head_ms: self.head.map(|(_, at)| millis(at)),
             cpu_us: usage.cpu_us,
             peak_memory: usage.peak_memory,
             reason: self.reason.as_deref().map(Cow::Borrowed),
-            client_left: self.ending.is_none() && !cut,
+            client_left: left,
         };
         self.connection.shared.access_log.record(&entry);
     }

@@ -69,6 +69,25 @@ pub(super) fn for_client(response: &mut Response<Body>, exchange: &Exchange) -> 
     Ok(())
 }
 
+/// Makes a target's 101 into the one its client gets.
+pub(super) fn for_upgraded_client(response: &mut Response<Body>, exchange: &Exchange) {
+    *response.version_mut() = Version::HTTP_11;
+    let headers = response.headers_mut();
+    let upgrade = headers.get(header::UPGRADE).cloned();
+    remove_hop_by_hop(headers);
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    if let Some(upgrade) = upgrade {
+        headers.insert(header::UPGRADE, upgrade);
+    }
+    headers.insert(X_REQUEST_ID, exchange.request_id.clone());
+}
+
+/// A 101 that nothing follows.
+pub(super) fn not_upgraded() -> Cause {
+    invalid("it switches protocols, but there is no connection to go on with")
+}
+
 /// A length that does not fit its body would put the connection out of step, or leave the client waiting.
 fn check_length(response: &Response<Body>, method: &Method) -> Result<(), Cause> {
     let mut lengths = response.headers().get_all(header::CONTENT_LENGTH).iter();

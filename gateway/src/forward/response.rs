@@ -20,7 +20,9 @@ use crate::{
 };
 
 /// What hyper sends: a target's stream or an answer of the gateway's own. Dropping it half-way gives up the guest.
-pub(crate) struct ResponseBody {
+pub(crate) struct ResponseBody(Option<Streaming>);
+
+struct Streaming {
     // Dropped before the exchange, which then reads what the request has cost in the end.
     source: Source,
     exchange: Exchange,
@@ -71,7 +73,13 @@ fn response_is_last(cause: &Cause) -> bool {
         | Cause::BodyTooLarge { .. }
         | Cause::UriTooLong { .. }
         | Cause::HeadersTooLarge { .. } => true,
-        Cause::NoRule | Cause::MethodRefused | Cause::NoTarget | Cause::Target(_) => false,
+        Cause::NoRule
+        | Cause::MethodRefused
+        | Cause::NoTarget
+        | Cause::NoHealthyTarget
+        | Cause::ProtocolMismatch(_)
+        | Cause::Deregistered
+        | Cause::Target(_) => false,
     }
 }
 
@@ -91,16 +99,40 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 impl ResponseBody {
+    /// Nothing: the connection is about to speak something else, and the exchange goes on there.
+    pub(super) fn switching() -> Self {
+        Self(None)
+    }
+
     fn new(source: Source, mut exchange: Exchange, expected: Option<u64>) -> Self {
         if expected == Some(0) {
             exchange.ended(Ending::Complete);
         }
-        Self {
+        Self(Some(Streaming {
             source,
             exchange,
             expected,
             sent: 0,
+        }))
+    }
+}
+
+impl Streaming {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let mut frame = match &mut self.source {
+            Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Source::Target(body) => Pin::new(body).poll_frame(cx),
+        };
+        if frame.is_pending() && self.exchange.poll_cut(cx).is_ready() {
+            frame = Poll::Ready(Some(Err(BodyError::Deregistered)));
         }
+        match &frame {
+            Poll::Pending => {}
+            Poll::Ready(None) => self.exchange.ended(Ending::Complete),
+            Poll::Ready(Some(Ok(frame))) => self.handed_over(frame.data_ref().map_or(0, Bytes::len)),
+            Poll::Ready(Some(Err(error))) => self.exchange.broke_off(error),
+        }
+        frame
     }
 
     /// hyper stops asking when it has all that was announced, so the end may show in no other way.
@@ -110,28 +142,6 @@ impl ResponseBody {
         if self.expected.is_some_and(|expected| self.sent >= expected) || self.is_end_stream() {
             self.exchange.ended(Ending::Complete);
         }
-    }
-}
-
-impl HttpBody for ResponseBody {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = match &mut self.source {
-            Source::Own(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Source::Target(body) => Pin::new(body).poll_frame(cx),
-        };
-        match &frame {
-            Poll::Pending => {}
-            Poll::Ready(None) => self.exchange.ended(Ending::Complete),
-            Poll::Ready(Some(Ok(frame))) => self.handed_over(frame.data_ref().map_or(0, Bytes::len)),
-            Poll::Ready(Some(Err(error))) => self.exchange.broke_off(error),
-        }
-        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -146,5 +156,29 @@ impl HttpBody for ResponseBody {
             Source::Own(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Source::Target(body) => body.size_hint(),
         }
+    }
+}
+
+impl HttpBody for ResponseBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.0 {
+            Some(streaming) => streaming.poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(Streaming::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let nothing = || SizeHint::with_exact(0);
+        self.0.as_ref().map_or_else(nothing, Streaming::size_hint)
     }
 }

@@ -4,18 +4,16 @@
 //! than by a target that got half a body, so the one who waits for the target's response is woken.
 
 use std::{
-    future::poll_fn,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release},
     },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use http::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
@@ -25,7 +23,6 @@ use crate::{
     config::Limits,
     connection::Connection,
     error::Cause,
-    target::TargetError,
 };
 
 /// How far a request's body has come.
@@ -36,6 +33,8 @@ pub(super) struct Upload {
     failure: AtomicU8,
     /// Who waits for the target's response.
     caller: AtomicWaker,
+    /// The body, when the target has dropped it unread.
+    untouched: Mutex<Option<Incoming>>,
     limit: u64,
     patience: std::time::Duration,
 }
@@ -59,7 +58,21 @@ impl Upload {
         self.caller.wake();
     }
 
-    fn failure(&self) -> Option<Cause> {
+    /// Why the body failed, if it did; wakes the caller when it does later.
+    pub(super) fn poll_failure(&self, cx: &Context<'_>) -> Option<Cause> {
+        self.caller.register(cx.waker());
+        self.failure()
+    }
+
+    /// The body, if the target gave it up before it looked at it: another may have it.
+    pub(super) fn take_back(&self) -> Option<Incoming> {
+        self.untouched
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    pub(super) fn failure(&self) -> Option<Cause> {
         match self.failure.load(Acquire) {
             TOO_LARGE => Some(Cause::BodyTooLarge { limit: self.limit }),
             TOO_SLOW => Some(Cause::BodyTooSlow {
@@ -87,7 +100,8 @@ pub(super) fn measure(incoming: Incoming, connection: &Arc<Connection>) -> (Body
         ..Upload::default()
     });
     let body = UploadBody {
-        incoming,
+        incoming: Some(incoming),
+        touched: false,
         upload: upload.clone(),
         connection: connection.clone(),
         silence: Silence::default(),
@@ -95,33 +109,10 @@ pub(super) fn measure(incoming: Incoming, connection: &Arc<Connection>) -> (Body
     (Body::new(body), Some(upload))
 }
 
-/// Waits for the target's response, or for the body to fail before.
-pub(super) async fn guard(
-    call: impl Future<Output = Result<Response<Body>, TargetError>>,
-    upload: Option<&Upload>,
-) -> Result<Response<Body>, Cause> {
-    let Some(upload) = upload else {
-        return call.await.map_err(Cause::Target);
-    };
-    let mut call = pin!(call);
-    poll_fn(|cx| {
-        upload.caller.register(cx.waker());
-        let answered = match upload.failure() {
-            Some(cause) => return Poll::Ready(Err(cause)),
-            None => ready!(call.as_mut().poll(cx)),
-        };
-        // The body may have failed meanwhile, and whatever the target says then is about half a body.
-        Poll::Ready(
-            upload
-                .failure()
-                .map_or_else(|| answered.map_err(Cause::Target), Err),
-        )
-    })
-    .await
-}
-
 struct UploadBody {
-    incoming: Incoming,
+    /// There until it is dropped.
+    incoming: Option<Incoming>,
+    touched: bool,
     upload: Arc<Upload>,
     connection: Arc<Connection>,
     silence: Silence,
@@ -193,7 +184,12 @@ impl HttpBody for UploadBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match Pin::new(&mut self.incoming).poll_frame(cx) {
+        self.touched = true;
+        let Some(incoming) = &mut self.incoming else {
+            return Poll::Ready(None);
+        };
+        let polled = Pin::new(incoming).poll_frame(cx);
+        match polled {
             Poll::Pending => self.poll_silence(cx).map(|error| Some(Err(error))),
             Poll::Ready(None) => {
                 self.ended();
@@ -201,7 +197,7 @@ impl HttpBody for UploadBody {
             }
             Poll::Ready(Some(Ok(frame))) => {
                 let arrived = self.arrived(&frame).map(|()| frame);
-                if self.incoming.is_end_stream() {
+                if self.is_end_stream() {
                     self.ended();
                 }
                 Poll::Ready(Some(arrived))
@@ -214,10 +210,25 @@ impl HttpBody for UploadBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.incoming.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.incoming
+            .as_ref()
+            .map_or_else(SizeHint::default, Incoming::size_hint)
+    }
+}
+
+impl Drop for UploadBody {
+    fn drop(&mut self) {
+        if !self.touched {
+            let mut untouched = self
+                .upload
+                .untouched
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *untouched = self.incoming.take();
+        }
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Lease {
     group: Arc<TargetGroup>,
     member: Arc<Member>,
     outcome: Outcome,
+    /// Where the member has the request's waker, once it has waited.
+    place: Option<usize>,
 }
 
 /// What a request has shown of its target.
@@ -32,7 +34,12 @@ impl Lease {
             group: group.clone(),
             member: member.clone(),
             outcome: Outcome::Unknown,
+            place: None,
         })
+    }
+
+    pub(crate) fn group(&self) -> &Arc<TargetGroup> {
+        &self.group
     }
 
     pub(crate) fn member(&self) -> &Arc<Member> {
@@ -43,6 +50,16 @@ impl Lease {
     pub(crate) fn failed(&mut self) {
         self.outcome = Outcome::Failed;
     }
+
+    /// Ready when the target was deregistered and its time to drain is over; wakes the request then.
+    pub(crate) fn poll_cut(&mut self, cx: &Context<'_>) -> Poll<()> {
+        self.member.wait_for_cut(&mut self.place, cx.waker());
+        if self.member.is_cut() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
 }
 
 impl Drop for Lease {
@@ -50,6 +67,9 @@ impl Drop for Lease {
         // Only then can the verdict have changed, and asking every time would cost every request.
         if matches!(self.outcome, Outcome::Failed) || !self.member.is_healthy() {
             self.group.settle(&self.member);
+        }
+        if let Some(place) = self.place {
+            self.member.stop_waiting(place);
         }
         self.member.leave();
     }
@@ -62,12 +82,13 @@ pub enum Drained {
     Idle,
     /// Time was up, with this many requests left.
     TimedOut {
-        /// Requests that will be cut off when the target goes.
+        /// Requests that were cut off. ALB: they are answered 502.
         in_flight: u32,
     },
 }
 
-/// A target on its way out. It is listed as draining until this ends or is dropped.
+/// A target on its way out. It is listed as draining until this ends or is dropped; then whatever it still has is
+/// cut off.
 #[must_use = "the target is gone as soon as this is dropped"]
 pub struct Drain {
     waiting: BoxFuture<'static, Drained>,
@@ -80,7 +101,7 @@ impl Drain {
             match tokio::time::timeout(timeout, leaving.member.idle()).await {
                 Ok(()) => Drained::Idle,
                 Err(_) => Drained::TimedOut {
-                    in_flight: leaving.member.status().in_flight,
+                    in_flight: leaving.member.in_flight(),
                 },
             }
         });
@@ -109,6 +130,7 @@ struct Leaving {
 
 impl Drop for Leaving {
     fn drop(&mut self) {
+        self.member.cut();
         self.group.forget(&self.member);
     }
 }

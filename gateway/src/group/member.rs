@@ -1,8 +1,12 @@
-//! A registered target: what is known of its health, and how many requests it has.
+//! A registered target: what is known of its health, how many requests it has, and their way out.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU32, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    task::Waker,
 };
 
 use tokio::{
@@ -10,9 +14,9 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::TargetStatus;
+use super::{TargetStatus, spec::TargetWeight};
 use crate::{
-    health::Health,
+    health::{Health, HealthReason},
     names::TargetId,
     target::{Condition, Target},
 };
@@ -21,28 +25,42 @@ use crate::{
 pub(crate) struct Member {
     id: TargetId,
     target: Arc<dyn Target>,
+    weight: TargetWeight,
     /// The verdict, from the checks, the target's own condition and whether it drains.
     health: watch::Sender<Health>,
     /// What the checks say; none without checks.
     checked: Mutex<Option<Health>>,
     checks: Mutex<Option<AbortHandle>>,
     draining: AtomicBool,
+    /// Its time to drain is over: what it has is to end.
+    cut: AtomicBool,
     in_flight: AtomicU32,
     /// Woken when the last request of a draining target ends.
     idle: Notify,
+    /// Who is to be woken when the target is cut: the requests that wait for it, each with a place of its own.
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    wakers: Vec<Option<Waker>>,
+    free: Vec<usize>,
 }
 
 impl Member {
-    pub(super) fn new(id: TargetId, target: Arc<dyn Target>) -> Self {
+    pub(super) fn new(id: TargetId, target: Arc<dyn Target>, weight: TargetWeight) -> Self {
         Self {
             id,
             target,
+            weight,
             health: watch::Sender::new(Health::Initial),
             checked: Mutex::new(None),
             checks: Mutex::new(None),
             draining: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
             idle: Notify::new(),
+            waiting: Mutex::default(),
         }
     }
 
@@ -54,6 +72,15 @@ impl Member {
         &*self.target
     }
 
+    pub(super) fn weight(&self) -> TargetWeight {
+        self.weight
+    }
+
+    /// Requests the gateway has with it.
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
     pub(super) fn watch(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
     }
@@ -62,7 +89,8 @@ impl Member {
         TargetStatus {
             id: self.id.clone(),
             health: self.health.borrow().clone(),
-            in_flight: self.in_flight.load(Ordering::Relaxed),
+            weight: self.weight,
+            in_flight: self.in_flight(),
             load: self.target.load(),
         }
     }
@@ -123,7 +151,7 @@ impl Member {
             .clone();
         match (self.target.condition(), checked) {
             (Condition::Unfit(reason), _) => Health::Unhealthy {
-                reason: reason.into(),
+                reason: HealthReason::Unfit(reason.into()),
             },
             (Condition::Fit, None) => Health::Healthy,
             (Condition::Fit, Some(checked)) => checked,
@@ -162,5 +190,63 @@ impl Member {
             }
             notified.await;
         }
+    }
+
+    /// Ends what the target still has.
+    pub(super) fn cut(&self) {
+        // Before the wakers are taken: who comes to wait later has to see it.
+        self.cut.store(true, Ordering::SeqCst);
+        let wakers = std::mem::take(&mut self.waiting().wakers);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::SeqCst)
+    }
+
+    /// Has `waker` woken when the target is cut. `place` is the request's, once it has one.
+    pub(super) fn wait_for_cut(&self, place: &mut Option<usize>, waker: &Waker) {
+        let mut waiting = self.waiting();
+        match place.and_then(|place| waiting.wakers.get_mut(place)) {
+            Some(Some(known)) => known.clone_from(waker),
+            Some(vacant) => *vacant = Some(waker.clone()),
+            None => *place = Some(waiting.add(waker.clone())),
+        }
+    }
+
+    pub(super) fn stop_waiting(&self, place: usize) {
+        let mut waiting = self.waiting();
+        let waker = waiting.wakers.get_mut(place).and_then(Option::take);
+        if waker.is_some() {
+            waiting.free.push(place);
+        }
+        drop(waiting);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn add(&mut self, waker: Waker) -> usize {
+        if let Some((place, vacant)) = self
+            .free
+            .pop()
+            .and_then(|place| Some((place, self.wakers.get_mut(place)?)))
+        {
+            *vacant = Some(waker);
+            return place;
+        }
+        self.wakers.push(Some(waker));
+        self.wakers.len() - 1
+    }
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }

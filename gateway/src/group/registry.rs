@@ -8,9 +8,8 @@ use std::{
 
 use tokio::{runtime::Handle, sync::watch};
 
-use super::TargetGroup;
+use super::{GroupSpec, TargetGroup};
 use crate::{
-    health::HealthSpec,
     names::{GroupName, RuleName},
     routing::{Routing, RoutingError, snapshot::Snapshot},
 };
@@ -62,28 +61,24 @@ impl Groups {
     ///
     /// # Errors
     /// When the name is taken.
-    pub fn create(
-        &self,
-        name: GroupName,
-        health: Option<HealthSpec>,
-    ) -> Result<Arc<TargetGroup>, GroupError> {
+    pub fn create(&self, name: GroupName, spec: GroupSpec) -> Result<Arc<TargetGroup>, GroupError> {
         let mut known = self.lock();
         if known.groups.contains_key(&name) {
             return Err(GroupError::Exists(name));
         }
-        let group = TargetGroup::new(name.clone(), health, self.changes.clone(), self.serve.clone());
+        let group = TargetGroup::new(name.clone(), spec, self.changes.clone(), self.serve.clone());
         known.groups.insert(name, group.clone());
         Ok(group)
     }
 
-    /// The group of that name, checked as `health` says from now on; made if there is none.
-    pub fn ensure(&self, name: &GroupName, health: Option<HealthSpec>) -> Arc<TargetGroup> {
+    /// The group of that name, as `spec` says from now on; made if there is none.
+    pub fn ensure(&self, name: &GroupName, spec: GroupSpec) -> Arc<TargetGroup> {
         let mut known = self.lock();
         if let Some(group) = known.groups.get(name) {
-            group.set_health(health);
+            group.configure(spec);
             return group.clone();
         }
-        let group = TargetGroup::new(name.clone(), health, self.changes.clone(), self.serve.clone());
+        let group = TargetGroup::new(name.clone(), spec, self.changes.clone(), self.serve.clone());
         known.groups.insert(name.clone(), group.clone());
         group
     }

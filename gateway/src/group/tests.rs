@@ -39,7 +39,7 @@ impl Target for Fleeting {
 
 fn group(runtime: &Runtime) -> Arc<TargetGroup> {
     Groups::new(runtime.handle().clone())
-        .create("app".parse().unwrap(), None)
+        .create("app".parse().unwrap(), GroupSpec::default())
         .unwrap()
 }
 
@@ -50,6 +50,11 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
+fn add(group: &TargetGroup, id: &str, target: Arc<dyn Target>) {
+    let weight = TargetWeight::default();
+    group.register(id.parse().unwrap(), target, weight).unwrap();
+}
+
 /// The race that matters: one thread takes a target while another has just seen that nobody holds it.
 #[test]
 fn a_target_said_to_be_idle_is_never_held_again() {
@@ -58,12 +63,14 @@ fn a_target_said_to_be_idle_is_never_held_again() {
     let group = group(&runtime);
     let done = AtomicBool::new(false);
     let first = Arc::new(Fleeting::default());
-    group.register("t0".parse().unwrap(), first.clone()).unwrap();
+    add(&group, "t0", first.clone());
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while !done.load(Ordering::SeqCst) {
-                    let lease = group.choose().expect("there is always one registered");
+                    let lease = group
+                        .choose(ChoiceHints::default())
+                        .expect("there is always one registered");
                     let condition = lease.member().target().condition();
                     assert_eq!(condition, Condition::Fit, "{}", lease.member().id());
                 }
@@ -72,9 +79,7 @@ fn a_target_said_to_be_idle_is_never_held_again() {
         let mut current = first;
         for round in 0..ROUNDS {
             let next = Arc::new(Fleeting::default());
-            group
-                .register(format!("t{}", round + 1).parse().unwrap(), next.clone())
-                .unwrap();
+            add(&group, &format!("t{}", round + 1), next.clone());
             let leaving = format!("t{round}").parse().unwrap();
             let drain = group.deregister(&leaving, Duration::from_secs(60)).unwrap();
             assert_eq!(runtime.block_on(drain), Drained::Idle);
@@ -90,12 +95,12 @@ fn a_drain_that_is_given_up_ends_the_target_too() {
     let runtime = runtime();
     let group = group(&runtime);
     let id: TargetId = "t1".parse().unwrap();
-    group.register(id.clone(), Arc::new(Fleeting::default())).unwrap();
-    let held = group.choose().unwrap();
+    add(&group, "t1", Arc::new(Fleeting::default()));
+    let held = group.choose(ChoiceHints::default()).unwrap();
     drop(group.deregister(&id, Duration::from_secs(60)));
     assert!(group.targets().is_empty());
-    assert!(group.choose().is_none());
-    group.register(id, Arc::new(Fleeting::default())).unwrap();
+    assert!(group.choose(ChoiceHints::default()).is_none());
+    add(&group, "t1", Arc::new(Fleeting::default()));
     drop(held);
     assert_eq!(group.targets().len(), 1, "the new one of that name is another");
 }

@@ -1,16 +1,17 @@
 //! Runs the health checks of one target, for as long as it is registered.
 //!
-//! A check takes the path of a request: it is a call of the target, waits in its queue and spends its budget. A target
-//! that cannot answer its check cannot answer its clients either.
+//! A check of a task takes the path of a request: it is a call of the target, waits in its queue and spends its budget.
+//! A target that cannot answer its check cannot answer its clients either. Targets outside are asked over a
+//! connection of its own ([`crate::target::Target::probe`]).
 
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::BodyExt as _;
 
 use super::{
-    HealthSpec,
+    HealthReason, HealthSpec, Matcher,
     tally::{Outcome, Tally},
 };
 use crate::{
@@ -24,6 +25,11 @@ const USER_AGENT: HeaderValue = HeaderValue::from_static("Wharf-HealthChecker/1.
 /// What a check's answer may weigh, in bytes: it is read to its end, so that the target isn't interrupted, but not
 /// without one.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// A gRPC message without content: not compressed, no bytes.
+const NO_MESSAGE: Bytes = Bytes::from_static(&[0; 5]);
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Checks at once, then after every interval, until the group is gone. Whoever deregisters the target aborts it.
 pub(crate) async fn run(group: Weak<TargetGroup>, member: Arc<Member>, spec: HealthSpec) {
@@ -41,50 +47,83 @@ pub(crate) async fn run(group: Weak<TargetGroup>, member: Arc<Member>, spec: Hea
 async fn check(member: &Member, spec: &HealthSpec) -> Outcome {
     match tokio::time::timeout(spec.timeout, ask(member, spec)).await {
         Ok(outcome) => outcome,
-        // ALB: Target.Timeout.
-        Err(_) => Err("Request timed out".into()),
+        Err(_) => Err(HealthReason::Timeout),
     }
 }
 
 async fn ask(member: &Member, spec: &HealthSpec) -> Outcome {
-    // ALB: Target.FailedHealthChecks.
-    let failed = |error: &dyn std::fmt::Display| Arc::from(format!("Health checks failed: {error}"));
     let response = member
         .target()
-        .call(request(spec))
+        .probe(request(spec), spec.port)
         .await
         .map_err(|error| failed(&error))?;
-    if !spec.codes.contains(response.status()) {
-        // ALB: Target.ResponseCodeMismatch.
-        return Err(format!(
-            "Health checks failed with these codes: [{}]",
-            response.status().as_u16()
-        )
-        .into());
+    match &spec.matcher {
+        Matcher::Http(codes) => {
+            if !codes.contains(response.status()) {
+                return Err(HealthReason::ResponseCodeMismatch(response.status().as_u16()));
+            }
+            read(response).await.map(|_| ())
+        }
+        Matcher::Grpc(codes) => {
+            let code = grpc_status(response).await?;
+            if !codes.contains(code) {
+                return Err(HealthReason::ResponseCodeMismatch(code));
+            }
+            Ok(())
+        }
     }
+}
+
+fn failed(error: &dyn std::fmt::Display) -> HealthReason {
+    HealthReason::FailedHealthChecks(error.to_string().into())
+}
+
+/// Reads an answer to its end; the answer is its trailers.
+async fn read(response: Response<Body>) -> Result<HeaderMap, HealthReason> {
     let mut body = response.into_body();
     let mut weight = 0;
+    let mut trailers = HeaderMap::new();
     while let Some(frame) = body.frame().await {
-        weight += frame
-            .map_err(|error| failed(&error))?
-            .data_ref()
-            .map_or(0, Bytes::len);
+        let frame = frame.map_err(|error| failed(&error))?;
+        weight += frame.data_ref().map_or(0, Bytes::len);
         if weight > MAX_ANSWER_BYTES {
             return Err(failed(&format_args!(
                 "the answer is larger than {MAX_ANSWER_BYTES} bytes"
             )));
         }
+        if let Ok(last) = frame.into_trailers() {
+            trailers = last;
+        }
     }
-    Ok(())
+    Ok(trailers)
+}
+
+/// The code of a gRPC call: in the trailers, or in the head if there is nothing else.
+async fn grpc_status(response: Response<Body>) -> Result<u16, HealthReason> {
+    let in_head = response.headers().get(GRPC_STATUS).cloned();
+    let status = response.status();
+    let trailers = read(response).await?;
+    let code = trailers.get(GRPC_STATUS).or(in_head.as_ref());
+    code.and_then(|code| code.to_str().ok()?.parse().ok())
+        .ok_or_else(|| {
+            failed(&format_args!(
+                "the answer, of status {status}, has no grpc-status"
+            ))
+        })
 }
 
 fn request(spec: &HealthSpec) -> Request<Body> {
     let mut request = Request::new(body::empty());
-    *request.method_mut() = Method::GET;
     *request.uri_mut() = http::Uri::from(spec.path.clone());
-    request
-        .headers_mut()
-        .insert(header::HOST, HeaderValue::from_static("localhost"));
-    request.headers_mut().insert(header::USER_AGENT, USER_AGENT);
+    let headers = request.headers_mut();
+    headers.insert(header::HOST, HeaderValue::from_static("localhost"));
+    headers.insert(header::USER_AGENT, USER_AGENT);
+    if let Matcher::Grpc(_) = spec.matcher {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
+        *request.body_mut() = body::full(NO_MESSAGE);
+    }
     request
 }

@@ -1,11 +1,9 @@
 //! Counts checks in a row and says what they make of a target. No time, no I/O.
 
-use std::sync::Arc;
-
-use super::{Health, HealthSpec};
+use super::{Health, HealthReason, HealthSpec};
 
 /// What one check found: nothing wrong, or what was.
-pub(crate) type Outcome = Result<(), Arc<str>>;
+pub(crate) type Outcome = Result<(), HealthReason>;
 
 /// The checks of one target so far.
 #[derive(Debug)]
@@ -56,7 +54,14 @@ mod tests {
         outcomes
             .chars()
             .map(|outcome| {
-                match tally.record(if outcome == '+' { Ok(()) } else { Err("no".into()) }, &spec) {
+                match tally.record(
+                    if outcome == '+' {
+                        Ok(())
+                    } else {
+                        Err(HealthReason::Timeout)
+                    },
+                    &spec,
+                ) {
                     Health::Initial => 'I',
                     Health::Healthy => 'H',
                     Health::Unhealthy { .. } => 'U',
@@ -91,13 +96,13 @@ mod tests {
     fn an_unhealthy_targets_reason_is_the_latest() {
         let spec = HealthSpec::new("/".parse().unwrap());
         let mut tally = Tally::new();
-        for reason in ["one", "two", "three"] {
-            tally.record(Err(reason.into()), &spec);
+        for reason in [500, 501, 502] {
+            tally.record(Err(HealthReason::ResponseCodeMismatch(reason)), &spec);
         }
         assert_eq!(
-            *tally.record(Err("four".into()), &spec),
+            *tally.record(Err(HealthReason::Timeout), &spec),
             Health::Unhealthy {
-                reason: "four".into()
+                reason: HealthReason::Timeout
             }
         );
     }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
-use wharf_gateway::{Condition, Drained, Health, TargetErrorKind};
+use wharf_gateway::{Condition, Drained, Health, HealthReason, TargetErrorKind, TargetWeight};
 
 use crate::support::{Closure, Rig, failure, ok, seen, within};
 
@@ -42,7 +42,7 @@ async fn a_target_that_turns_unfit_gets_nothing_while_another_is_fit() {
     sick.set_condition(Condition::Unfit("three traps in a row".into()));
     assert_eq!(rig.get("/").await.status, 502);
     let unfit = Health::Unhealthy {
-        reason: "three traps in a row".into(),
+        reason: HealthReason::Unfit("three traps in a row".into()),
     };
     seen("the verdict", health.clone(), |health| *health == unfit).await;
     for _ in 0..4 {
@@ -149,7 +149,11 @@ async fn an_id_can_be_registered_once() {
     rig.register("t1", &Closure::saying("a"));
     let again = rig
         .app
-        .register("t1".parse().unwrap(), Closure::saying("b"))
+        .register(
+            "t1".parse().unwrap(),
+            Closure::saying("b"),
+            TargetWeight::default(),
+        )
         .unwrap_err();
     assert_eq!(
         again.to_string(),

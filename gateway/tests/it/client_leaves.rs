@@ -29,7 +29,10 @@ async fn leaving_before_the_response_drops_the_call() {
     drop(client);
     seen("the call's end", gone, |gone| *gone).await;
     let line = rig.log.line().await;
-    assert_eq!((&line["status"], &line["clientLeft"]), (&().into(), &true.into()));
+    assert_eq!(
+        (&line["status"], &line["clientLeft"]),
+        (&460.into(), &true.into())
+    );
     assert_eq!((&line["task"], &line["headMs"]), (&"t1".into(), &().into()));
     assert_eq!(rig.app.targets()[0].in_flight, 0);
 }

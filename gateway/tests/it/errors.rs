@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wharf_gateway::{Routing, TargetErrorKind};
+use wharf_gateway::{GroupSpec, Routing, TargetErrorKind, TargetWeight};
 
 use crate::support::{Closure, Rig, failure, rule};
 
@@ -171,10 +171,14 @@ async fn the_default_host_comes_after_explicit_rules() {
     let other = rig
         .gateway
         .groups()
-        .create("other".parse().unwrap(), None)
+        .create("other".parse().unwrap(), GroupSpec::default())
         .unwrap();
     other
-        .register("t1".parse().unwrap(), Closure::saying("explicit"))
+        .register(
+            "t1".parse().unwrap(),
+            Closure::saying("explicit"),
+            TargetWeight::default(),
+        )
         .unwrap();
     let default = RuleSpec {
         name: "app-default".parse().unwrap(),

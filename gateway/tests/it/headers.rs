@@ -165,7 +165,7 @@ async fn the_log_line_says_it_all() {
     }
     let expected = serde_json::json!({
         "requestId": "r-1", "client": "127.0.0.1", "method": "POST", "host": "app.test", "path": "/p",
-        "protocol": "HTTP/1.1", "rule": "all", "service": "app", "task": "t1", "status": 200,
+        "protocol": "HTTP/1.1", "rule": "all", "service": "app", "task": "t1", "status": 200, "retries": 0,
         "requestBytes": 5, "responseBytes": 10, "cpuUs": 120, "peakMemory": 1 << 20,
         "reason": null, "clientLeft": false,
     });

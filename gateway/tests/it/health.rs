@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use wharf_gateway::{Health, HealthSpec};
+use wharf_gateway::{GroupSpec, Health, HealthReason, HealthSpec, Matcher};
 
 use crate::support::{Closure, Rig, seen, status};
 
@@ -38,7 +38,7 @@ fn switchable(first: u16) -> (Arc<Closure>, Arc<AtomicU16>) {
 #[tokio::test]
 async fn a_target_follows_its_checks() {
     let rig = Rig::new();
-    rig.app.set_health(Some(spec()));
+    rig.check(spec());
     let (target, answer) = switchable(200);
     let health = rig.register("t1", &target);
     assert_eq!(*health.borrow(), Health::Initial);
@@ -47,11 +47,10 @@ async fn a_target_follows_its_checks() {
     })
     .await;
     answer.store(503, Ordering::SeqCst);
-    let reason = "Health checks failed with these codes: [503]".into();
     seen("the failure", health.clone(), |health| {
         *health
             == Health::Unhealthy {
-                reason: Arc::clone(&reason),
+                reason: HealthReason::ResponseCodeMismatch(503),
             }
     })
     .await;
@@ -66,11 +65,11 @@ async fn a_target_follows_its_checks() {
 async fn one_pass_suffices_for_a_new_target_and_the_first_check_comes_at_once() {
     let rig = Rig::new();
     let never = Duration::from_secs(100_000);
-    rig.app.set_health(Some(HealthSpec {
+    rig.check(HealthSpec {
         interval: never,
         healthy: 5.try_into().unwrap(),
         ..spec()
-    }));
+    });
     let health = rig.register("t1", &Closure::saying("fine"));
     seen("the first pass", health, |health| *health == Health::Healthy).await;
 }
@@ -84,7 +83,7 @@ async fn a_check_looks_like_one_and_is_not_in_the_access_log() {
         sender.send_replace(format!("{} {} {agent}", request.method(), request.uri()));
         async { Ok(status(200)) }
     });
-    rig.app.set_health(Some(spec()));
+    rig.check(spec());
     let health = rig.register("t1", &target);
     seen("the first pass", health, |health| *health == Health::Healthy).await;
     assert_eq!(*requests.borrow(), "GET /health?deep=1 Wharf-HealthChecker/1.0");
@@ -99,17 +98,16 @@ async fn a_check_looks_like_one_and_is_not_in_the_access_log() {
 #[tokio::test]
 async fn a_check_without_an_answer_times_out() {
     let rig = Rig::new();
-    rig.app.set_health(Some(HealthSpec {
+    rig.check(HealthSpec {
         timeout: Duration::from_millis(5),
         ..spec()
-    }));
+    });
     let (target, _) = switchable(0);
     let health = rig.register("t1", &target);
-    let reason = "Request timed out".into();
     seen("the verdict", health, |health| {
         *health
             == Health::Unhealthy {
-                reason: Arc::clone(&reason),
+                reason: HealthReason::Timeout,
             }
     })
     .await;
@@ -118,15 +116,15 @@ async fn a_check_without_an_answer_times_out() {
 #[tokio::test]
 async fn a_check_that_traps_says_why() {
     let rig = Rig::new();
-    rig.app.set_health(Some(spec()));
+    rig.check(spec());
     let target =
         Closure::new(|_| async { Err(crate::support::failure(wharf_gateway::TargetErrorKind::Trapped)) });
     let health = rig.register("t1", &target);
-    let reason = "Health checks failed: guest says: s3cret".into();
+    let reason = HealthReason::FailedHealthChecks("guest says: s3cret".into());
     seen("the verdict", health, |health| {
         *health
             == Health::Unhealthy {
-                reason: Arc::clone(&reason),
+                reason: reason.clone(),
             }
     })
     .await;
@@ -135,7 +133,7 @@ async fn a_check_that_traps_says_why() {
 #[tokio::test]
 async fn unhealthy_targets_get_nothing_while_one_is_healthy() {
     let rig = Rig::new();
-    rig.app.set_health(Some(spec()));
+    rig.check(spec());
     let (sick, _) = switchable(500);
     let health = rig.register("sick", &sick);
     seen("the verdict", health, |health| {
@@ -160,10 +158,10 @@ async fn checks_can_be_changed_and_taken_away_and_targets_keep_their_traffic_mea
         Health::Healthy,
         "without checks, alive is healthy"
     );
-    rig.app.set_health(Some(HealthSpec {
-        codes: "200".parse().unwrap(),
+    rig.check(HealthSpec {
+        matcher: Matcher::Http("200".parse().unwrap()),
         ..spec()
-    }));
+    });
     assert_eq!(
         *health.borrow(),
         Health::Healthy,
@@ -173,7 +171,7 @@ async fn checks_can_be_changed_and_taken_away_and_targets_keep_their_traffic_mea
         matches!(health, Health::Unhealthy { .. })
     })
     .await;
-    rig.app.set_health(None);
+    rig.app.configure(GroupSpec::default());
     assert_eq!(*health.borrow(), Health::Healthy);
 }
 
@@ -182,7 +180,7 @@ async fn changes_can_be_waited_for_over_all_groups() {
     let rig = Rig::new();
     let mut changes = rig.gateway.groups().changes();
     changes.mark_unchanged();
-    rig.app.set_health(Some(spec()));
+    rig.check(spec());
     rig.register("t1", &Closure::saying("fine"));
     let group = rig.gateway.groups().list().remove(0);
     crate::support::within("the first pass", async {

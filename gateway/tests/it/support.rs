@@ -20,9 +20,9 @@ use tokio::{
     sync::watch,
 };
 use wharf_gateway::{
-    AccessEntry, AccessLog, Action, Body, Condition, Conditions, Config, Gateway, Health, Limits,
-    ListenerSpec, Load, Precedence, Priority, Routing, RuleSpec, Target, TargetError, TargetErrorKind,
-    TargetGroup, Threads, Usage, body,
+    AccessEntry, AccessLog, Action, Body, Condition, Conditions, Config, Gateway, GroupSpec, Health,
+    HealthSpec, Limits, ListenerSpec, Load, Precedence, Priority, Routing, RuleSpec, Target, TargetError,
+    TargetErrorKind, TargetGroup, TargetWeight, Threads, Usage, body,
 };
 
 /// Long enough for the slowest machine; nothing waits this long unless it is broken.
@@ -70,9 +70,13 @@ impl Rig {
                 limits,
                 ..local(LISTENER)
             }],
+            ..Config::default()
         };
         let gateway = Gateway::build(config, threads, log.clone()).unwrap();
-        let app = gateway.groups().create("app".parse().unwrap(), None).unwrap();
+        let app = gateway
+            .groups()
+            .create("app".parse().unwrap(), GroupSpec::default())
+            .unwrap();
         gateway
             .apply(Routing {
                 rules: vec![rule("all", 100, "", "", "app")],
@@ -93,7 +97,21 @@ impl Rig {
     }
 
     pub(crate) fn register(&self, id: &str, target: &Arc<Closure>) -> watch::Receiver<Health> {
-        self.app.register(id.parse().unwrap(), target.clone()).unwrap()
+        self.register_any(id, target.clone())
+    }
+
+    pub(crate) fn register_any(&self, id: &str, target: Arc<dyn Target>) -> watch::Receiver<Health> {
+        let weight = TargetWeight::default();
+        self.app.register(id.parse().unwrap(), target, weight).unwrap()
+    }
+
+    /// Has targets checked from now on.
+    pub(crate) fn check(&self, health: HealthSpec) {
+        let health = Some(health);
+        self.app.configure(GroupSpec {
+            health,
+            ..self.app.spec()
+        });
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

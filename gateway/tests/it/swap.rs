@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use wharf_gateway::{Drained, Routing, TargetError, TargetErrorKind, Usage};
+use wharf_gateway::{Drained, GroupSpec, Routing, TargetError, TargetErrorKind, TargetWeight, Usage};
 
 use crate::support::{Closure, Raw, Rig, ok, rule, within};
 
@@ -42,11 +42,15 @@ async fn nothing_is_lost_while_rules_and_targets_are_replaced() {
     let rig = Rig::new();
     rig.gateway
         .groups()
-        .create("other".parse().unwrap(), None)
+        .create("other".parse().unwrap(), GroupSpec::default())
         .unwrap();
     let other = rig.gateway.groups().get(&"other".parse().unwrap()).unwrap();
     other
-        .register("o".parse().unwrap(), Closure::saying("served"))
+        .register(
+            "o".parse().unwrap(),
+            Closure::saying("served"),
+            TargetWeight::default(),
+        )
         .unwrap();
     let (mut target, mut stopped) = stoppable();
     rig.register("t0", &target);

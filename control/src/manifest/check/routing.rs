@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
-use wharf_gateway::{HealthSpec, HostPattern, PathPattern, Priority};
+use wharf_gateway::{HealthSpec, HostPattern, Matcher, PathPattern, Priority, StatusCodes};
 
 use super::super::Route;
 use super::super::error::{FieldPath, ManifestError};
@@ -47,7 +47,7 @@ pub(super) fn health(text: &HealthText, here: &FieldPath, report: &mut Report) -
         defaults.unhealthy.get(),
     );
     let codes = match text.codes.as_deref().map(str::parse) {
-        None => defaults.codes,
+        None => StatusCodes::default(),
         Some(Ok(codes)) => codes,
         Some(Err(error)) => {
             let error: wharf_gateway::StatusCodesError = error;
@@ -55,7 +55,7 @@ pub(super) fn health(text: &HealthText, here: &FieldPath, report: &mut Report) -
                 here.key("codes"),
                 format!("`codes` in [health]: {error}"),
             ));
-            defaults.codes
+            StatusCodes::default()
         }
     };
     Some(HealthSpec {
@@ -64,7 +64,8 @@ pub(super) fn health(text: &HealthText, here: &FieldPath, report: &mut Report) -
         timeout,
         healthy: NonZeroU32::new(healthy)?,
         unhealthy: NonZeroU32::new(unhealthy)?,
-        codes,
+        matcher: Matcher::Http(codes),
+        ..defaults
     })
 }
 

@@ -15,6 +15,7 @@ fn entry(path: &str) -> AccessEntry<'_> {
         service: None,
         task: None,
         status: Some(404),
+        retries: 0,
         request_bytes: 0,
         response_bytes: 3,
         duration_ms: 0.25,
@@ -71,7 +72,7 @@ fn lines_are_json_and_none_is_lost_at_the_end() {
     let expected = concat!(
         r#"{"time":"1970-01-01T00:00:00Z","requestId":"r-1","client":"127.0.0.1","method":"GET","host":"app.test","#,
         r#""path":"/\"quoted\"","protocol":"HTTP/1.1","rule":null,"service":null,"task":null,"status":404,"#,
-        r#""requestBytes":0,"responseBytes":3,"durationMs":0.25,"headMs":0.125,"cpuUs":null,"peakMemory":null,"#,
+        r#""retries":0,"requestBytes":0,"responseBytes":3,"durationMs":0.25,"headMs":0.125,"cpuUs":null,"peakMemory":null,"#,
         r#""reason":null,"clientLeft":false}"#
     );
     assert_eq!(written.lines().next(), Some(expected));

@@ -29,7 +29,7 @@ fn compile(rules: Vec<RuleSpec>) -> Result<Snapshot, RoutingError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let handle: &Handle = runtime.handle();
     let group = Groups::new(handle.clone())
-        .create("group".parse().unwrap(), None)
+        .create("group".parse().unwrap(), crate::group::GroupSpec::default())
         .unwrap();
     Snapshot::compile(Routing { rules }, |name| {
         (name.as_str() == "group").then(|| group.clone())

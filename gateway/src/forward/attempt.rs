@@ -1,0 +1,212 @@
+//! Calls a target; and another one, if the first cannot be had and the group's budget allows.
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::Arc,
+    task::{Poll, ready},
+};
+
+use http::{HeaderMap, Method, Request, Response, StatusCode, request::Parts};
+use hyper::body::Incoming;
+
+use super::{
+    exchange::Exchange,
+    headers,
+    protocol::Spoken,
+    upgrade::UpgradeWish,
+    upload::{self, Upload},
+};
+use crate::{
+    body::{self, Body},
+    error::Cause,
+    group::{ChoiceHints, Lease, Policy, TargetGroup},
+    names::TargetId,
+    target::{Repeat, TargetError, TargetErrorKind},
+};
+
+/// What is asked, and what of it a second attempt needs.
+pub(super) struct Ask {
+    pub(super) head: Parts,
+    pub(super) body: Incoming,
+}
+
+/// The way of one request through the targets of its group.
+struct Attempts<'a> {
+    group: &'a Arc<TargetGroup>,
+    policy: Policy,
+    spoken: Spoken,
+    /// Doing it twice is doing it once, and there is no body that would have to be sent again.
+    is_harmless: bool,
+    wish: Option<UpgradeWish>,
+    bound_to: Option<String>,
+    tried: Vec<TargetId>,
+    left: u8,
+}
+
+/// A response, and the wish for an upgrade it may be the answer to.
+pub(super) struct Answered {
+    pub(super) response: Response<Body>,
+    pub(super) wish: Option<UpgradeWish>,
+}
+
+/// Gets a target's response.
+pub(super) async fn call(
+    ask: Ask,
+    group: &Arc<TargetGroup>,
+    exchange: &mut Exchange,
+) -> Result<Answered, Cause> {
+    let Ask { mut head, body } = ask;
+    let has_body = !http_body::Body::is_end_stream(&body);
+    let policy = group.policy();
+    let mut attempts = Attempts {
+        group,
+        policy,
+        spoken: Spoken::of(&head),
+        is_harmless: !has_body && is_idempotent(&head.method),
+        wish: UpgradeWish::take(&mut head, has_body),
+        bound_to: bound_to(&head.headers, group, policy, exchange),
+        tried: Vec::new(),
+        left: policy.retries,
+    };
+    headers::for_target(&mut head, exchange);
+    let mut response = attempts.run(head, has_body.then_some(body), exchange).await?;
+    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS && attempts.wish.is_some();
+    if !switches {
+        headers::for_client(&mut response, exchange)?;
+    }
+    exchange.bind(response.headers_mut());
+    Ok(Answered {
+        response,
+        wish: attempts.wish,
+    })
+}
+
+/// The target the client is bound to.
+fn bound_to(headers: &HeaderMap, group: &TargetGroup, policy: Policy, exchange: &Exchange) -> Option<String> {
+    let stickiness = &exchange.connection.shared.stickiness;
+    stickiness.target(headers, group.name(), policy.stickiness?)
+}
+
+/// RFC 9110 9.2.2, but for TRACE.
+fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE
+    )
+}
+
+impl Attempts<'_> {
+    async fn run(
+        &mut self,
+        mut head: Parts,
+        mut incoming: Option<Incoming>,
+        exchange: &mut Exchange,
+    ) -> Result<Response<Body>, Cause> {
+        let mut last = None;
+        loop {
+            let Some(lease) = self.choose() else {
+                return Err(last.unwrap_or_else(|| self.nobody()));
+            };
+            let member = exchange.chose(lease);
+            let protocol = member.target().protocol();
+            self.spoken.check(protocol)?;
+            let again = self.may_come_again().then(|| head.clone());
+            if let Some(wish) = &self.wish {
+                wish.pass_on(&mut head, protocol);
+            }
+            let (body, upload) = match incoming.take() {
+                Some(incoming) => upload::measure(incoming, &exchange.connection),
+                None => (body::empty(), None),
+            };
+            exchange.uploads(upload.clone());
+            let call = member.target().call(Request::from_parts(head, body));
+            let cause = match guard(call, upload.as_deref(), exchange).await {
+                Ok(response) => return Ok(response),
+                Err(cause) => cause,
+            };
+            let Some(next) = again.filter(|_| self.is_worth_another(&cause)) else {
+                return Err(cause);
+            };
+            incoming = match upload {
+                None => None,
+                Some(upload) => match upload.take_back() {
+                    // Some of it has been read, and is gone.
+                    None => return Err(cause),
+                    untouched => untouched,
+                },
+            };
+            if !self.group.spend_retry() {
+                return Err(cause);
+            }
+            self.note(&cause, member.id());
+            exchange.tries_again(&cause);
+            head = next;
+            last = Some(cause);
+        }
+    }
+
+    fn choose(&self) -> Option<Lease> {
+        self.group.choose(ChoiceHints {
+            bound_to: self.bound_to.as_deref(),
+            tried: &self.tried,
+        })
+    }
+
+    fn nobody(&self) -> Cause {
+        if self.group.has_targets() {
+            Cause::NoHealthyTarget
+        } else {
+            Cause::NoTarget
+        }
+    }
+
+    /// Whether it is worth keeping what another attempt would need.
+    fn may_come_again(&self) -> bool {
+        self.left > 0 && (self.is_harmless || self.policy.takers > 1)
+    }
+
+    fn is_worth_another(&self, cause: &Cause) -> bool {
+        let Cause::Target(error) = cause else {
+            return false;
+        };
+        match error.kind.repeat() {
+            Repeat::Always => true,
+            Repeat::IfHarmless => self.is_harmless && self.wish.is_none(),
+            Repeat::Never => false,
+        }
+    }
+
+    fn note(&mut self, cause: &Cause, id: &TargetId) {
+        self.left -= 1;
+        // A connection that was closing says nothing against its target.
+        let is_stale =
+            matches!(cause, Cause::Target(TargetError { kind, .. }) if *kind == TargetErrorKind::Stale);
+        if !is_stale {
+            self.tried.push(id.clone());
+        }
+    }
+}
+
+/// Waits for the target's response, or for what ends the wait before: the request's body fails, or the target's time
+/// to drain is over.
+async fn guard(
+    call: impl Future<Output = Result<Response<Body>, TargetError>>,
+    upload: Option<&Upload>,
+    exchange: &mut Exchange,
+) -> Result<Response<Body>, Cause> {
+    let mut call = pin!(call);
+    poll_fn(|cx| {
+        if let Some(cause) = upload.and_then(|upload| upload.poll_failure(cx)) {
+            return Poll::Ready(Err(cause));
+        }
+        if exchange.poll_cut(cx).is_ready() {
+            return Poll::Ready(Err(Cause::Deregistered));
+        }
+        let answered = ready!(call.as_mut().poll(cx));
+        // The body may have failed meanwhile, and whatever the target says then is about half a body.
+        let failed = upload.and_then(Upload::failure);
+        Poll::Ready(failed.map_or_else(|| answered.map_err(Cause::Target), Err))
+    })
+    .await
+}
