@@ -24,6 +24,8 @@ pub struct AccessEntry<'r> {
     pub request_id: &'r str,
     /// The peer of the connection.
     pub client: IpAddr,
+    /// The listener it came to.
+    pub listener: &'r str,
     /// Its method.
     pub method: &'r str,
     /// The authority it asked for, port included.
@@ -56,6 +58,10 @@ pub struct AccessEntry<'r> {
     pub peak_memory: Option<u64>,
     /// What went wrong.
     pub reason: Option<Cow<'r, str>>,
+    /// The class of its head where that does not comply with RFC 9112: ALB's `classification`, with its words.
+    pub classification: Option<&'static str>,
+    /// Why it is of that class: ALB's `classification_reason`.
+    pub classification_reason: Option<&'static str>,
     /// Whether the client left before the response's end.
     pub client_left: bool,
 }

@@ -3,6 +3,7 @@
 //! All of it is one future on one task: hyper polls the requests of an HTTP/1 connection inline, so nothing is
 //! spawned for them. (Those of HTTP/2 are tasks, so that the streams of one connection do not wait for each other.)
 
+pub(crate) mod handoff;
 pub(crate) mod pace;
 mod stream;
 
@@ -43,9 +44,12 @@ use crate::{
     tls::{self, Encryption},
 };
 
-/// Room for the request line's method and version and the blanks of its header lines, so that a head just over its
-/// bound is still read and answered in our own form. Far beyond it hyper answers by itself, with a bare status.
+/// Room for what is written into a head that is mended, so that hyper never finds one too large: the inspector has
+/// judged that.
 const HEAD_SLACK: usize = 16 * 1024;
+
+/// Header lines that hyper has room for without asking for more.
+const HYPER_HEADER_LINES: usize = 100;
 
 /// What HTTP/2 streams may send before the target has taken it: one connection's bound on buffered uploads.
 const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
@@ -75,6 +79,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// What follows once the answer that is about to be given, a 101, is sent.
     pub(crate) fn switch_to(&self, tunnel: Tunnel) {
+        self.pace.handoff.leave_http();
         *self.tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(tunnel));
     }
 
@@ -108,14 +113,14 @@ pub(crate) async fn serve(
         tunnel: Mutex::default(),
     };
     let Some(tls) = &settings.tls else {
-        let stream = ClientStream::new(stream, connection.pace.clone());
+        let stream = ClientStream::new(stream, connection.pace.clone(), settings.clone());
         return serve_stream(stream, connection, &opened).await;
     };
     // Boxed: what a handshake needs is not to weigh on connections without one.
     match Box::pin(tls::shake_hands(stream, tls, &settings.limits)).await {
         Ok(stream) => {
             let encryption = Some(Encryption::of(&stream));
-            let stream = ClientStream::new(stream, connection.pace.clone());
+            let stream = ClientStream::new(stream, connection.pace.clone(), settings.clone());
             let connection = Connection {
                 encryption,
                 ..connection
@@ -182,7 +187,7 @@ async fn begins<S: Transport>(stream: &mut ClientStream<S>, limits: &Limits, ope
         }
         Poll::Ready(match ready!(poll_overdue(alarm.as_mut(), pace, limits, cx)) {
             Overdue::Head => {
-                pace.refuse_head();
+                pace.give_up_head();
                 true
             }
             Overdue::Idle | Overdue::Write | Overdue::Look => false,
@@ -197,7 +202,11 @@ fn http1(limits: &Limits) -> http1::Builder {
         .timer(TokioTimer::new())
         // Kept by `Pace`, which can tell an idle connection from a slow head and answers the latter.
         .header_read_timeout(None)
-        .max_buf_size(limits.header_block + limits.request_line + HEAD_SLACK);
+        // A byte of a request's target becomes three when it is mended.
+        .max_buf_size(limits.header_block + 3 * limits.request_line + HEAD_SLACK);
+    if limits.header_lines > HYPER_HEADER_LINES {
+        builder.max_headers(limits.header_lines);
+    }
     builder
 }
 
@@ -274,7 +283,7 @@ async fn drive(connection: impl Closing, limits: &Limits, opened: &Opened) -> hy
                     pace.closing();
                     connection.as_mut().close();
                 }
-                Overdue::Head if !pace.head_refused() => pace.refuse_head(),
+                Overdue::Head if !pace.head_is_late() => pace.give_up_head(),
                 Overdue::Look => pace.ask_to_look(),
                 Overdue::Idle | Overdue::Head | Overdue::Write => return Poll::Ready(Ok(())),
             }

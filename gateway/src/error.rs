@@ -11,9 +11,11 @@
 //! | 408 | the client was too slow with head or body |
 //! | 413, 414, 431 | body, URI or headers too large |
 //! | 464 | the target does not speak the request's protocol |
+//! | 501 | a Transfer-Encoding other than chunked |
 //! | 502 | the target trapped, exited, gave no response or a broken one; it cannot be reached; its time to drain passed |
 //! | 503 | no target, none healthy, or it is full, stopping, overloaded or without its secret; with `Retry-After` |
 //! | 504 | the deadline passed, in the queue or in the target; the CPU time was used up; no connection, or silence, for too long |
+//! | 505 | an HTTP version other than 1.0, 1.1 and 2 |
 //! | 507 | out of memory |
 
 use std::{borrow::Cow, time::Duration};
@@ -55,6 +57,13 @@ pub(crate) enum Cause {
     HeadersTooLarge {
         limit: usize,
     },
+    TooManyHeaders {
+        limit: usize,
+    },
+    /// A Transfer-Encoding that is not spoken here.
+    CodingRefused,
+    /// An HTTP version that is not spoken here.
+    VersionRefused,
     NoTarget,
     NoHealthyTarget,
     /// Says what does not fit.
@@ -103,6 +112,18 @@ impl Cause {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "the request's headers are too large",
             ),
+            Self::TooManyHeaders { .. } => answer(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "the request has too many headers",
+            ),
+            Self::CodingRefused => answer(
+                StatusCode::NOT_IMPLEMENTED,
+                "the request's Transfer-Encoding is not supported: send it chunked",
+            ),
+            Self::VersionRefused => answer(
+                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+                "this HTTP version is not supported: use 1.0, 1.1 or 2",
+            ),
             Self::NoTarget => retry(RETRY_SOON, "no target is available"),
             Self::NoHealthyTarget => retry(RETRY_SOON, "no target is healthy"),
             Self::ProtocolMismatch(text) => answer(PROTOCOL_MISMATCH, text),
@@ -146,23 +167,9 @@ impl Cause {
             Self::UriTooLong { limit } | Self::HeadersTooLarge { limit } => {
                 format!("{} (more than {limit} bytes)", self.answer().text).into()
             }
+            Self::TooManyHeaders { limit } => format!("{} (more than {limit})", self.answer().text).into(),
             _ => self.answer().text.into(),
         }
-    }
-
-    /// The response as HTTP/1.1 writes it, for a stream on which hyper has not got a request yet.
-    pub(crate) fn closing_message(&self, request_id: &str) -> Vec<u8> {
-        let (head, body) = self.response(request_id).into_parts();
-        let mut message = format!("HTTP/1.1 {}\r\nconnection: close\r\n", head.status).into_bytes();
-        for (name, value) in &head.headers {
-            message.extend_from_slice(name.as_str().as_bytes());
-            message.extend_from_slice(b": ");
-            message.extend_from_slice(value.as_bytes());
-            message.extend_from_slice(b"\r\n");
-        }
-        message.extend_from_slice(b"\r\n");
-        message.extend_from_slice(&body);
-        message
     }
 
     /// The whole response. `request_id` is of characters that need no escaping in JSON.

@@ -45,6 +45,9 @@ pub(crate) async fn respond(
 
 async fn forward(request: Request<Incoming>, exchange: &mut Exchange) -> Result<Answered, Cause> {
     let connection = exchange.connection.clone();
+    if let Some(cause) = exchange.refusal() {
+        return Err(cause);
+    }
     let (head, body) = request.into_parts();
     admission::admit(&head, &body, exchange.host.as_ref(), connection.limits())?;
 

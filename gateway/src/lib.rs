@@ -16,6 +16,7 @@ mod forward;
 mod gateway;
 pub mod group;
 pub mod health;
+mod inspect;
 mod listener;
 pub mod names;
 pub mod routing;

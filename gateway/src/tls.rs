@@ -9,7 +9,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion, crypto::ring, version};
 use tokio::sync::Semaphore;
 
 use self::certificates::Certificates;
-pub(crate) use self::handshake::{Encryption, HandshakeError, shake_hands};
+pub(crate) use self::handshake::{Encryption, shake_hands};
 use crate::config::{TlsSpec, TlsVersion};
 
 /// What a client may choose to speak inside (RFC 7301), best first.

@@ -12,6 +12,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 
+use super::handoff::Handoff;
 use crate::config::Limits;
 
 /// What a connection has overstepped.
@@ -44,10 +45,9 @@ pub(crate) struct Pace {
     unread_since: Mark,
     /// The stream is to look whether the client has left.
     look: AtomicBool,
-    /// The head came too late: the stream answers and ends.
-    head_refused: AtomicBool,
-    /// Bytes of the client may be left unread, so that closing at once would destroy the answer on its way.
-    unread: AtomicBool,
+    /// The head came too late: the stream has it answered.
+    head_late: AtomicBool,
+    pub(crate) handoff: Handoff,
     /// Wakes the driver.
     pub(crate) driver: AtomicWaker,
 }
@@ -84,8 +84,8 @@ impl Pace {
             write_since: Mark::default(),
             unread_since: Mark::default(),
             look: AtomicBool::new(false),
-            head_refused: AtomicBool::new(false),
-            unread: AtomicBool::new(false),
+            head_late: AtomicBool::new(false),
+            handoff: Handoff::default(),
             driver: AtomicWaker::new(),
         }
     }
@@ -131,6 +131,9 @@ impl Pace {
     pub(crate) fn end(&self) {
         self.idle_since.store(self.now(), Relaxed);
         self.requests.fetch_sub(1, Relaxed);
+        if self.handoff.end() {
+            self.driver.wake();
+        }
     }
 
     /// A request's body is to be read.
@@ -155,20 +158,13 @@ impl Pace {
         self.look.load(Relaxed) && self.look.swap(false, Relaxed)
     }
 
-    pub(crate) fn refuse_head(&self) {
-        self.head_refused.store(true, Relaxed);
+    /// The head took too long.
+    pub(crate) fn give_up_head(&self) {
+        self.head_late.store(true, Relaxed);
     }
 
-    pub(crate) fn head_refused(&self) -> bool {
-        self.head_refused.load(Relaxed)
-    }
-
-    pub(crate) fn leave_unread(&self) {
-        self.unread.store(true, Relaxed);
-    }
-
-    pub(crate) fn left_unread(&self) -> bool {
-        self.unread.load(Relaxed)
+    pub(crate) fn head_is_late(&self) -> bool {
+        self.head_late.load(Relaxed)
     }
 
     /// What the connection will have overstepped next, and when. None while a request is being answered: target and

@@ -1,8 +1,9 @@
 //! A client's byte stream: TCP, or TLS over it.
 //!
-//! It hands back the bytes that were read to tell the protocol, notes for [`Pace`] what happens, answers a head that
-//! is too late, and closes so that the last answer arrives. What will inspect request heads before hyper sees them
-//! belongs here.
+//! It tells the protocol by the first bytes, has HTTP/1 requests [inspected](intake) before hyper sees them, notes for
+//! [`Pace`] what happens, and closes so that the last answer arrives.
+
+mod intake;
 
 use std::{
     io,
@@ -20,8 +21,9 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+use self::intake::Intake;
 use super::pace::Pace;
-use crate::{error::Cause, forward::request_id};
+use crate::listener::Settings;
 
 /// What an HTTP/2 client with prior knowledge begins with (RFC 9113 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -41,6 +43,9 @@ pub(crate) enum Protocol {
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Whether the client has closed, even if bytes it sent before are still unread.
     fn has_left(&self) -> bool;
+
+    /// What the client has chosen to speak before it said anything.
+    fn agreed(&self) -> Option<Protocol>;
 }
 
 impl Transport for TcpStream {
@@ -48,11 +53,22 @@ impl Transport for TcpStream {
         let ready = self.ready(Interest::READABLE).now_or_never();
         ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
     }
+
+    fn agreed(&self) -> Option<Protocol> {
+        None
+    }
 }
 
 impl Transport for TlsStream<TcpStream> {
     fn has_left(&self) -> bool {
         self.get_ref().0.has_left()
+    }
+
+    fn agreed(&self) -> Option<Protocol> {
+        match self.get_ref().1.alpn_protocol()? {
+            b"h2" => Some(Protocol::Http2),
+            _ => Some(Protocol::Http1),
+        }
     }
 }
 
@@ -60,30 +76,56 @@ impl Transport for TlsStream<TcpStream> {
 pub(crate) struct ClientStream<S> {
     inner: S,
     pace: Arc<Pace>,
+    settings: Arc<Settings>,
     protocol: Protocol,
-    first: [u8; PREFACE.len()],
-    first_from: usize,
-    first_to: usize,
+    first: First,
+    intake: Intake,
     lingering: Option<Pin<Box<Sleep>>>,
 }
 
+/// What was read to tell the protocol, and has not been passed on.
+#[derive(Default)]
+struct First {
+    bytes: [u8; PREFACE.len()],
+    from: usize,
+    to: usize,
+}
+
+impl First {
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.from..self.to).unwrap_or_default()
+    }
+
+    /// Fills `buf` from here and tells whether there was anything.
+    fn take(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let count = self.rest().len().min(buf.remaining());
+        buf.put_slice(self.rest().get(..count).unwrap_or_default());
+        self.from += count;
+        count > 0
+    }
+}
+
 impl<S: Transport> ClientStream<S> {
-    pub(crate) fn new(inner: S, pace: Arc<Pace>) -> Self {
+    pub(crate) fn new(inner: S, pace: Arc<Pace>, settings: Arc<Settings>) -> Self {
         Self {
+            protocol: Protocol::Http1,
             inner,
             pace,
-            protocol: Protocol::Http1,
-            first: [0; PREFACE.len()],
-            first_from: 0,
-            first_to: 0,
+            settings,
+            first: First::default(),
+            intake: Intake::default(),
             lingering: None,
         }
     }
 
     /// Reads until it is clear what the client speaks; false when it left before it said anything.
     pub(crate) async fn detect(&mut self) -> io::Result<bool> {
+        if let Some(agreed) = self.inner.agreed() {
+            self.protocol = agreed;
+            return Ok(true);
+        }
         loop {
-            let (read, free) = self.first.split_at_mut(self.first_to);
+            let (read, free) = self.first.bytes.split_at_mut(self.first.to);
             if !PREFACE.starts_with(read) {
                 return Ok(true);
             }
@@ -95,8 +137,8 @@ impl<S: Transport> ClientStream<S> {
             }
             match self.inner.read(free).await? {
                 // A short request such as `P` and then the end: HTTP/1 has to say what is wrong with it.
-                0 => return Ok(self.first_to > 0),
-                count => self.first_to += count,
+                0 => return Ok(self.first.to > 0),
+                count => self.first.to += count,
             }
             self.pace.read();
         }
@@ -104,22 +146,6 @@ impl<S: Transport> ClientStream<S> {
 
     pub(crate) fn protocol(&self) -> Protocol {
         self.protocol
-    }
-
-    fn take_first(&mut self, buf: &mut ReadBuf<'_>) -> bool {
-        let first = self.first.get(self.first_from..self.first_to).unwrap_or_default();
-        let count = first.len().min(buf.remaining());
-        buf.put_slice(first.get(..count).unwrap_or_default());
-        self.first_from += count;
-        count > 0
-    }
-
-    /// Says what hyper cannot: that the head took too long. The answer is small enough for any socket's buffer; a
-    /// client whose buffer is full has something else to read.
-    fn answer_late(&mut self, cx: &mut Context<'_>) -> io::Error {
-        let answer = Cause::HeaderTooSlow.closing_message(request_id::make().to_str().unwrap_or_default());
-        let _ = Pin::new(&mut self.inner).poll_write(cx, &answer);
-        io::ErrorKind::TimedOut.into()
     }
 
     fn note_written(&self, written: &Poll<io::Result<usize>>) {
@@ -150,23 +176,13 @@ impl<S: Transport> ClientStream<S> {
 }
 
 impl<S: Transport> AsyncRead for ClientStream<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.pace.head_refused() {
-            return Poll::Ready(Err(self.answer_late(cx)));
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        match this.protocol {
+            Protocol::Http1 => this.poll_inspected(cx, buf),
+            Protocol::Http2 if this.first.take(buf) => Poll::Ready(Ok(())),
+            Protocol::Http2 => Pin::new(&mut this.inner).poll_read(cx, buf),
         }
-        if self.take_first(buf) {
-            return Poll::Ready(Ok(()));
-        }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-        if self.protocol == Protocol::Http1 && buf.filled().len() > before {
-            self.pace.read();
-        }
-        Poll::Ready(Ok(()))
     }
 }
 
@@ -203,7 +219,7 @@ impl<S: Transport> AsyncWrite for ClientStream<S> {
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
         }
-        if self.pace.left_unread() {
+        if self.pace.handoff.left_unread() {
             self.poll_linger(cx)
         } else {
             Poll::Ready(Ok(()))

@@ -1,12 +1,15 @@
 //! Whether a request is one to forward at all: its method, its sizes, its host.
 
-use http::{HeaderMap, HeaderValue, Method, Version, header, request::Parts};
+use http::{HeaderValue, Method, Version, header, request::Parts};
 use http_body::Body;
 
 use crate::{config::Limits, error::Cause};
 
 /// What a header line takes besides name and value, in bytes: `: ` and the end of the line.
 const LINE_OVERHEAD: usize = 4;
+
+/// What a request line takes besides method and target: two blanks and the version.
+const REQUEST_LINE_OVERHEAD: usize = " HTTP/1.1 ".len();
 
 /// Refuses what must not reach a target.
 pub(super) fn admit(
@@ -19,20 +22,8 @@ pub(super) fn admit(
     if matches!(head.method, Method::TRACE | Method::CONNECT) {
         return Err(Cause::MethodRefused);
     }
-    if head
-        .uri
-        .path_and_query()
-        .map_or(0, |target| target.as_str().len())
-        > limits.request_line
-    {
-        return Err(Cause::UriTooLong {
-            limit: limits.request_line,
-        });
-    }
-    if block_size(&head.headers) > limits.header_block {
-        return Err(Cause::HeadersTooLarge {
-            limit: limits.header_block,
-        });
+    if head.version == Version::HTTP_2 {
+        check_sizes(head, limits)?;
     }
     check_host(head, host)?;
     // What was announced is refused at once; what wasn't is counted as it streams.
@@ -44,11 +35,32 @@ pub(super) fn admit(
     Ok(())
 }
 
-fn block_size(headers: &HeaderMap) -> usize {
-    headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + LINE_OVERHEAD)
-        .sum()
+/// What the inspector checks of HTTP/1 heads. These come compressed, and are measured as if they had not.
+fn check_sizes(head: &Parts, limits: &Limits) -> Result<(), Cause> {
+    let target = head
+        .uri
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    let request_line = head.method.as_str().len() + target + REQUEST_LINE_OVERHEAD;
+    if request_line > limits.request_line {
+        return Err(Cause::UriTooLong {
+            limit: limits.request_line,
+        });
+    }
+    if head.headers.len() > limits.header_lines {
+        return Err(Cause::TooManyHeaders {
+            limit: limits.header_lines,
+        });
+    }
+    let lines = head.headers.iter();
+    let sizes = lines.map(|(name, value)| name.as_str().len() + value.len() + LINE_OVERHEAD);
+    let (block, longest) = sizes.fold((0, 0), |(block, longest), size| (block + size, size.max(longest)));
+    for (size, limit) in [(longest, limits.header_line), (block, limits.header_block)] {
+        if size > limit {
+            return Err(Cause::HeadersTooLarge { limit });
+        }
+    }
+    Ok(())
 }
 
 /// RFC 9112 3.2: exactly one Host with HTTP/1.1. Anything else and two parties may see two hosts.

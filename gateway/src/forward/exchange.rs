@@ -19,6 +19,7 @@ use crate::{
     connection::Connection,
     error::Cause,
     group::{Lease, Member, TargetGroup},
+    inspect::Reason,
     listener::connections::Phase,
     routing::snapshot::Rule,
     target::{SharedProbe, Usage},
@@ -35,6 +36,8 @@ pub(super) struct Exchange {
     pub(super) response_bytes: u64,
     /// What the client sent after an upgrade.
     upgraded_bytes: u64,
+    /// What the inspector made of its head.
+    classification: Reason,
     uri: Uri,
     time: jiff::Timestamp,
     started: Instant,
@@ -65,7 +68,12 @@ pub(super) enum Ending {
 impl Exchange {
     pub(super) fn begin<B: http_body::Body>(request: &Request<B>, connection: Arc<Connection>) -> Self {
         connection.pace.begin();
+        let reason = match request.version() {
+            Version::HTTP_2 => Reason::Compliant,
+            _ => connection.pace.handoff.take_reason(),
+        };
         Self {
+            classification: reason,
             request_id: request_id::keep_or_make(request.headers().get(X_REQUEST_ID)),
             method: request.method().clone(),
             version: request.version(),
@@ -87,6 +95,19 @@ impl Exchange {
             ending: None,
             connection,
         }
+    }
+
+    /// What the inspector wants answered instead.
+    pub(super) fn refusal(&self) -> Option<Cause> {
+        match self.version {
+            Version::HTTP_2 => None,
+            _ => self.connection.pace.handoff.take_refusal(),
+        }
+    }
+
+    /// Whether the connection ends with this request.
+    pub(super) fn is_last(&self) -> bool {
+        self.version <= Version::HTTP_11 && self.connection.pace.handoff.is_last()
     }
 
     /// The rule is found.
@@ -192,7 +213,7 @@ impl Exchange {
             None => !self.has_body,
         };
         if !read && self.version <= Version::HTTP_11 {
-            self.connection.pace.leave_unread();
+            self.connection.pace.handoff.leave_unread();
         }
     }
 
@@ -209,6 +230,7 @@ impl Exchange {
             time: self.time,
             request_id: self.request_id.to_str().unwrap_or_default(),
             client: self.connection.client.ip(),
+            listener: self.connection.listener.name.as_str(),
             method: self.method.as_str(),
             host: self.host.as_ref().and_then(|host| host.to_str().ok()),
             path: self.uri.path(),
@@ -231,6 +253,11 @@ impl Exchange {
             cpu_us: usage.cpu_us,
             peak_memory: usage.peak_memory,
             reason: self.reason.as_deref().map(Cow::Borrowed),
+            classification: self.classification.class().label(),
+            classification_reason: match self.classification {
+                Reason::Compliant => None,
+                reason => Some(reason.code()),
+            },
             client_left: left,
         };
         self.connection.shared.access_log.record(&entry);

@@ -40,6 +40,11 @@ enum Source {
 pub(super) fn stream(mut response: Response<Body>, mut exchange: Exchange) -> Response<ResponseBody> {
     let probe = response.extensions_mut().remove::<SharedProbe>();
     exchange.answered(response.status(), probe);
+    if exchange.is_last() {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let expected = expected_length(&exchange.method, &response);
     response.map(|body| ResponseBody::new(Source::Target(body), exchange, expected))
 }
@@ -51,7 +56,7 @@ pub(super) fn refuse(cause: &Cause, mut exchange: Exchange) -> Response<Response
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, exchange.request_id.clone());
     // With the rest of the body unread, or unclear where it ends, nothing can follow. HTTP/2 resets one stream.
-    if exchange.version <= Version::HTTP_11 && response_is_last(cause) {
+    if exchange.is_last() || (exchange.version <= Version::HTTP_11 && response_is_last(cause)) {
         response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -72,7 +77,10 @@ fn response_is_last(cause: &Cause) -> bool {
         | Cause::BodyTooSlow { .. }
         | Cause::BodyTooLarge { .. }
         | Cause::UriTooLong { .. }
-        | Cause::HeadersTooLarge { .. } => true,
+        | Cause::HeadersTooLarge { .. }
+        | Cause::TooManyHeaders { .. }
+        | Cause::CodingRefused
+        | Cause::VersionRefused => true,
         Cause::NoRule
         | Cause::MethodRefused
         | Cause::NoTarget

@@ -164,10 +164,10 @@ async fn the_log_line_says_it_all() {
         line.as_object_mut().unwrap().remove(timed);
     }
     let expected = serde_json::json!({
-        "requestId": "r-1", "client": "127.0.0.1", "method": "POST", "host": "app.test", "path": "/p",
+        "requestId": "r-1", "client": "127.0.0.1", "listener": "main", "method": "POST", "host": "app.test", "path": "/p",
         "protocol": "HTTP/1.1", "rule": "all", "service": "app", "task": "t1", "status": 200, "retries": 0,
         "requestBytes": 5, "responseBytes": 10, "cpuUs": 120, "peakMemory": 1 << 20,
-        "reason": null, "clientLeft": false,
+        "reason": null, "classification": null, "classificationReason": null, "clientLeft": false,
     });
     assert_eq!(line, expected);
 }

@@ -17,6 +17,8 @@ mod limits;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
+mod smuggling;
+#[cfg(test)]
 mod streaming;
 #[cfg(test)]
 mod support;

@@ -56,20 +56,33 @@ impl Rig {
     }
 
     pub(crate) fn with(limits: Limits) -> Self {
+        Self::at(ListenerSpec {
+            limits,
+            ..local(LISTENER)
+        })
+    }
+
+    pub(crate) fn on(limits: Limits, threads: Threads) -> Self {
+        let spec = ListenerSpec {
+            limits,
+            ..local(LISTENER)
+        };
+        Self::listening(spec, threads)
+    }
+
+    /// With this listener, which has to be called [`LISTENER`].
+    pub(crate) fn at(spec: ListenerSpec) -> Self {
         let here = Threads {
             control: Handle::current(),
             serve: Handle::current(),
         };
-        Self::on(limits, here)
+        Self::listening(spec, here)
     }
 
-    pub(crate) fn on(limits: Limits, threads: Threads) -> Self {
+    fn listening(spec: ListenerSpec, threads: Threads) -> Self {
         let log = Arc::new(Log::default());
         let config = Config {
-            listeners: vec![ListenerSpec {
-                limits,
-                ..local(LISTENER)
-            }],
+            listeners: vec![spec],
             ..Config::default()
         };
         let gateway = Gateway::build(config, threads, log.clone()).unwrap();
@@ -377,6 +390,11 @@ impl Raw {
         }
         let chunk = self.read.drain(..size + 2).take(size).collect();
         String::from_utf8(chunk).unwrap()
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) async fn finish(&mut self) {
+        self.stream.shutdown().await.unwrap();
     }
 
     /// Whether the server has closed, with nothing more said.
