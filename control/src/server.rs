@@ -45,7 +45,7 @@ pub const ACCESS_LOG_FILE: &str = "access.log";
 const CACHE: &str = "cache";
 
 /// The listener that `--http` opens.
-const HTTP_LISTENER: &str = "http";
+pub(crate) const HTTP_LISTENER: &str = "http";
 
 /// Everything an operator may choose about a server.
 #[derive(Debug, Clone)]

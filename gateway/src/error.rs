@@ -11,10 +11,11 @@
 //! | 408 | the client was too slow with head or body |
 //! | 413, 414, 431 | body, URI or headers too large |
 //! | 464 | the target does not speak the request's protocol |
+//! | 500 | what a rule's transform or redirect makes of the request is no URL, or too long |
 //! | 501 | a Transfer-Encoding other than chunked |
 //! | 502 | the target trapped, exited, gave no response or a broken one; it cannot be reached; its time to drain passed |
 //! | 503 | no target, none healthy, or it is full, stopping, overloaded or without its secret; with `Retry-After` |
-//! | 504 | the deadline passed, in the queue or in the target; the CPU time was used up; no connection, or silence, for too long |
+//! | 504 | the deadline passed, in the queue or in the target; the rule's timeout was over; the CPU time was used up; no connection, or silence, for too long |
 //! | 505 | an HTTP version other than 1.0, 1.1 and 2 |
 //! | 507 | out of memory |
 
@@ -25,6 +26,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::{
     body::Seconds,
+    routing::action::Unredirectable,
     target::{TargetError, TargetErrorKind},
 };
 
@@ -70,6 +72,13 @@ pub(crate) enum Cause {
     ProtocolMismatch(&'static str),
     /// The target was deregistered, and its time to finish is over.
     Deregistered,
+    /// The rule's own timeout.
+    RuleTimeout {
+        timeout: Duration,
+    },
+    /// Says what was to be rewritten. ALB: 500.
+    TransformFailed(&'static str),
+    RedirectFailed(Unredirectable),
     Target(TargetError),
 }
 
@@ -94,7 +103,7 @@ impl Cause {
         };
         match self {
             Self::Malformed(text) => answer(StatusCode::BAD_REQUEST, text),
-            Self::NoRule => answer(StatusCode::NOT_FOUND, "no rule matches this host and path"),
+            Self::NoRule => answer(StatusCode::NOT_FOUND, "no rule matches this request"),
             Self::MethodRefused => answer(StatusCode::METHOD_NOT_ALLOWED, "this method is not served"),
             Self::HeaderTooSlow => answer(
                 StatusCode::REQUEST_TIMEOUT,
@@ -123,6 +132,17 @@ impl Cause {
             Self::VersionRefused => answer(
                 StatusCode::HTTP_VERSION_NOT_SUPPORTED,
                 "this HTTP version is not supported: use 1.0, 1.1 or 2",
+            ),
+            Self::RuleTimeout { .. } => {
+                answer(StatusCode::GATEWAY_TIMEOUT, "the service took too long to answer")
+            }
+            Self::TransformFailed(_) => answer(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "this request cannot be rewritten as its rule says",
+            ),
+            Self::RedirectFailed(_) => answer(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "this request cannot be redirected as its rule says",
             ),
             Self::NoTarget => retry(RETRY_SOON, "no target is available"),
             Self::NoHealthyTarget => retry(RETRY_SOON, "no target is healthy"),
@@ -168,6 +188,13 @@ impl Cause {
                 format!("{} (more than {limit} bytes)", self.answer().text).into()
             }
             Self::TooManyHeaders { limit } => format!("{} (more than {limit})", self.answer().text).into(),
+            Self::RuleTimeout { timeout } => {
+                format!("the rule's timeout of {} was over", Seconds(*timeout)).into()
+            }
+            Self::TransformFailed(what) => {
+                format!("the rule's transform made something that is no {what}").into()
+            }
+            Self::RedirectFailed(why) => format!("the rule's redirect made {why}").into(),
             _ => self.answer().text.into(),
         }
     }

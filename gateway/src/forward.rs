@@ -7,6 +7,7 @@ mod admission;
 mod attempt;
 mod exchange;
 mod headers;
+mod matching;
 mod protocol;
 pub(crate) mod request_id;
 mod response;
@@ -15,6 +16,7 @@ mod upload;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -23,42 +25,80 @@ use self::{
     exchange::Exchange,
     response::ResponseBody,
 };
-use crate::{connection::Connection, error::Cause};
+use crate::{
+    connection::Connection,
+    error::Cause,
+    routing::snapshot::{Decision, WeightedGroups},
+};
 
-/// Answers a request: with a target's response, or with an answer of the gateway's own.
+/// Answers a request: with a target's response, with what a rule says, or with an error of the gateway's own.
 pub(crate) async fn respond(
     request: Request<Incoming>,
     connection: Arc<Connection>,
 ) -> Response<ResponseBody> {
     let mut exchange = Exchange::begin(&request, connection);
-    match forward(request, &mut exchange).await {
-        Ok(Answered {
+    match answer(request, &mut exchange).await {
+        Ok(Answer::Target(Answered {
             response,
             wish: Some(wish),
-        }) if response.status() == StatusCode::SWITCHING_PROTOCOLS => wish
+        })) if response.status() == StatusCode::SWITCHING_PROTOCOLS => wish
             .grant(response, exchange)
             .unwrap_or_else(|(cause, exchange)| response::refuse(&cause, exchange)),
-        Ok(Answered { response, .. }) => response::stream(response, exchange),
+        Ok(Answer::Target(Answered { response, .. })) => response::stream(response, exchange),
+        Ok(Answer::Rule(response)) => response::own(response, exchange),
         Err(cause) => response::refuse(&cause, exchange),
     }
 }
 
-async fn forward(request: Request<Incoming>, exchange: &mut Exchange) -> Result<Answered, Cause> {
-    let connection = exchange.connection.clone();
+/// What a request is answered with when all goes well.
+enum Answer {
+    /// By a target.
+    Target(Answered),
+    /// By a rule that needs none.
+    Rule(Response<Bytes>),
+}
+
+async fn answer(request: Request<Incoming>, exchange: &mut Exchange) -> Result<Answer, Cause> {
     if let Some(cause) = exchange.refusal() {
         return Err(cause);
     }
     let (head, body) = request.into_parts();
-    admission::admit(&head, &body, exchange.host.as_ref(), connection.limits())?;
+    admission::admit(&head, exchange.host.as_ref(), exchange.connection.limits())?;
+    let rule = matching::find(&head, exchange).ok_or(Cause::NoRule)?;
+    exchange.matched(rule.clone());
+    let mut response = match &rule.action {
+        Decision::Forward(groups) => {
+            let ask = Ask {
+                head,
+                body,
+                rule: &rule,
+            };
+            return Ok(Answer::Target(forward(ask, groups, exchange).await?));
+        }
+        Decision::Fixed(fixed) => fixed.response(),
+        Decision::Redirect(redirect) => matching::redirect(redirect, &head, exchange)?,
+        Decision::NotFound => return Err(Cause::NoRule),
+    };
+    exchange.mark(response.headers_mut());
+    Ok(Answer::Rule(response))
+}
 
-    let host = exchange.host.as_ref().map_or(&[][..], |host| host.as_bytes());
-    let rule = connection
-        .shared
-        .snapshot
-        .load()
-        .find(host, head.uri.path().as_bytes())
-        .cloned()
-        .ok_or(Cause::NoRule)?;
-    let group = exchange.matched(rule);
-    attempt::call(Ask { head, body }, &group, exchange).await
+/// Has a target of one of these groups answer, in the rule's time.
+async fn forward(ask: Ask<'_>, groups: &WeightedGroups, exchange: &mut Exchange) -> Result<Answered, Cause> {
+    let timeout = ask.rule.timeout();
+    let group = matching::choose(groups, &ask.head, exchange).ok_or(Cause::NoTarget)?;
+    exchange.routed(group.clone());
+    let call = attempt::call(ask, &group, exchange);
+    let mut answered = match timeout {
+        None => call.await?,
+        // Boxed: the timer is not to weigh on requests of rules without one.
+        Some(timeout) => Box::pin(tokio::time::timeout(timeout, call))
+            .await
+            .unwrap_or(Err(Cause::RuleTimeout { timeout }))?,
+    };
+    if groups.stickiness.is_some() {
+        let stickiness = &exchange.connection.shared.stickiness;
+        stickiness.bind_to_group(answered.response.headers_mut(), group.name());
+    }
+    Ok(answered)
 }

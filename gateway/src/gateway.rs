@@ -151,11 +151,11 @@ impl Gateway {
         &self.groups
     }
 
-    /// Puts a complete rule set in force. Requests see the one before or this one, never a mixture; those in flight
+    /// Puts the rules of all listeners in force. Requests see those before or these, never a mixture; those in flight
     /// go on as they began.
     ///
     /// # Errors
-    /// When the set is inconsistent. The one before stays in force.
+    /// When the rules cannot be in force together, naming listener, rule and field. Those before stay in force.
     pub fn apply(&self, routing: Routing) -> Result<(), RoutingError> {
         self.groups
             .route(routing, |snapshot| self.shared.snapshot.store(Arc::new(snapshot)))

@@ -1,23 +1,97 @@
-//! Which request goes where: what is asked for ([`rule`], [`pattern`]) and what it compiles to (`snapshot`).
+//! Which request goes where: what is asked for ([`rule`], [`condition`], [`action`], …) and what it compiles to
+//! (`snapshot`).
 //!
-//! A rule set is applied as a whole or refused as a whole. Requests read an immutable snapshot, so none ever
-//! sees half a change.
+//! The rules of all listeners are applied as a whole or refused as a whole. Requests read an immutable snapshot, so
+//! none ever sees half a change.
 
+pub mod action;
+pub mod condition;
+pub mod error;
+mod glob;
+pub mod header_edit;
 pub mod pattern;
+pub mod regex;
 pub mod rule;
 pub(crate) mod snapshot;
+pub mod transform;
+
+use std::{fmt, sync::Arc};
 
 pub use self::{
-    pattern::{HostPattern, PathPattern, PatternError},
-    rule::{Action, Conditions, Precedence, Priority, PriorityError, RuleSpec},
-    snapshot::RoutingError,
+    action::{
+        Action, FixedError, FixedResponse, Forward, ForwardError, Redirect, RedirectError, RedirectText,
+        Weight, WeightedGroup,
+    },
+    condition::{
+        ConditionError, Conditions, HeaderCondition, HeaderMatch, HostMatch, Match, MethodName, PathMatch,
+        QueryCondition, QueryMatch, Unmet,
+    },
+    error::{RoutingError, RoutingFault},
+    header_edit::{HeaderEditError, HeaderEdits},
+    pattern::{HostPattern, PathPattern, PatternError, ValuePattern},
+    regex::{RegexError, RegexValue},
+    rule::{Precedence, Priority, PriorityError, RuleSpec},
+    transform::{Rewrite, RewriteError, Transforms},
 };
+use crate::names::ListenerName;
 
-/// The complete rule set of a listener. A request that no rule matches is answered 404.
+/// The most rules of all listeners together, a rule counted on each of its listeners. ALB: 100 for a load balancer.
+pub const MAX_RULES: usize = 100_000;
+
+/// The rules of all listeners. A listener that has none here answers every request 404, and rules may be there
+/// before their listener is.
 #[derive(Clone, Debug, Default)]
 pub struct Routing {
-    /// In any order: precedence decides.
-    pub rules: Vec<RuleSpec>,
+    /// Each listener once.
+    pub listeners: Vec<ListenerRules>,
+}
+
+/// The rules of a listener.
+#[derive(Clone, Debug)]
+pub struct ListenerRules {
+    /// The listener.
+    pub listener: ListenerName,
+    /// What it speaks: a redirect must make sense on it.
+    pub scheme: Scheme,
+    /// In any order: precedence decides. A rule that is on several listeners is compiled once if they share it.
+    pub rules: Vec<Arc<RuleSpec>>,
+    /// What happens when no rule matches.
+    pub default: Action,
+}
+
+/// What a client speaks on a listener, as URLs have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// In the clear.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// As it stands in a URL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// The port a URL means that names none.
+    #[must_use]
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl Routing {
@@ -26,8 +100,11 @@ impl Routing {
     /// # Errors
     /// As [`crate::Gateway::apply`], but for groups that don't exist.
     pub fn check(&self) -> Result<(), RoutingError> {
-        let mut specs = self.rules.clone();
-        snapshot::rank(&mut specs);
-        snapshot::refuse_duplicates(&specs)
+        self.clone().ranked().map(|_| ())
+    }
+
+    /// Every listener with its rules in order, if nothing is wrong with them.
+    pub(crate) fn ranked(self) -> Result<Vec<ListenerRules>, RoutingError> {
+        error::check(self.listeners)
     }
 }

@@ -5,7 +5,7 @@
 //! from hosts that are routed by name only where the operator chose a priority that says so. What is refused is told
 //! without the other's names: they are not for tenants to know.
 
-use wharf_gateway::{HostPattern, Precedence, RuleSpec};
+use wharf_gateway::{HostMatch, HostPattern, Precedence, RuleSpec};
 
 use crate::names::NamespaceName;
 use crate::refusal::Refusal;
@@ -23,7 +23,7 @@ pub(super) fn refuse_reserved(namespace: &NamespaceName, own: &[RuleSpec]) -> Re
                     .hint("name the route's hosts; only namespace `default` may leave them out"),
             );
         }
-        for host in &rule.conditions.host {
+        for host in patterns(rule) {
             match owner(host) {
                 Owner::Anybody => {}
                 Owner::Everybody if is_default => {}
@@ -70,14 +70,15 @@ pub(super) fn refuse_taken(
 /// without a host it takes none of them.
 fn shared_host<'a>(rule: &'a RuleSpec, their: &RuleSpec) -> Option<&'a HostPattern> {
     let named = |host: &&HostPattern| owner(host) != Owner::Everybody;
-    let mut own = rule.conditions.host.iter().filter(named);
-    own.find(|host| {
-        their
-            .conditions
-            .host
-            .iter()
-            .filter(named)
-            .any(|theirs| host.overlaps(theirs))
+    let mut own = patterns(rule).filter(named);
+    own.find(|host| patterns(their).filter(named).any(|theirs| host.overlaps(theirs)))
+}
+
+/// The hosts of a rule: manifests have no regular expressions for hosts.
+fn patterns(rule: &RuleSpec) -> impl Iterator<Item = &HostPattern> {
+    rule.conditions.host.iter().filter_map(|host| match host {
+        HostMatch::Pattern(pattern) => Some(pattern),
+        HostMatch::Regex(_) => None,
     })
 }
 

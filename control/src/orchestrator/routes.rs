@@ -1,7 +1,10 @@
 //! Which rules a service has on the listener, and whose they clash with.
 
+use std::sync::Arc;
+
 use wharf_gateway::{
-    Action, Conditions, GroupName, HostPattern, PathPattern, Precedence, Routing, RuleName, RuleSpec,
+    Action, Conditions, GroupName, HostMatch, HostPattern, ListenerName, ListenerRules, PathMatch,
+    PathPattern, Precedence, Routing, RuleName, RuleSpec, Scheme,
 };
 
 use super::{Orchestrator, hosts};
@@ -9,6 +12,7 @@ use crate::manifest::{Manifest, Route, Workload, default_host};
 use crate::model::{Service, ServiceKind, ServiceStatus, keys};
 use crate::names::{FamilyRevision, NamespaceName, Revision, ServiceName};
 use crate::refusal::{Kind, Refusal};
+use crate::server::HTTP_LISTENER;
 
 /// Routes whose paths are longer than this rank as if they had it.
 const LONGEST_RANKED_PATH: usize = 1000;
@@ -41,7 +45,7 @@ impl Orchestrator {
                     hosts::refuse_taken(namespace, &own, &service.namespace, &theirs)?;
                 }
             }
-            Routing { rules }.check().map_err(|error| {
+            routing(rules)?.check().map_err(|error| {
                 Refusal::conflict("RouteInUse", error.to_string())
                     .field("route")
                     .hint("change the route's conditions or priority")
@@ -89,28 +93,44 @@ pub fn rules(namespace: &NamespaceName, manifest: &Manifest) -> Result<Vec<RuleS
         let host: HostPattern = default_host(&manifest.name, namespace)
             .parse()
             .map_err(unusable)?;
-        return Ok(vec![RuleSpec {
-            name: RuleName::new(&label).map_err(unusable)?,
-            precedence: Precedence::DefaultHost,
-            conditions: Conditions {
-                host: vec![host],
-                path: Vec::new(),
-            },
-            action: Action::Forward(group),
-        }]);
+        let conditions = Conditions {
+            host: vec![host.into()],
+            ..Conditions::default()
+        };
+        let name = RuleName::new(&label).map_err(unusable)?;
+        let action = Action::forward(group);
+        return Ok(vec![RuleSpec::new(
+            name,
+            Precedence::DefaultHost,
+            conditions,
+            action,
+        )]);
     }
     let named = service.routes.iter().enumerate().map(|(index, route)| {
-        Ok(RuleSpec {
-            name: RuleName::new(&format!("{label}[{index}]")).map_err(unusable)?,
-            precedence: precedence(route),
-            conditions: Conditions {
-                host: route.hosts.clone(),
-                path: route.paths.clone(),
-            },
-            action: Action::Forward(group.clone()),
-        })
+        let name = RuleName::new(&format!("{label}[{index}]")).map_err(unusable)?;
+        let conditions = Conditions {
+            host: route.hosts.iter().cloned().map(HostMatch::from).collect(),
+            path: route.paths.iter().cloned().map(PathMatch::from).collect(),
+            ..Conditions::default()
+        };
+        let action = Action::forward(group.clone());
+        Ok(RuleSpec::new(name, precedence(route), conditions, action))
     });
     named.collect()
+}
+
+/// These rules on the one listener there is.
+///
+/// # Errors
+/// Never: its name is one.
+pub fn routing(rules: Vec<RuleSpec>) -> Result<Routing, Refusal> {
+    let listeners = vec![ListenerRules {
+        listener: ListenerName::new(HTTP_LISTENER).map_err(unusable)?,
+        scheme: Scheme::Http,
+        rules: rules.into_iter().map(Arc::new).collect(),
+        default: Action::NotFound,
+    }];
+    Ok(Routing { listeners })
 }
 
 /// Where a service answers: its default host, or the exact hosts of its routes.

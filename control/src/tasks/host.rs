@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_gateway::{Algorithm, Gateway, GroupName, GroupSpec, Routing, TargetId};
+use wharf_gateway::{Algorithm, Gateway, GroupName, GroupSpec, TargetId};
 use wharf_runtime::{
     ActivateError, Artifact, Bytes, Capacity, CommandTask, CpuUnits, HttpTask, Isolation, Mount,
     PrepareError, Runtime, TaskSpec,
@@ -20,7 +20,7 @@ use crate::logs::Logs;
 use crate::manifest::MountPath;
 use crate::model::{Bundle, Group, World};
 use crate::names::{Digest, EnvName, NamespaceName, ServiceName};
-use crate::orchestrator::routes::{group_name, rules};
+use crate::orchestrator::routes::{group_name, routing, rules};
 use crate::refusal::{Kind, Refusal};
 use crate::secrets::{SecretReference, Secrets};
 
@@ -229,7 +229,7 @@ impl Executor for Host {
             all.extend(rules(&routes.namespace, &routes.manifest).map_err(|error| error.to_string())?);
         }
         self.gateway
-            .apply(Routing { rules: all })
+            .apply(routing(all).map_err(|error| error.to_string())?)
             .map_err(|error| error.to_string())?;
         let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in groups.difference(&names) {

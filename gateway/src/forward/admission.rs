@@ -12,12 +12,7 @@ const LINE_OVERHEAD: usize = 4;
 const REQUEST_LINE_OVERHEAD: usize = " HTTP/1.1 ".len();
 
 /// Refuses what must not reach a target.
-pub(super) fn admit(
-    head: &Parts,
-    body: &impl Body,
-    host: Option<&HeaderValue>,
-    limits: &Limits,
-) -> Result<(), Cause> {
+pub(super) fn admit(head: &Parts, host: Option<&HeaderValue>, limits: &Limits) -> Result<(), Cause> {
     // ALB: 405 for TRACE. CONNECT asks for a forward proxy, which this isn't.
     if matches!(head.method, Method::TRACE | Method::CONNECT) {
         return Err(Cause::MethodRefused);
@@ -25,12 +20,13 @@ pub(super) fn admit(
     if head.version == Version::HTTP_2 {
         check_sizes(head, limits)?;
     }
-    check_host(head, host)?;
-    // What was announced is refused at once; what wasn't is counted as it streams.
-    if body.size_hint().lower() > limits.request_body {
-        return Err(Cause::BodyTooLarge {
-            limit: limits.request_body,
-        });
+    check_host(head, host)
+}
+
+/// Refuses at once a body that is announced as too large; what isn't announced is counted as it streams.
+pub(super) fn admit_body(body: &impl Body, limit: u64) -> Result<(), Cause> {
+    if body.size_hint().lower() > limit {
+        return Err(Cause::BodyTooLarge { limit });
     }
     Ok(())
 }

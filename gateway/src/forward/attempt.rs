@@ -11,8 +11,9 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, request::Parts};
 use hyper::body::Incoming;
 
 use super::{
+    admission,
     exchange::Exchange,
-    headers,
+    headers, matching,
     protocol::Spoken,
     upgrade::UpgradeWish,
     upload::{self, Upload},
@@ -22,13 +23,15 @@ use crate::{
     error::Cause,
     group::{ChoiceHints, Lease, Policy, TargetGroup},
     names::TargetId,
+    routing::snapshot::Rule,
     target::{Repeat, TargetError, TargetErrorKind},
 };
 
 /// What is asked, and what of it a second attempt needs.
-pub(super) struct Ask {
+pub(super) struct Ask<'r> {
     pub(super) head: Parts,
     pub(super) body: Incoming,
+    pub(super) rule: &'r Rule,
 }
 
 /// The way of one request through the targets of its group.
@@ -42,6 +45,8 @@ struct Attempts<'a> {
     bound_to: Option<String>,
     tried: Vec<TargetId>,
     left: u8,
+    /// The largest body, in bytes.
+    limit: u64,
 }
 
 /// A response, and the wish for an upgrade it may be the answer to.
@@ -52,11 +57,15 @@ pub(super) struct Answered {
 
 /// Gets a target's response.
 pub(super) async fn call(
-    ask: Ask,
+    ask: Ask<'_>,
     group: &Arc<TargetGroup>,
     exchange: &mut Exchange,
 ) -> Result<Answered, Cause> {
-    let Ask { mut head, body } = ask;
+    let Ask { mut head, body, rule } = ask;
+    let limit = rule
+        .body_limit()
+        .unwrap_or(exchange.connection.limits().request_body);
+    admission::admit_body(&body, limit)?;
     let has_body = !http_body::Body::is_end_stream(&body);
     let policy = group.policy();
     let mut attempts = Attempts {
@@ -68,13 +77,16 @@ pub(super) async fn call(
         bound_to: bound_to(&head.headers, group, policy, exchange),
         tried: Vec::new(),
         left: policy.retries,
+        limit,
     };
     headers::for_target(&mut head, exchange);
+    matching::edit(rule, &mut head, exchange)?;
     let mut response = attempts.run(head, has_body.then_some(body), exchange).await?;
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS && attempts.wish.is_some();
     if !switches {
         headers::for_client(&mut response, exchange)?;
     }
+    exchange.edit(response.headers_mut());
     exchange.bind(response.headers_mut());
     Ok(Answered {
         response,
@@ -116,7 +128,7 @@ impl Attempts<'_> {
                 wish.pass_on(&mut head, protocol);
             }
             let (body, upload) = match incoming.take() {
-                Some(incoming) => upload::measure(incoming, &exchange.connection),
+                Some(incoming) => upload::measure(incoming, self.limit, &exchange.connection),
                 None => (body::empty(), None),
             };
             exchange.uploads(upload.clone());

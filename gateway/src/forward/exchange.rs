@@ -42,6 +42,7 @@ pub(super) struct Exchange {
     time: jiff::Timestamp,
     started: Instant,
     rule: Option<Arc<Rule>>,
+    group: Option<Arc<TargetGroup>>,
     lease: Option<Lease>,
     retries: u32,
     upload: Option<Arc<Upload>>,
@@ -84,6 +85,7 @@ impl Exchange {
             time: jiff::Timestamp::now(),
             started: Instant::now(),
             rule: None,
+            group: None,
             lease: None,
             retries: 0,
             upload: None,
@@ -111,10 +113,26 @@ impl Exchange {
     }
 
     /// The rule is found.
-    pub(super) fn matched(&mut self, rule: Arc<Rule>) -> Arc<TargetGroup> {
-        let group = rule.group.clone();
+    pub(super) fn matched(&mut self, rule: Arc<Rule>) {
         self.rule = Some(rule);
-        group
+    }
+
+    /// The group is chosen.
+    pub(super) fn routed(&mut self, group: Arc<TargetGroup>) {
+        self.group = Some(group);
+    }
+
+    /// Does to a response's headers what the rule says.
+    pub(super) fn edit(&self, response: &mut HeaderMap) {
+        if let Some(edits) = self.rule.as_ref().and_then(|rule| rule.response_headers()) {
+            edits.apply(response);
+        }
+    }
+
+    /// Does the same to a response that the rule itself makes, after the request's id is on it.
+    pub(super) fn mark(&self, response: &mut HeaderMap) {
+        response.insert(X_REQUEST_ID, self.request_id.clone());
+        self.edit(response);
     }
 
     /// The target is chosen, and held until the end, or until another is.
@@ -236,7 +254,7 @@ impl Exchange {
             path: self.uri.path(),
             protocol: protocol(self.version),
             rule: self.rule.as_ref().map(|rule| rule.name.as_str()),
-            service: self.rule.as_ref().map(|rule| rule.group.name().as_str()),
+            service: self.group.as_ref().map(|group| group.name().as_str()),
             task: self.lease.as_ref().map(|lease| lease.member().id().as_str()),
             status: self
                 .head

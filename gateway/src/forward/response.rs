@@ -49,7 +49,18 @@ pub(super) fn stream(mut response: Response<Body>, mut exchange: Exchange) -> Re
     response.map(|body| ResponseBody::new(Source::Target(body), exchange, expected))
 }
 
-/// Sends the gateway's own answer.
+/// Sends a whole response.
+pub(super) fn own(response: Response<Bytes>, mut exchange: Exchange) -> Response<ResponseBody> {
+    exchange.answered(response.status(), None);
+    let expected = if exchange.method == Method::HEAD {
+        0
+    } else {
+        response.body().len() as u64
+    };
+    response.map(|body| ResponseBody::new(Source::Own(Some(body)), exchange, Some(expected)))
+}
+
+/// Sends the gateway's own error.
 pub(super) fn refuse(cause: &Cause, mut exchange: Exchange) -> Response<ResponseBody> {
     exchange.refused(cause);
     let mut response = cause.response(exchange.request_id.to_str().unwrap_or_default());
@@ -61,13 +72,7 @@ pub(super) fn refuse(cause: &Cause, mut exchange: Exchange) -> Response<Response
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    exchange.answered(response.status(), None);
-    let expected = if exchange.method == Method::HEAD {
-        0
-    } else {
-        response.body().len() as u64
-    };
-    response.map(|body| ResponseBody::new(Source::Own(Some(body)), exchange, Some(expected)))
+    own(response, exchange)
 }
 
 fn response_is_last(cause: &Cause) -> bool {
@@ -87,6 +92,9 @@ fn response_is_last(cause: &Cause) -> bool {
         | Cause::NoHealthyTarget
         | Cause::ProtocolMismatch(_)
         | Cause::Deregistered
+        | Cause::RuleTimeout { .. }
+        | Cause::TransformFailed(_)
+        | Cause::RedirectFailed(_)
         | Cause::Target(_) => false,
     }
 }

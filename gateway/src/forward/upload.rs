@@ -20,7 +20,6 @@ use tokio::time::{Instant, Sleep};
 
 use crate::{
     body::{self, Body, BodyError},
-    config::Limits,
     connection::Connection,
     error::Cause,
 };
@@ -85,15 +84,15 @@ impl Upload {
 }
 
 /// The body as the target gets it, and what is to be known of it; nothing for a request without a body.
-pub(super) fn measure(incoming: Incoming, connection: &Arc<Connection>) -> (Body, Option<Arc<Upload>>) {
+pub(super) fn measure(
+    incoming: Incoming,
+    limit: u64,
+    connection: &Arc<Connection>,
+) -> (Body, Option<Arc<Upload>>) {
     if incoming.is_end_stream() {
         return (body::empty(), None);
     }
-    let Limits {
-        request_body: limit,
-        body_read_timeout: patience,
-        ..
-    } = *connection.limits();
+    let patience = connection.limits().body_read_timeout;
     let upload = Arc::new(Upload {
         limit,
         patience,

@@ -7,6 +7,7 @@ use http::HeaderValue;
 use super::ListenerError;
 use crate::{
     config::{DesyncMode, Forwarding, Limits, ListenerSpec},
+    routing::Scheme,
     tls::ServerTls,
 };
 
@@ -22,29 +23,6 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     /// The same, as `X-Forwarded-Port` has it.
     pub(crate) port_value: HeaderValue,
-}
-
-/// What a listener speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    Http,
-    Https,
-}
-
-impl Scheme {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
-    pub(crate) fn default_port(self) -> u16 {
-        match self {
-            Self::Http => 80,
-            Self::Https => 443,
-        }
-    }
 }
 
 impl Settings {

@@ -1,9 +1,9 @@
-//! ALB's wildcards: `*` is any run of characters, none included, and `?` exactly one.
-//!
-//! Most patterns in real rule sets are literals, prefixes or suffixes, so those compile to one comparison; the rest
-//! backtrack to the last `*` only, which keeps the worst case at pattern × text.
+//! What hosts, paths and other values of a request are compared with: ALB's wildcards, with each condition's own idea
+//! of case, escapes and what can occur at all.
 
 use std::{fmt, str::FromStr};
+
+use super::glob::{Escapes, Glob};
 
 /// The longest pattern, in bytes. ALB allows 128, which long host names under a preview domain exceed.
 pub const MAX_PATTERN_BYTES: usize = 512;
@@ -14,13 +14,13 @@ pub enum PatternError {
     /// Nothing there.
     #[error("a {kind} pattern cannot be empty; leave the condition out to match any {kind}")]
     Empty {
-        /// `host` or `path`.
+        /// What it was for, like `host` or `path`.
         kind: &'static str,
     },
     /// Longer than [`MAX_PATTERN_BYTES`].
     #[error("a {kind} pattern has at most {MAX_PATTERN_BYTES} bytes, this one has {length}")]
     TooLong {
-        /// `host` or `path`.
+        /// What it was for, like `host` or `path`.
         kind: &'static str,
         /// The length found, in bytes.
         length: usize,
@@ -28,7 +28,7 @@ pub enum PatternError {
     /// A character that cannot occur there.
     #[error("the {kind} pattern `{pattern}` has a {character:?}, which no {kind} contains{hint}")]
     Character {
-        /// `host` or `path`.
+        /// What it was for, like `host` or `path`.
         kind: &'static str,
         /// The text refused.
         pattern: String,
@@ -54,7 +54,7 @@ fn check_length(kind: &'static str, pattern: &str) -> Result<(), PatternError> {
 }
 
 /// What a request's host is compared with: regardless of case, without the port.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct HostPattern {
     text: String,
     glob: Glob,
@@ -84,7 +84,7 @@ impl HostPattern {
             }
         }
         let text = pattern.to_ascii_lowercase();
-        let glob = Glob::new(&text);
+        let glob = Glob::new(&text, Escapes::None);
         Ok(Self { text, glob })
     }
 
@@ -118,17 +118,21 @@ impl HostPattern {
 
     /// The one host it matches, if it is just one.
     pub(crate) fn literal(&self) -> Option<&str> {
-        matches!(self.glob, Glob::Literal(_)).then_some(&*self.text)
+        self.glob.is_literal().then_some(&*self.text)
     }
 
     /// `host` in lower case, without the port.
     pub(crate) fn matches(&self, host: &[u8]) -> bool {
         self.glob.matches(host)
     }
+
+    pub(super) fn glob(&self) -> &Glob {
+        &self.glob
+    }
 }
 
 /// What a request's path is compared with: case matters, the query is not looked at, nothing is decoded.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PathPattern {
     text: String,
     glob: Glob,
@@ -162,7 +166,7 @@ impl PathPattern {
         }
         Ok(Self {
             text: pattern.to_owned(),
-            glob: Glob::new(pattern),
+            glob: Glob::new(pattern, Escapes::None),
         })
     }
 
@@ -174,6 +178,58 @@ impl PathPattern {
 
     pub(crate) fn matches(&self, path: &[u8]) -> bool {
         self.glob.matches(path)
+    }
+
+    pub(super) fn glob(&self) -> &Glob {
+        &self.glob
+    }
+}
+
+/// What a header's value, or a query parameter's key or value, is compared with: regardless of case. `\*`, `\?` and
+/// `\\` stand for the characters themselves (ALB: `\*` and `\?` in query strings); nothing is decoded.
+#[derive(Clone)]
+pub struct ValuePattern {
+    text: String,
+    glob: Glob,
+}
+
+impl ValuePattern {
+    /// Checks and compiles a pattern such as `*Chrome*` or `v\*`; `kind` names in errors what it is for.
+    ///
+    /// # Errors
+    /// When it is too long or has a character that is not visible ASCII; a blank is, inside.
+    pub fn new(kind: &'static str, pattern: &str) -> Result<Self, PatternError> {
+        if pattern.len() > MAX_PATTERN_BYTES {
+            let length = pattern.len();
+            return Err(PatternError::TooLong { kind, length });
+        }
+        // ALB: only visible ASCII is matched.
+        if let Some(character) = pattern.chars().find(|c| !c.is_ascii_graphic() && *c != ' ') {
+            return Err(PatternError::Character {
+                kind,
+                pattern: pattern.escape_debug().to_string(),
+                character,
+                hint: "",
+            });
+        }
+        Ok(Self {
+            text: pattern.to_owned(),
+            glob: Glob::new(&pattern.to_ascii_lowercase(), Escapes::Backslash),
+        })
+    }
+
+    /// The pattern, as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn matches(&self, value: &[u8]) -> bool {
+        self.glob.matches_any_case(value)
+    }
+
+    pub(super) fn glob(&self) -> &Glob {
+        &self.glob
     }
 }
 
@@ -191,6 +247,21 @@ macro_rules! textual {
             }
         }
 
+        impl PartialEq for $type {
+            fn eq(&self, other: &Self) -> bool {
+                self.text == other.text
+            }
+        }
+
+        impl Eq for $type {}
+    };
+}
+textual!(HostPattern);
+textual!(PathPattern);
+textual!(ValuePattern);
+
+macro_rules! parsed {
+    ($type:ident) => {
         impl FromStr for $type {
             type Err = PatternError;
 
@@ -200,71 +271,8 @@ macro_rules! textual {
         }
     };
 }
-textual!(HostPattern);
-textual!(PathPattern);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Glob {
-    /// `*`
-    Any,
-    /// No wildcard.
-    Literal(Box<[u8]>),
-    /// `literal*`
-    Prefix(Box<[u8]>),
-    /// `*literal`
-    Suffix(Box<[u8]>),
-    /// Anything else.
-    Wild(Box<[u8]>),
-}
-
-impl Glob {
-    fn new(pattern: &str) -> Self {
-        let wild = |text: &str| text.contains(['*', '?']);
-        let own = |text: &str| text.as_bytes().into();
-        match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
-            _ if !wild(pattern) => Self::Literal(own(pattern)),
-            (Some(""), _) => Self::Any,
-            (Some(suffix), _) if !wild(suffix) => Self::Suffix(own(suffix)),
-            (_, Some(prefix)) if !wild(prefix) => Self::Prefix(own(prefix)),
-            _ => Self::Wild(own(pattern)),
-        }
-    }
-
-    fn matches(&self, text: &[u8]) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Literal(literal) => text == &**literal,
-            Self::Prefix(prefix) => text.starts_with(prefix),
-            Self::Suffix(suffix) => text.ends_with(suffix),
-            Self::Wild(pattern) => matches_wild(pattern, text),
-        }
-    }
-}
-
-/// Walks both from the left; on a mismatch the last `*` swallows one character more.
-fn matches_wild(mut pattern: &[u8], mut text: &[u8]) -> bool {
-    let mut retry: Option<(&[u8], &[u8])> = None;
-    loop {
-        match (pattern.split_first(), text.split_first()) {
-            (Some((b'*', rest)), _) => {
-                retry = Some((rest, text));
-                pattern = rest;
-            }
-            (Some((p, pattern_rest)), Some((t, text_rest))) if *p == b'?' || p == t => {
-                (pattern, text) = (pattern_rest, text_rest);
-            }
-            (None, None) => return true,
-            _ => match retry {
-                Some((after_star, swallowed)) if !swallowed.is_empty() => {
-                    let rest = swallowed.get(1..).unwrap_or_default();
-                    retry = Some((after_star, rest));
-                    (pattern, text) = (after_star, rest);
-                }
-                _ => return false,
-            },
-        }
-    }
-}
+parsed!(HostPattern);
+parsed!(PathPattern);
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
 //! A rule as it is asked for: when it applies, how it ranks, and what it does.
 
-use std::{collections::BTreeSet, fmt};
+use std::{fmt, time::Duration};
 
-use super::pattern::{HostPattern, PathPattern};
-use crate::names::{GroupName, RuleName};
+use super::{action::Action, condition::Conditions, header_edit::HeaderEdits, transform::Transforms};
+use crate::names::RuleName;
 
-/// One rule of a listener.
+/// One rule of a listener, or of several.
 #[derive(Clone, Debug)]
 pub struct RuleSpec {
     /// Its name in the access log and in errors; unique on the listener.
@@ -16,6 +16,35 @@ pub struct RuleSpec {
     pub conditions: Conditions,
     /// What happens then.
     pub action: Action,
+    /// What is rewritten on the way to a target. Only beside a forward action.
+    pub transforms: Transforms,
+    /// What is done to the request's headers, after the gateway's own are on. Only beside a forward action.
+    pub request_headers: HeaderEdits,
+    /// What is done to the response's headers, whoever made it; the gateway's own errors stay as they are.
+    pub response_headers: HeaderEdits,
+    /// The longest wait for the head of a response, from the match on, retries included (504). Only beside a forward
+    /// action.
+    pub timeout: Option<Duration>,
+    /// The largest body of a request, in bytes (413), instead of the listener's. Only beside a forward action.
+    pub body_limit: Option<u64>,
+}
+
+impl RuleSpec {
+    /// A rule that changes nothing about the requests it matches.
+    #[must_use]
+    pub fn new(name: RuleName, precedence: Precedence, conditions: Conditions, action: Action) -> Self {
+        Self {
+            name,
+            precedence,
+            conditions,
+            action,
+            transforms: Transforms::default(),
+            request_headers: HeaderEdits::default(),
+            response_headers: HeaderEdits::default(),
+            timeout: None,
+            body_limit: None,
+        }
+    }
 }
 
 /// How rules rank: the first in this order that matches wins.
@@ -79,43 +108,4 @@ impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }
-}
-
-/// When a rule applies. AND between the conditions, OR between the values of one; an empty one always holds.
-#[derive(Clone, Debug, Default)]
-pub struct Conditions {
-    /// The request's host is like one of these.
-    pub host: Vec<HostPattern>,
-    /// The request's path is like one of these.
-    pub path: Vec<PathPattern>,
-}
-
-impl Conditions {
-    /// What two sets of conditions have in common when they mean the same: order and repetition don't matter.
-    pub(crate) fn identity(&self) -> (BTreeSet<&str>, BTreeSet<&str>) {
-        (
-            self.host.iter().map(HostPattern::as_str).collect(),
-            self.path.iter().map(PathPattern::as_str).collect(),
-        )
-    }
-}
-
-impl fmt::Display for Conditions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (hosts, paths) = self.identity();
-        let list = |values: BTreeSet<&str>| values.into_iter().collect::<Vec<_>>().join(", ");
-        match (hosts.is_empty(), paths.is_empty()) {
-            (true, true) => f.write_str("any request"),
-            (false, true) => write!(f, "host {}", list(hosts)),
-            (true, false) => write!(f, "path {}", list(paths)),
-            (false, false) => write!(f, "host {} and path {}", list(hosts), list(paths)),
-        }
-    }
-}
-
-/// What a rule does with a request it matches.
-#[derive(Clone, Debug)]
-pub enum Action {
-    /// Hands it to a target of this group.
-    Forward(GroupName),
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use wharf_gateway::{GroupSpec, Routing, TargetErrorKind, TargetWeight};
+use wharf_gateway::{GroupSpec, TargetErrorKind, TargetWeight};
 
-use crate::support::{Closure, Rig, failure, rule};
+use crate::support::{Closure, Rig, failure, routing, rule};
 
 #[tokio::test]
 async fn every_kind_of_target_failure_has_its_status() {
@@ -89,10 +89,10 @@ async fn no_rule_is_404_and_no_target_is_503() {
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
     assert_eq!(answer.error(), "no target is available");
 
-    rig.gateway.apply(Routing::default()).unwrap();
+    rig.gateway.apply(wharf_gateway::Routing::default()).unwrap();
     let answer = rig.get("/").await;
     assert_eq!(answer.status, 404);
-    assert_eq!(answer.error(), "no rule matches this host and path");
+    assert_eq!(answer.error(), "no rule matches this request");
     let lines = rig.log.lines(2).await;
     assert_eq!(
         (&lines[0]["rule"], &lines[1]["rule"]),
@@ -165,7 +165,7 @@ async fn a_malformed_head_is_400_and_the_end() {
 
 #[tokio::test]
 async fn the_default_host_comes_after_explicit_rules() {
-    use wharf_gateway::{Action, Conditions, Precedence, RuleSpec};
+    use wharf_gateway::{Precedence, RuleSpec};
     let rig = Rig::new();
     rig.register("t1", &Closure::saying("default"));
     let other = rig
@@ -181,16 +181,11 @@ async fn the_default_host_comes_after_explicit_rules() {
         )
         .unwrap();
     let default = RuleSpec {
-        name: "app-default".parse().unwrap(),
         precedence: Precedence::DefaultHost,
-        conditions: Conditions {
-            host: vec!["app.localhost".parse().unwrap()],
-            path: vec![],
-        },
-        action: Action::Forward("app".parse().unwrap()),
+        ..rule("app-default", 1, "app.localhost", "", "app")
     };
     let rules = vec![default, rule("v1", 50_000, "app.localhost", "/v1/*", "other")];
-    rig.gateway.apply(Routing { rules }).unwrap();
+    rig.gateway.apply(routing(rules)).unwrap();
     for (path, expected) in [("/", "default"), ("/v1/x?q=1", "explicit")] {
         let mut client = rig.connect().await;
         client

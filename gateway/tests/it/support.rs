@@ -21,8 +21,9 @@ use tokio::{
 };
 use wharf_gateway::{
     AccessEntry, AccessLog, Action, Body, Condition, Conditions, Config, Gateway, GroupSpec, Health,
-    HealthSpec, Limits, ListenerSpec, Load, Precedence, Priority, Routing, RuleSpec, Target, TargetError,
-    TargetErrorKind, TargetGroup, TargetWeight, Threads, Usage, body,
+    HealthSpec, HostMatch, Limits, ListenerRules, ListenerSpec, Load, PathMatch, Precedence, Priority,
+    Routing, RuleSpec, Scheme, Target, TargetError, TargetErrorKind, TargetGroup, TargetWeight, Threads,
+    Usage, body,
 };
 
 /// Long enough for the slowest machine; nothing waits this long unless it is broken.
@@ -91,9 +92,7 @@ impl Rig {
             .create("app".parse().unwrap(), GroupSpec::default())
             .unwrap();
         gateway
-            .apply(Routing {
-                rules: vec![rule("all", 100, "", "", "app")],
-            })
+            .apply(routing(vec![rule("all", 100, "", "", "app")]))
             .unwrap();
         Self { gateway, log, app }
     }
@@ -142,21 +141,31 @@ impl Rig {
 }
 
 pub(crate) fn rule(name: &str, priority: u32, host: &str, path: &str, group: &str) -> RuleSpec {
-    RuleSpec {
-        name: name.parse().unwrap(),
-        precedence: Precedence::Explicit(Priority::new(priority).unwrap()),
-        conditions: Conditions {
-            host: host
-                .split_whitespace()
-                .map(|host| host.parse().unwrap())
-                .collect(),
-            path: path
-                .split_whitespace()
-                .map(|path| path.parse().unwrap())
-                .collect(),
-        },
-        action: Action::Forward(group.parse().unwrap()),
-    }
+    let precedence = Precedence::Explicit(Priority::new(priority).unwrap());
+    let conditions = Conditions {
+        host: host
+            .split_whitespace()
+            .map(|host| HostMatch::pattern(host).unwrap())
+            .collect(),
+        path: path
+            .split_whitespace()
+            .map(|path| PathMatch::pattern(path).unwrap())
+            .collect(),
+        ..Conditions::default()
+    };
+    let action = Action::forward(group.parse().unwrap());
+    RuleSpec::new(name.parse().unwrap(), precedence, conditions, action)
+}
+
+/// These rules on the listener every test has.
+pub(crate) fn routing(rules: Vec<RuleSpec>) -> Routing {
+    let listeners = vec![ListenerRules {
+        listener: LISTENER.parse().unwrap(),
+        scheme: Scheme::Http,
+        rules: rules.into_iter().map(Arc::new).collect(),
+        default: Action::NotFound,
+    }];
+    Routing { listeners }
 }
 
 type Called = BoxFuture<'static, Result<Response<Body>, TargetError>>;

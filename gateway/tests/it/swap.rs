@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use wharf_gateway::{Drained, GroupSpec, Routing, TargetError, TargetErrorKind, TargetWeight, Usage};
+use wharf_gateway::{Drained, GroupSpec, TargetError, TargetErrorKind, TargetWeight, Usage};
 
-use crate::support::{Closure, Raw, Rig, ok, rule, within};
+use crate::support::{Closure, Raw, Rig, ok, routing, rule, within};
 
 /// A target that fails every request once it is stopped, as tasks do.
 fn stoppable() -> (Arc<Closure>, Arc<AtomicBool>) {
@@ -82,7 +82,7 @@ async fn nothing_is_lost_while_rules_and_targets_are_replaced() {
         let group = if round % 2 == 0 { "app" } else { "other" };
         let mut rules = vec![rule("all", 100, "", "", group)];
         rules.extend((1..=50).map(|n| rule(&format!("r{n}"), n, &format!("h{n}.test"), "", "app")));
-        rig.gateway.apply(Routing { rules }).unwrap();
+        rig.gateway.apply(routing(rules)).unwrap();
         // The old one is stopped as soon as it is said to be idle: then nothing may reach it.
         let id = format!("t{}", round - 1).parse().unwrap();
         let drain = rig.app.deregister(&id, Duration::from_secs(60)).unwrap();

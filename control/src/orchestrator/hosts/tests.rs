@@ -1,4 +1,4 @@
-use wharf_gateway::{Action, Conditions, GroupName, Priority, RuleName};
+use wharf_gateway::{Action, Conditions, GroupName, HostMatch, Priority, RuleName};
 
 use super::*;
 
@@ -7,15 +7,20 @@ fn namespace(name: &str) -> NamespaceName {
 }
 
 fn rule(hosts: &[&str], precedence: Precedence) -> RuleSpec {
-    RuleSpec {
-        name: RuleName::new("team/api[0]").unwrap(),
+    let conditions = Conditions {
+        host: hosts
+            .iter()
+            .map(|host| HostMatch::pattern(host).unwrap())
+            .collect(),
+        ..Conditions::default()
+    };
+    let action = Action::forward(GroupName::new("team/api").unwrap());
+    RuleSpec::new(
+        RuleName::new("team/api[0]").unwrap(),
         precedence,
-        conditions: Conditions {
-            host: hosts.iter().map(|host| host.parse().unwrap()).collect(),
-            path: Vec::new(),
-        },
-        action: Action::Forward(GroupName::new("team/api").unwrap()),
-    }
+        conditions,
+        action,
+    )
 }
 
 fn unranked(hosts: &[&str]) -> Vec<RuleSpec> {

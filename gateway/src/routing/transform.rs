@@ -1,0 +1,207 @@
+//! Rewriting host and URL after a rule is found (ALB: transforms). What a rule decides by is never what it rewrites.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderValue, uri::PathAndQuery};
+
+use super::regex::{Case, RegexError, RegexValue};
+
+/// The longest replacement, in bytes. ALB: 1024.
+pub const MAX_REPLACEMENT_BYTES: usize = 1024;
+
+/// The longest host and the longest URL that a transform may make, in bytes: what clients may send.
+const MAX_TRANSFORMED_BYTES: usize = 16 * 1024;
+
+/// What is rewritten on the way to a target. Only beside a forward action.
+#[derive(Clone, Debug, Default)]
+pub struct Transforms {
+    /// The host the target sees. Matched with the host as conditions see it, in lower case and without the port;
+    /// the replacement may have a port.
+    pub host: Option<Rewrite>,
+    /// Path and query the target sees. Matched with both, as they were sent.
+    pub url: Option<Rewrite>,
+}
+
+/// Replaces the first match of a regular expression; what does not match stays as it is.
+#[derive(Clone, Debug)]
+pub struct Rewrite {
+    regex: RegexValue,
+    replacement: String,
+}
+
+/// Why a rewrite was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RewriteError {
+    /// The regular expression is none.
+    #[error(transparent)]
+    Regex(#[from] RegexError),
+    /// Longer than [`MAX_REPLACEMENT_BYTES`].
+    #[error("a replacement has at most {MAX_REPLACEMENT_BYTES} bytes, this one has {0}")]
+    TooLong(usize),
+    /// A character that no URL has.
+    #[error(
+        "the replacement `{replacement}` has a {character:?}, which no URL contains; write it percent-encoded"
+    )]
+    Character {
+        /// The text refused.
+        replacement: String,
+        /// The offending character.
+        character: char,
+    },
+    /// A group that the regular expression doesn't have; it would always be empty.
+    #[error(
+        "the replacement names the group `{group}`, which the regular expression `{regex}` does not have"
+    )]
+    NoSuchGroup {
+        /// The group's number or name.
+        group: String,
+        /// The regular expression.
+        regex: String,
+    },
+}
+
+/// The regular expression matched, but what it makes is no host or no URL. ALB: 500.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TransformFailed;
+
+impl Rewrite {
+    /// For hosts: case does not matter.
+    ///
+    /// # Errors
+    /// When the regular expression or the replacement is none.
+    pub fn host(regex: &str, replacement: &str) -> Result<Self, RewriteError> {
+        Self::new(RegexValue::new(regex, Case::Ignored)?, replacement)
+    }
+
+    /// For path and query: case matters.
+    ///
+    /// # Errors
+    /// When the regular expression or the replacement is none.
+    pub fn url(regex: &str, replacement: &str) -> Result<Self, RewriteError> {
+        Self::new(RegexValue::new(regex, Case::Matters)?, replacement)
+    }
+
+    fn new(regex: RegexValue, replacement: &str) -> Result<Self, RewriteError> {
+        if replacement.len() > MAX_REPLACEMENT_BYTES {
+            return Err(RewriteError::TooLong(replacement.len()));
+        }
+        if let Some(character) = replacement.chars().find(|c| !c.is_ascii_graphic() || *c == '#') {
+            let replacement = replacement.escape_debug().to_string();
+            return Err(RewriteError::Character {
+                replacement,
+                character,
+            });
+        }
+        let replacement = braced(replacement);
+        for group in groups(&replacement) {
+            let known = match group.parse::<usize>() {
+                Ok(number) => number < regex.compiled().captures_len(),
+                Err(_) => regex
+                    .compiled()
+                    .capture_names()
+                    .flatten()
+                    .any(|name| name == group),
+            };
+            if !known {
+                let (group, regex) = (group.to_owned(), regex.as_str().to_owned());
+                return Err(RewriteError::NoSuchGroup { group, regex });
+            }
+        }
+        Ok(Self { regex, replacement })
+    }
+
+    /// The regular expression.
+    #[must_use]
+    pub fn regex(&self) -> &RegexValue {
+        &self.regex
+    }
+
+    fn apply(&self, text: &[u8]) -> Option<Vec<u8>> {
+        match self.regex.compiled().replace(text, self.replacement.as_bytes()) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(text) => Some(text),
+        }
+    }
+}
+
+impl Transforms {
+    /// Whether nothing is rewritten.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.host.is_none() && self.url.is_none()
+    }
+
+    /// The host a target gets instead of `host`; none if it stays.
+    pub(crate) fn host(&self, host: &[u8]) -> Result<Option<HeaderValue>, TransformFailed> {
+        let Some(made) = self.host.as_ref().and_then(|rewrite| rewrite.apply(host)) else {
+            return Ok(None);
+        };
+        if made.len() > MAX_TRANSFORMED_BYTES || !is_authority(&made) {
+            return Err(TransformFailed);
+        }
+        HeaderValue::from_maybe_shared(Bytes::from(made))
+            .map(Some)
+            .map_err(|_| TransformFailed)
+    }
+
+    /// The path and query a target gets instead of `url`; none if they stay.
+    pub(crate) fn url(&self, url: &str) -> Result<Option<PathAndQuery>, TransformFailed> {
+        let Some(made) = self
+            .url
+            .as_ref()
+            .and_then(|rewrite| rewrite.apply(url.as_bytes()))
+        else {
+            return Ok(None);
+        };
+        // The parser drops what follows a `#`.
+        if made.len() > MAX_TRANSFORMED_BYTES || !made.starts_with(b"/") || made.contains(&b'#') {
+            return Err(TransformFailed);
+        }
+        PathAndQuery::from_maybe_shared(Bytes::from(made))
+            .map(Some)
+            .map_err(|_| TransformFailed)
+    }
+}
+
+/// A host, and a port or none.
+fn is_authority(text: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]".contains(byte);
+    let text_ok = !text.is_empty() && text.iter().all(plain);
+    text_ok && std::str::from_utf8(text).is_ok_and(|text| text.parse::<http::uri::Authority>().is_ok())
+}
+
+/// `$1x` means group 1 and an `x`, as in ALB; the crate would look for a group called `1x`.
+fn braced(replacement: &str) -> String {
+    let mut made = String::with_capacity(replacement.len() + 8);
+    let mut rest = replacement;
+    while let Some((before, after)) = rest.split_once('$') {
+        made.push_str(before);
+        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, following) = after.split_at(digits);
+        match (number, following.strip_prefix('{'), following.strip_prefix('$')) {
+            ("", Some(_), _) => made.push('$'),
+            ("", None, Some(escaped)) => {
+                made.push_str("$$");
+                rest = escaped;
+                continue;
+            }
+            // A dollar that begins nothing is itself.
+            ("", None, None) => made.push_str("$$"),
+            (number, ..) => {
+                made.push_str("${");
+                made.push_str(number);
+                made.push('}');
+            }
+        }
+        rest = following;
+    }
+    made.push_str(rest);
+    made
+}
+
+/// The groups that a braced replacement names.
+fn groups(replacement: &str) -> impl Iterator<Item = &str> {
+    let unescaped = replacement.split("$$").flat_map(|part| part.split("${").skip(1));
+    unescaped.filter_map(|part| part.split_once('}').map(|(group, _)| group))
+}
