@@ -132,6 +132,9 @@ pub struct Service {
     pub status: ServiceStatus,
     /// How many tasks there shall be.
     pub count: u32,
+    /// How many the stable revision has: differs from `count` only while a deployment that changes it is in
+    /// progress.
+    pub stable_count: u32,
     /// The revision to run; none after a first deployment that failed.
     pub goal: Option<Revision>,
     /// The revision of the last completed deployment: where a failed one goes back to.

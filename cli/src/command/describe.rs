@@ -74,7 +74,13 @@ fn service_fields(service: &Service) -> Vec<(&'static str, String)> {
         ("Namespace", service.namespace.clone()),
         ("Status", name(&service.status)),
         ("Kind", name(&service.kind)),
-        ("Runs", service.task_definition.clone()),
+        (
+            "Runs",
+            service
+                .task_definition
+                .clone()
+                .unwrap_or_else(|| "nothing: no deployment has completed".to_owned()),
+        ),
         (
             "Tasks",
             format!(

@@ -86,7 +86,7 @@ fn service_row(service: &Service) -> [String; 10] {
         service.service_name.clone(),
         output::name(&service.status),
         output::name(&service.kind),
-        service.task_definition.clone(),
+        service.task_definition.clone().unwrap_or_else(|| "-".to_owned()),
         service.desired_count.to_string(),
         service.running_count.to_string(),
         service.healthy_count.to_string(),

@@ -133,6 +133,39 @@ fn a_revision_that_cannot_start_fails_and_says_why() {
 }
 
 #[test]
+fn after_a_first_deployment_that_failed_all_say_so() {
+    let server = Server::start();
+    let project = Project::service("web", "");
+    project.write(
+        "wharf.toml",
+        &format!(
+            "{}\n[health]\npath = \"/status?code=500\"\ninterval = \"100ms\"",
+            service("web", "")
+        ),
+    );
+    server
+        .wharf()
+        .call(["deploy", project.path()])
+        .failed_saying(1, &["web:1 was not deployed", "500"]);
+    let listed = server.wharf().ok(["services"]);
+    let described = server.wharf().ok(["describe", "service", "web"]);
+    assert!(
+        !listed.contains("none") && !described.contains("none"),
+        "{listed}\n{described}"
+    );
+    assert!(described.contains("nothing: no deployment"), "{described}");
+    assert!(!described.contains("steady state"), "{described}");
+    until("its tasks say what they failed of", || {
+        let all = server.wharf().json(["ps", "web", "--all"]);
+        let all = all["tasks"].as_array().expect("an array").clone();
+        let reason = |task: &Value| task["stoppedReason"].as_str().unwrap_or_default().to_owned();
+        all.iter()
+            .all(|task| reason(task).contains("Task failed health checks"))
+            .then_some(())
+    });
+}
+
+#[test]
 fn ps_and_describe_show_state_and_health_apart() {
     let server = Server::start();
     let manifest = format!("{}\n[health]\npath = \"/ok\"", service("web", ""));

@@ -78,9 +78,6 @@ impl Counts {
 }
 
 pub(super) fn service(service: &Service, counts: Counts, urls: Vec<String>) -> wire::Service {
-    let revision = service
-        .goal
-        .map_or_else(|| "none".to_owned(), |revision| revision.to_string());
     wire::Service {
         service_name: service.name.to_string(),
         namespace: service.namespace.to_string(),
@@ -92,7 +89,9 @@ pub(super) fn service(service: &Service, counts: Counts, urls: Vec<String>) -> w
             ServiceKind::Http => wire::ServiceKind::Http,
             ServiceKind::Worker => wire::ServiceKind::Worker,
         },
-        task_definition: format!("{}:{revision}", service.name),
+        task_definition: service
+            .goal
+            .map(|revision| format!("{}:{revision}", service.name)),
         desired_count: service.count,
         running_count: counts.running,
         pending_count: counts.pending,

@@ -57,6 +57,7 @@ fn desired_state_round_trips() {
         kind: ServiceKind::Worker,
         status: ServiceStatus::Draining,
         count: 3,
+        stable_count: 2,
         goal: Some(revision().revision),
         stable: None,
         rollout: Some(DeploymentId::generate()),

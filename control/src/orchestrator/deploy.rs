@@ -161,6 +161,9 @@ impl Orchestrator {
         let (namespace, name) = (service.namespace.clone(), service.name.clone());
         if let Some(count) = count.filter(|count| *count != service.count) {
             service.count = count;
+            if service.rollout.is_none() {
+                service.stable_count = count;
+            }
             self.store
                 .put_if(&keys::service(&namespace, &name), expect, service.encode())
                 .await?;
@@ -295,6 +298,7 @@ fn new_service(namespace: &NamespaceName, draft: &Draft, kind: ServiceKind) -> S
         kind,
         status: ServiceStatus::Active,
         count: draft.count.unwrap_or(1),
+        stable_count: draft.count.unwrap_or(1),
         goal: None,
         stable: None,
         rollout: None,

@@ -57,6 +57,7 @@ impl Orchestrator {
                 ));
             }
             service.count = count;
+            service.stable_count = count;
             Ok(())
         })
         .await

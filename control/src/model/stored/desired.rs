@@ -167,6 +167,9 @@ pub struct StoredService {
     kind: StoredKind,
     status: StoredStatus,
     count: u32,
+    /// Came later; as `count` where it is absent.
+    #[serde(default)]
+    stable_count: Option<u32>,
     goal: Option<Revision>,
     stable: Option<Revision>,
     rollout: Option<String>,
@@ -189,6 +192,7 @@ impl Record for Service {
                 ServiceStatus::Draining => StoredStatus::Draining,
             },
             count: self.count,
+            stable_count: Some(self.stable_count),
             goal: self.goal,
             stable: self.stable,
             rollout: self.rollout.as_ref().map(ToString::to_string),
@@ -209,6 +213,7 @@ impl Record for Service {
                 StoredStatus::Draining => ServiceStatus::Draining,
             },
             count: stored.count,
+            stable_count: stored.stable_count.unwrap_or(stored.count),
             goal: stored.goal,
             stable: stored.stable,
             rollout: stored.rollout.as_deref().map(DeploymentId::from_text),

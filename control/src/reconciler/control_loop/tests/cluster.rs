@@ -329,6 +329,7 @@ fn new_service(count: u32) -> Service {
         kind: ServiceKind::Http,
         status: ServiceStatus::Active,
         count,
+        stable_count: count,
         goal: None,
         stable: None,
         rollout: None,

@@ -1,6 +1,7 @@
 //! Jobs: run once, whatever comes of it.
 
 use super::*;
+use crate::names::TaskId;
 
 #[tokio::test(start_paused = true)]
 async fn a_job_runs_once_and_its_code_is_recorded() {
@@ -59,6 +60,36 @@ async fn a_job_waits_for_its_place() {
         .until("both ended", |c| status(c, &second) == Some(TaskStatus::Stopped))
         .await;
     assert_eq!(status(&cluster, &first), Some(TaskStatus::Stopped));
+    let said = cluster.said().await;
+    let of = |id: &TaskId| format!("(job api) (task {id}) has ended: exited with code 0.");
+    for event in [
+        "(job api) was unable to place a task. Reason: not enough places: 1 are taken.".to_owned(),
+        of(&first),
+        of(&second),
+    ] {
+        assert_eq!(
+            said.iter().filter(|said| **said == event).count(),
+            1,
+            "{event}: {said:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_stopped_while_it_waits_never_runs() {
+    let cluster = Cluster::empty().await;
+    cluster.places(0);
+    let id = cluster.run_job(1).await;
+    cluster.until_said("was unable to place a task").await;
+    cluster.reconciler.stop_task(id.clone(), "enough".into()).await;
+    cluster
+        .until_said(&format!("(job api) (task {id}) has ended: enough."))
+        .await;
+    cluster.places(1);
+    cluster.run_job(2).await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let task = cluster.registry.task(&id).unwrap();
+    assert_eq!((task.status, task.started_at), (TaskStatus::Stopped, None));
 }
 
 #[tokio::test(start_paused = true)]
