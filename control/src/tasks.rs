@@ -118,8 +118,8 @@ pub trait LiveTask: Send + Sync {
     /// Takes it out of its target group and waits until it has no requests, for `limit` at most.
     async fn drain(&self, limit: Duration);
 
-    /// Ends it: asked to for `limit` at most, then dropped.
-    async fn stop(&self, limit: Duration);
+    /// Ends it: asked to for `limit` at most, then dropped. Says how the guest ended, if it did so by itself.
+    async fn stop(&self, limit: Duration) -> Option<Exit>;
 }
 
 /// A task's health and why.

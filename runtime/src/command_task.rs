@@ -96,15 +96,15 @@ impl CommandTask {
         ended.map_or(Exit::Stopped, |exit| exit.clone().unwrap_or(Exit::Stopped))
     }
 
-    /// Asks the program to end: its standard input closes.
+    /// Asks the program to end: its standard input closes, and if it sleeps it is woken.
     pub fn request_stop(&self) {
         self.core.stop.cancel();
     }
 
     /// Ends the program at once.
     pub fn kill(&self) {
-        self.core.stop.cancel();
         self.core.kill.cancel();
+        self.core.stop.cancel();
     }
 
     /// What the task has used and holds.

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
+use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::memory::InstanceMemory;
 use crate::meter::{Meter, TICKS_PER_LOOK};
 use crate::outgoing::OutgoingHooks;
+use crate::timers::{MonotonicClock, Polling, Timers};
 
 /// Handles (streams, requests, timers, files …) one instance may hold at once. What stands behind them is the
 /// host's memory, so this bounds what can't be charged.
@@ -25,6 +28,7 @@ pub(crate) struct GuestState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outgoing: OutgoingHooks,
+    timers: Timers,
     pub(crate) memory: InstanceMemory,
     pub(crate) meter: Arc<Meter>,
 }
@@ -33,6 +37,7 @@ pub(crate) struct GuestState {
 pub(crate) struct InstanceParts {
     pub(crate) wasi: WasiCtxBuilder,
     pub(crate) outgoing: OutgoingHooks,
+    pub(crate) timers: Timers,
 }
 
 impl InstanceParts {
@@ -40,6 +45,7 @@ impl InstanceParts {
         Self {
             wasi: WasiCtx::builder(),
             outgoing: OutgoingHooks::deny_all(),
+            timers: Timers::new(CancellationToken::new()),
         }
     }
 }
@@ -60,6 +66,7 @@ pub(crate) fn new_store(
         wasi: parts.wasi.build(),
         http,
         outgoing: parts.outgoing,
+        timers: parts.timers,
         memory,
         meter,
     };
@@ -69,6 +76,27 @@ pub(crate) fn new_store(
     store.set_epoch_deadline(TICKS_PER_LOOK);
     store.epoch_deadline_callback(|context| Ok(context.data().meter.look()));
     store
+}
+
+impl GuestState {
+    /// What polling needs.
+    pub(crate) fn polling(&mut self) -> Polling<'_> {
+        Polling {
+            table: &mut self.table,
+            timers: &mut self.timers,
+        }
+    }
+
+    /// What the monotonic clock needs.
+    pub(crate) fn monotonic_clock(&mut self) -> MonotonicClock<'_> {
+        MonotonicClock {
+            clocks: WasiClocksCtxView {
+                ctx: self.wasi.clocks(),
+                table: &mut self.table,
+            },
+            timers: &mut self.timers,
+        }
+    }
 }
 
 impl WasiView for GuestState {

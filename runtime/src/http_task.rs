@@ -157,8 +157,8 @@ impl HttpTask {
 
     /// Ends everything at once: requests in flight fail, waiting ones are turned away.
     pub fn stop(&self) {
-        self.0.core.stop.cancel();
         self.0.core.kill.cancel();
+        self.0.core.stop.cancel();
         self.0.admission.close();
         self.0.warm.close();
     }

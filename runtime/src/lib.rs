@@ -29,6 +29,7 @@ mod size;
 mod spec;
 mod task;
 mod ticker;
+mod timers;
 
 pub use artifact::{Artifact, CompilerCommand, PrepareError, Refusal, World, compile_child_main};
 pub use capability::ConfigureError;

@@ -101,21 +101,65 @@ fn a_worker_that_ends_is_started_again() {
 }
 
 #[test]
+fn a_sleeping_worker_that_is_stopped_ends_by_itself() {
+    let server = Server::start();
+    let manifest = "name = \"worker\"\n[task]\ncomponent = \"app.wasm\"\nargs = [\"nap\", \"86400000\"]\n\
+                    stop_timeout = \"1h\"\n[service]\n";
+    server
+        .wharf()
+        .ok(["deploy", Project::new(Guest::Command, manifest).path()]);
+    let task = server.wharf().json(["ps", "worker"])["tasks"][0]["taskId"].clone();
+    let task = task.as_str().expect("text");
+    until("it sleeps", || {
+        let log = server.wharf().ok(["logs", "worker"]);
+        log.contains("sleeping").then_some(())
+    });
+    server.wharf().ok(["stop", task]);
+    let stopped = until("it has ended", || {
+        let task = server.wharf().json(["describe", "task", task]);
+        (task["lastStatus"] == "STOPPED").then_some(task)
+    });
+    assert_eq!(
+        (&stopped["stopCode"], &stopped["exitCode"]),
+        (&"UserInitiated".into(), &0.into()),
+        "{stopped}"
+    );
+}
+
+#[test]
 fn interrupting_run_stops_the_job() {
     let server = Server::start();
-    let manifest = "name = \"work\"\n[task]\ncomponent = \"app.wasm\"\nargs = [\"sleep\", \"600000\"]\n\
-                    stop_timeout = \"1s\"\ntimeout = \"10m\"\n[job]\n";
-    let project = Project::new(Guest::Command, manifest);
-    let running = server.wharf().spawn(["run", project.path()]);
-    until("the job runs", || {
-        let tasks = server.wharf().json(["ps"]);
-        (tasks["tasks"][0]["lastStatus"] == "RUNNING").then_some(())
-    });
-    crate::server::signal(&running, Signal::INT);
-    let ended = Ended::of(running.wait_with_output().expect("our child"));
+    let ended = interrupted(&server, r#"["doze", "86400000", "86400000"]"#, "1s");
     ended.failed_saying(1, &["interrupted"]);
     let all = server.wharf().json(["ps", "--all"]);
     assert_eq!(all["tasks"][0]["stopCode"], "UserInitiated", "{all}");
+}
+
+#[test]
+fn a_job_that_heeds_an_interrupt_ends_with_its_own_code() {
+    let server = Server::start();
+    let ended = interrupted(&server, r#"["nap", "86400000"]"#, "1h");
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (0, "sleeping\nbye\n"),
+        "{ended:?}"
+    );
+}
+
+/// Run a job with these arguments, and interrupt `wharf run` when it sleeps.
+fn interrupted(server: &Server, args: &str, stop_timeout: &str) -> Ended {
+    let manifest = format!(
+        "name = \"work\"\n[task]\ncomponent = \"app.wasm\"\nargs = {args}\n\
+         stop_timeout = {stop_timeout:?}\ntimeout = \"1h\"\n[job]\n"
+    );
+    let project = Project::new(Guest::Command, &manifest);
+    let running = server.wharf().spawn(["run", project.path()]);
+    until("the job sleeps", || {
+        let ended = server.wharf().call(["logs", "work"]);
+        ended.stdout.contains("sleeping").then_some(())
+    });
+    crate::server::signal(&running, Signal::INT);
+    Ended::of(running.wait_with_output().expect("our child"))
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(crate) enum Behaviour {
     Unhealthy,
     /// Doesn't start.
     Refuses(&'static str),
-    /// RUNNING, healthy after [`WELL_AFTER`], ends by itself after this long.
+    /// RUNNING, healthy after [`WELL_AFTER`], ends by itself after this long or when it is asked to.
     Exits { after: Duration, code: i32 },
 }
 
@@ -58,6 +58,8 @@ pub(crate) const LARGEST_CPU: u32 = 2048;
 pub(super) struct FakeTask {
     pub(super) health: watch::Sender<HealthReport>,
     exit: Mutex<Option<oneshot::Receiver<Exit>>>,
+    /// What it exits with when it is asked to stop.
+    code: Option<i32>,
 }
 
 struct Place(Arc<Mutex<(usize, Option<usize>)>>);
@@ -112,15 +114,17 @@ impl Executor for Fake {
                 tokio::spawn(async move {
                     tokio::time::sleep(after).await;
                     // Nobody listens once it was stopped.
-                    let _ = send.send(Exit {
-                        code: Some(code),
-                        reason: format!("exited with code {code}"),
-                    });
+                    let _ = send.send(exited(code));
                 });
                 (HealthReport::unknown(), Some(receive))
             }
         };
+        let code = match behaviour {
+            Behaviour::Exits { code, .. } => Some(code),
+            _ => None,
+        };
         let task = Arc::new(FakeTask {
+            code,
             health: watch::channel(health).0,
             exit: Mutex::new(exit),
         });
@@ -177,7 +181,16 @@ impl LiveTask for Handle {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
-    async fn stop(&self, _: Duration) {}
+    async fn stop(&self, _: Duration) -> Option<Exit> {
+        self.0.code.map(exited)
+    }
+}
+
+fn exited(code: i32) -> Exit {
+    Exit {
+        code: Some(code),
+        reason: format!("exited with code {code}"),
+    }
 }
 
 pub(super) fn unhealthy(reason: &str) -> HealthReport {

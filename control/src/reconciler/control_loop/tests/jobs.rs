@@ -93,8 +93,26 @@ async fn a_job_that_is_stopped_while_it_waits_never_runs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_ends_when_it_is_stopped_keeps_its_exit_code() {
+    let cluster = Cluster::empty().await;
+    let after = Duration::from_secs(3600);
+    cluster.behave(1, Behaviour::Exits { after, code: 4 });
+    let stopped = stop_a_running_job(&cluster).await;
+    assert_eq!(
+        (stopped.code, stopped.exit_code),
+        (StopCode::UserInitiated, Some(4))
+    );
+    assert_eq!(stopped.reason, "enough");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stopped_job_is_not_run_again() {
     let cluster = Cluster::empty().await;
+    let stopped = stop_a_running_job(&cluster).await;
+    assert_eq!((stopped.code, stopped.exit_code), (StopCode::UserInitiated, None));
+}
+
+async fn stop_a_running_job(cluster: &Cluster) -> Stopped {
     let id = cluster.run_job(1).await;
     cluster
         .until("running", |c| {
@@ -111,6 +129,5 @@ async fn a_stopped_job_is_not_run_again() {
                 .is_some_and(|t| t.status == TaskStatus::Stopped)
         })
         .await;
-    let stopped = cluster.registry.task(&id).unwrap().stopped.unwrap();
-    assert_eq!((stopped.code, stopped.exit_code), (StopCode::UserInitiated, None));
+    cluster.registry.task(&id).unwrap().stopped.unwrap()
 }
