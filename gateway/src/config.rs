@@ -1,15 +1,6 @@
-//! What a gateway is built from: plain data, nothing opened yet.
+//! What an operator may choose about a gateway: plain data.
 
-use std::{net::SocketAddr, time::Duration};
-
-/// Everything an operator may choose about a gateway.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Where to listen. Port 0 lets the system choose; [`crate::Gateway::local_addr`] tells which.
-    pub address: SocketAddr,
-    /// The bounds on what clients may ask for.
-    pub limits: Limits,
-}
+use std::time::Duration;
 
 /// The bounds a client meets. Every one has its answer in [`crate::error`].
 #[derive(Clone, Debug)]

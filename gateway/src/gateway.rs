@@ -1,7 +1,7 @@
-//! The gateway as a whole: built from its configuration, fed with rules, shut down in good order.
+//! The gateway as a whole: built on a listener, fed with rules, shut down in good order.
 
 use std::{
-    fmt, io,
+    fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -12,9 +12,9 @@ use tokio::{runtime::Handle, task::JoinHandle};
 
 use crate::{
     access_log::AccessLog,
-    config::{Config, Limits},
+    config::Limits,
     group::Groups,
-    listener::{self, Connections, Phase},
+    listener::{self, Connections, Listener, Phase},
     routing::{Routing, RoutingError, snapshot::Snapshot},
 };
 
@@ -54,14 +54,6 @@ pub(crate) struct Shared {
 /// Why a gateway could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The address is taken, forbidden or not of this machine.
-    #[error("cannot listen on {address}: choose another address or stop what holds it")]
-    Bind {
-        /// The address asked for.
-        address: SocketAddr,
-        /// What the system says.
-        source: io::Error,
-    },
     /// A bound of nought would refuse everything.
     #[error("the limit `{0}` is 0, which would refuse every request: set it to at least 1")]
     ZeroLimit(&'static str),
@@ -80,34 +72,28 @@ pub enum Closed {
 }
 
 impl Gateway {
-    /// Binds the listener and begins to accept. Until [rules](Self::apply) come, every request is answered 404.
+    /// Begins to accept. Until [rules](Self::apply) come, every request is answered 404.
     ///
     /// # Errors
-    /// When the address cannot be bound, or a limit is 0.
+    /// When a limit is 0.
     pub fn build(
-        config: Config,
+        listener: Listener,
+        limits: Limits,
         threads: Threads,
         access_log: Arc<dyn AccessLog>,
     ) -> Result<Self, BuildError> {
-        check(&config.limits)?;
-        let refused = |source| BuildError::Bind {
-            address: config.address,
-            source,
-        };
-        let on_control = threads.control.enter();
-        let listener = listener::bind(config.address).map_err(refused)?;
-        drop(on_control);
-        let local_addr = listener.local_addr().map_err(refused)?;
+        check(&limits)?;
+        let Listener { socket, local_addr } = listener;
         let groups = Groups::new(threads.serve.clone());
         let shared = Arc::new(Shared {
-            limits: config.limits,
+            limits,
             snapshot: ArcSwap::default(),
             access_log,
             connections: Arc::new(Connections::new()),
             serve: threads.serve,
             port: http::HeaderValue::from(local_addr.port()),
         });
-        let accepting = threads.control.spawn(listener::accept(listener, shared.clone()));
+        let accepting = threads.control.spawn(listener::accept(socket, shared.clone()));
         let watching = threads.control.spawn(watch_conditions(groups.clone()));
         Ok(Self {
             shared,

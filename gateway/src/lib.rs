@@ -4,7 +4,7 @@
 //! to them, one direction, no detour: accept → connection → parse (hyper) → match a rule ([`routing`]) →
 //! choose a target ([`group`]) → call it → stream its response → access log ([`access_log`]).
 //!
-//! It is [built](Gateway::build) from a [`Config`], fed with [`Groups`] and [`Routing`], and
+//! It is [built](Gateway::build) on a [`Listener`], fed with [`Groups`] and [`Routing`], and
 //! [shut down](Gateway::shutdown).
 
 pub mod access_log;
@@ -24,10 +24,11 @@ pub mod target;
 pub use self::{
     access_log::{AccessEntry, AccessLog, BufferedAccessLog},
     body::{Body, BodyError},
-    config::{Config, Limits},
+    config::Limits,
     gateway::{BuildError, Closed, Gateway, Threads},
     group::{AlreadyRegistered, Drain, Drained, GroupError, Groups, TargetGroup, TargetStatus},
     health::{Health, HealthSpec, StatusCodes, StatusCodesError},
+    listener::Listener,
     names::{GroupName, NameError, RuleName, TargetId},
     routing::{
         Action, Conditions, HostPattern, PathPattern, PatternError, Precedence, Priority, PriorityError,

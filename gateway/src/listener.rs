@@ -30,17 +30,32 @@ const BACKLOG: u32 = 1024;
 /// How long accepting rests when the process is out of files or memory: nothing is freed by asking again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Binds, so that connections queue from now on. Must be called on the runtime that will accept.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()
-    } else {
-        TcpSocket::new_v6()
-    }?;
-    // Restarting must not wait for the connections of the process before to be forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+/// A socket that listens: connections queue until a [`Gateway`](crate::Gateway) accepts them.
+#[derive(Debug)]
+pub struct Listener {
+    pub(crate) socket: TcpListener,
+    pub(crate) local_addr: SocketAddr,
+}
+
+impl Listener {
+    /// Binds, so that connections queue from now on. Port 0 lets the system choose. Must be called on the runtime
+    /// that will accept, [`Threads::control`](crate::Threads).
+    ///
+    /// # Errors
+    /// If the address is taken, forbidden or not of this machine.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }?;
+        // Restarting must not wait for the connections of the process before to be forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let socket = socket.listen(BACKLOG)?;
+        let local_addr = socket.local_addr()?;
+        Ok(Self { socket, local_addr })
+    }
 }
 
 /// Accepts until the gateway closes.

@@ -172,7 +172,7 @@ async fn stop_on_interrupt(api: &Api, tasks: &[Task]) {
             .send(Method::POST, &api.path(&["tasks", &task.task_id, "stop"]), &body)
             .await;
         if let Err(error) = stopped {
-            eprintln!("{}: {error}", task.task_id);
+            eprintln!("{}: {}", task.task_id, exit::told(&error.into()));
         }
     }
     if tokio::signal::ctrl_c().await.is_err() {

@@ -154,10 +154,14 @@ fn no_server_is_said_as_such() {
     let server = Server::start();
     let wharf = server.wharf();
     let _directory = server.kill();
-    wharf
-        .with_token("any")
-        .call(["ps"])
-        .failed_saying(1, &["cannot reach the API", "wharf serve"]);
+    wharf.with_token("any").call(["ps"]).failed_saying(
+        1,
+        &[
+            "cannot reach the API",
+            "the connection was refused",
+            "\n  start the server with `wharf serve`",
+        ],
+    );
 }
 
 #[test]

@@ -18,5 +18,6 @@ mod project;
 mod secrets;
 mod server;
 mod services;
+mod starting;
 mod tenancy;
 mod wharf;

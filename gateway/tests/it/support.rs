@@ -20,7 +20,7 @@ use tokio::{
     sync::watch,
 };
 use wharf_gateway::{
-    AccessEntry, AccessLog, Action, Body, Condition, Conditions, Config, Gateway, Health, Limits, Load,
+    AccessEntry, AccessLog, Action, Body, Condition, Conditions, Gateway, Health, Limits, Listener, Load,
     Precedence, Priority, Routing, RuleSpec, Target, TargetError, TargetErrorKind, TargetGroup, Threads,
     Usage, body,
 };
@@ -57,11 +57,10 @@ impl Rig {
 
     pub(crate) fn on(limits: Limits, threads: Threads) -> Self {
         let log = Arc::new(Log::default());
-        let config = Config {
-            address: ([127, 0, 0, 1], 0).into(),
-            limits,
-        };
-        let gateway = Gateway::build(config, threads, log.clone()).unwrap();
+        let on_control = threads.control.enter();
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        drop(on_control);
+        let gateway = Gateway::build(listener, limits, threads, log.clone()).unwrap();
         let app = gateway.groups().create("app".parse().unwrap(), None).unwrap();
         gateway
             .apply(Routing {
