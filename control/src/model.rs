@@ -8,6 +8,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use uuid::Uuid;
+use wharf_runtime::Bytes;
 
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision, ServiceName, TaskId};
 
@@ -71,6 +72,8 @@ pub struct Bundle {
     pub component: Digest,
     /// What the component can be run as.
     pub world: World,
+    /// The memory of the smallest task that one instance of the component fits into.
+    pub least_memory: Bytes,
     /// The files that travel with it.
     pub mounts: Vec<BundleMount>,
 }

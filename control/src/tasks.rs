@@ -52,6 +52,15 @@ impl fmt::Debug for Room {
     }
 }
 
+/// A component that can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prepared {
+    /// What it can be run as.
+    pub world: World,
+    /// The memory of the smallest task that one instance fits into.
+    pub least_memory: Bytes,
+}
+
 /// Carries out what was decided.
 #[async_trait]
 pub trait Executor: fmt::Debug + Send + Sync + 'static {
@@ -59,7 +68,7 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// What isn't acceptable: the import, the byte offset.
-    async fn prepare(&self, component: &Path, digest: &Digest) -> Result<World, Refusal>;
+    async fn prepare(&self, component: &Path, digest: &Digest) -> Result<Prepared, Refusal>;
 
     /// Whether a task of this size could run on this host if it were alone.
     ///

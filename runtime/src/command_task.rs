@@ -57,7 +57,7 @@ impl CommandTask {
         let Entry::Command(pre) = artifact.entry() else {
             return Err(ActivateError::wrong_world(World::Command));
         };
-        let core = Arc::new(TaskCore::new(Arc::clone(runtime), &spec)?);
+        let core = Arc::new(TaskCore::new(Arc::clone(runtime), &artifact, &spec)?);
         let room = core.try_room().ok_or(ActivateError::NoRoom)?;
         let (begun, has_begun) = oneshot::channel();
         let (report, exit) = watch::channel(None);

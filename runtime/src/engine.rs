@@ -34,9 +34,11 @@ const MAX_WARM_SLOTS: u32 = 64;
 /// Entries of one table: JavaScript and Go components need far more than the default 20 000.
 const TABLE_ELEMENTS: usize = 200_000;
 /// Core instances, memories and tables one component may have: a component of a handful of modules, linked.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
-const MEMORIES_PER_COMPONENT: u32 = 8;
-const TABLES_PER_COMPONENT: u32 = 32;
+pub(crate) const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+pub(crate) const MEMORIES_PER_COMPONENT: u32 = 8;
+pub(crate) const TABLES_PER_COMPONENT: u32 = 32;
+/// Bytes of the engine's records of one instance: globals, function references, imports, of all its core instances.
+pub(crate) const MAX_INSTANCE_RECORDS: u64 = 1024 * 1024;
 
 /// The part of the configuration that compiled code depends on.
 pub(crate) fn compile_config() -> Config {
@@ -83,6 +85,7 @@ fn serving_config(instances: u32, host: HostFacts) -> Config {
         .total_memories(instances.saturating_mul(2))
         .total_tables(instances.saturating_mul(4))
         .total_stacks(instances)
+        .max_component_instance_size(usize::try_from(MAX_INSTANCE_RECORDS).unwrap_or(usize::MAX))
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(TABLES_PER_COMPONENT)

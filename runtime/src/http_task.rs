@@ -99,7 +99,7 @@ impl HttpTask {
             _artifact: artifact.clone(),
         };
         let task = Arc::new(Task {
-            core: TaskCore::new(Arc::clone(runtime), &spec)?,
+            core: TaskCore::new(Arc::clone(runtime), &artifact, &spec)?,
             entry,
             isolation: spec.isolation,
             admission: Admission::new(spec.concurrency, spec.queue),

@@ -8,14 +8,17 @@ use tokio_util::sync::CancellationToken;
 use wasmtime::Store;
 
 use crate::Runtime;
+use crate::artifact::Artifact;
 use crate::capability::logging::TaskLog;
-use crate::capability::{self, ConfigureError, Prepare, TaskContext};
+use crate::capability::{self, Prepare, TaskContext};
 use crate::cpu::{CpuAccount, OverBudget};
+use crate::error::ActivateError;
 use crate::failure::{Failure, FailureKind};
 use crate::guest_state::{GuestState, new_store};
 use crate::host::RECHECK_EVERY;
-use crate::memory::{Charge, Envelope, ExpectedPeak, INSTANCE_CHARGE, InstanceMemory};
+use crate::memory::{Charge, Envelope, ExpectedPeak, InstanceMemory};
 use crate::meter::Meter;
+use crate::size::Bytes;
 use crate::spec::TaskSpec;
 
 /// The longest an instance may take to come up: start functions that run longer hold up a deployment.
@@ -57,6 +60,7 @@ pub(crate) struct TaskCore {
     pub(crate) kill: CancellationToken,
     pub(crate) timeout: Option<Duration>,
     cpu_timeout: Option<Duration>,
+    instance_charge: Bytes,
     expected: ExpectedPeak,
     capabilities: Vec<Box<dyn Prepare>>,
     own_slots: Arc<Semaphore>,
@@ -80,7 +84,15 @@ pub(crate) struct Slot {
 const POOL_SHARE: usize = 4;
 
 impl TaskCore {
-    pub(crate) fn new(runtime: Arc<Runtime>, spec: &TaskSpec) -> Result<Self, ConfigureError> {
+    pub(crate) fn new(
+        runtime: Arc<Runtime>,
+        artifact: &Artifact,
+        spec: &TaskSpec,
+    ) -> Result<Self, ActivateError> {
+        let least = artifact.least_memory();
+        if least > spec.memory {
+            return Err(ActivateError::too_little_memory(least, spec.memory));
+        }
         let over_budget = if spec.cpu_burst {
             OverBudget::RunWhenIdle
         } else {
@@ -108,7 +120,8 @@ impl TaskCore {
             kill: CancellationToken::new(),
             timeout: spec.timeout,
             cpu_timeout: spec.cpu_timeout,
-            expected: ExpectedPeak::new(INSTANCE_CHARGE.get()),
+            instance_charge: artifact.instance_charge(),
+            expected: ExpectedPeak::new(least.get()),
             capabilities,
         })
     }
@@ -145,7 +158,7 @@ impl TaskCore {
         meter: Arc<Meter>,
     ) -> Result<(Store<GuestState>, Slot), capability::PrepareError> {
         let parts = capability::prepare(&self.capabilities)?;
-        let memory = InstanceMemory::new(room.memory);
+        let memory = InstanceMemory::new(room.memory, self.instance_charge);
         Ok((new_store(self.runtime.engine(), parts, memory, meter), room.slot))
     }
 

@@ -137,6 +137,16 @@ fn a_task_larger_than_the_host_is_refused_at_once() {
 }
 
 #[test]
+fn less_memory_than_the_component_needs_is_refused_with_the_figures() {
+    let server = Server::start();
+    let project = Project::service("web", "memory = \"1MiB\"");
+    server.wharf().call(["deploy", project.path()]).failed_saying(
+        1,
+        &["this component needs at least", "has 1MiB", "set task.memory to"],
+    );
+}
+
+#[test]
 fn wrong_words_are_a_usage_error() {
     let server = Server::start();
     for words in [

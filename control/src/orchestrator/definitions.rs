@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
+use wharf_runtime::Bytes;
 
 use super::{Orchestrator, REVISIONS_KEPT};
 use crate::manifest::{Manifest, ManifestText, Workload};
@@ -60,6 +61,7 @@ impl Orchestrator {
         };
         check_bundle(&checked, &bundle)?;
         let task = &checked.task;
+        check_memory(&bundle, task.memory, "task.memory")?;
         self.executor
             .could_ever_fit(task.cpu, task.memory)
             .map_err(|lacks| too_large(&lacks))?;
@@ -194,6 +196,19 @@ pub(super) fn too_large(lacks: &str) -> Refusal {
     )
     .field("task")
     .hint("ask for less cpu or memory")
+}
+
+/// A task with less than its component needs would fail at each start. `field` is where its memory was said.
+pub(super) fn check_memory(bundle: &Bundle, memory: Bytes, field: &str) -> Result<(), Refusal> {
+    let least = bundle.least_memory;
+    if memory >= least {
+        return Ok(());
+    }
+    let enough = Bytes::mib(least.get().div_ceil(Bytes::mib(1).get()));
+    let message = format!("this component needs at least {least} of memory, the task has {memory}");
+    Err(Refusal::unprocessable("TaskTooSmall", message)
+        .field(field)
+        .hint(format!("set {field} to {enough} or more")))
 }
 
 /// The manifest says what the bundle has, and makes of it what its world can be.

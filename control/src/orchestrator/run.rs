@@ -2,7 +2,7 @@
 
 use wharf_runtime::{Bytes, CpuUnits};
 
-use super::definitions::{next_revision, put_definition, too_large};
+use super::definitions::{check_memory, next_revision, put_definition, too_large};
 use super::{MAX_TASKS_PER_RUN, Orchestrator};
 use crate::model::stored::Record as _;
 use crate::model::{Group, Overrides, Task, World, keys};
@@ -68,6 +68,9 @@ impl Orchestrator {
         });
         let tasks: Vec<Task> = tasks.collect();
         self.check_size(&tasks)?;
+        if let Some(memory) = ask.overrides.memory {
+            check_memory(&blueprint.bundle, Bytes::new(memory), "overrides.memory")?;
+        }
         let recorded = tasks.iter().fold(Transaction::new(), |transaction, task| {
             transaction.put(keys::task(namespace, &task.id), task.encode())
         });

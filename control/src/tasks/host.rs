@@ -14,7 +14,7 @@ use wharf_runtime::{
 
 use super::live::{LiveCommand, LiveHttp};
 use super::target::Cost;
-use super::{Executor, Exposure, LiveTask, Order, Room};
+use super::{Executor, Exposure, LiveTask, Order, Prepared, Room};
 use crate::blobs::{Blobs, FolderContent};
 use crate::logs::Logs;
 use crate::manifest::MountPath;
@@ -175,15 +175,19 @@ impl Host {
 
 #[async_trait]
 impl Executor for Host {
-    async fn prepare(&self, component: &Path, digest: &Digest) -> Result<World, Refusal> {
+    async fn prepare(&self, component: &Path, digest: &Digest) -> Result<Prepared, Refusal> {
         let artifact = self
             .runtime
             .prepare(component, digest.as_str())
             .await
             .map_err(refused)?;
-        Ok(match artifact.world() {
+        let world = match artifact.world() {
             wharf_runtime::World::Http => World::Http,
             wharf_runtime::World::Command => World::Command,
+        };
+        Ok(Prepared {
+            world,
+            least_memory: artifact.least_memory(),
         })
     }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use tempfile::TempDir;
 use wharf_runtime::{
-    ActivateError, Artifact, Bytes, CommandTask, CpuUnits, FailureKind, LogStream, Mount, PrepareError,
+    ActivateError, Bytes, CommandTask, CpuUnits, FailureKind, LogStream, Mount, PrepareError,
 };
 
-use crate::support::{Bench, digest_of, get, spec, text, until};
+use crate::support::{Bench, command, get, prepare, spec, text, until};
 
 /// This process's resident memory.
 fn resident() -> Bytes {
@@ -123,25 +123,6 @@ async fn reading_directories_is_the_task_s_own_cpu() {
         charged * 2 > used.saturating_sub(Duration::from_millis(20)),
         "{charged:?} of {used:?}"
     );
-}
-
-/// A command of this core module's `run`.
-fn command(body: &str) -> Vec<u8> {
-    let text = format!(
-        r#"(component
-            {body}
-            (core instance $i (instantiate $m))
-            (func $run (result (result)) (canon lift (core func $i "run")))
-            (instance $e (export "run" (func $run)))
-            (export "wasi:cli/run@0.2.0" (instance $e)))"#
-    );
-    wat::parse_str(text).unwrap()
-}
-
-async fn prepare(bench: &Bench, dir: &TempDir, bytes: &[u8]) -> Result<Artifact, PrepareError> {
-    let path = dir.path().join("component.wasm");
-    std::fs::write(&path, bytes).unwrap();
-    bench.runtime.prepare(&path, &digest_of(&path)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

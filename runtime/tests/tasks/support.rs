@@ -8,9 +8,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 use wharf_runtime::{
     Artifact, Bytes as Size, CallError, CommandTask, CompilerCommand, CpuUnits, GuestBody, HttpTask,
-    Isolation, LogSink, LogStream, NoSecrets, Runtime, RuntimeConfig, TaskSpec,
+    Isolation, LogSink, LogStream, NoSecrets, PrepareError, Runtime, RuntimeConfig, TaskSpec,
 };
 
 /// Longer than anything here takes on a slow machine.
@@ -122,6 +123,26 @@ pub(crate) fn digest_of(path: &Path) -> String {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     format!("sha256:{hex}")
+}
+
+/// A command of this core module's `run`.
+pub(crate) fn command(body: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+            {body}
+            (core instance $i (instantiate $m))
+            (func $run (result (result)) (canon lift (core func $i "run")))
+            (instance $e (export "run" (func $run)))
+            (export "wasi:cli/run@0.2.0" (instance $e)))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+/// These bytes made ready to run.
+pub(crate) async fn prepare(bench: &Bench, dir: &TempDir, bytes: &[u8]) -> Result<Artifact, PrepareError> {
+    let path = dir.path().join("component.wasm");
+    std::fs::write(&path, bytes).unwrap();
+    bench.runtime.prepare(&path, &digest_of(&path)).await
 }
 
 pub(crate) type Answer = Result<Response<GuestBody>, CallError>;

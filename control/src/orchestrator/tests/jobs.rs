@@ -74,6 +74,7 @@ async fn overrides_are_checked_as_a_manifest_is() {
         ),
         (with(|o| o.cpu = Some(0)), "InvalidCpu"),
         (with(|o| o.cpu = Some(1 << 20)), "TaskTooLarge"),
+        (with(|o| o.memory = Some(1 << 20)), "TaskTooSmall"),
     ] {
         refused(run(&harbour, "one", overrides).await, code);
     }

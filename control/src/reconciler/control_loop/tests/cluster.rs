@@ -158,6 +158,7 @@ impl Cluster {
         let (namespace, name) = key();
         let digest = Digest::from_sha256([u8::try_from(revision.get()).unwrap(); 32]);
         let bundle = Bundle {
+            least_memory: wharf_runtime::Bytes::mib(1),
             digest: digest.clone(),
             component: digest.clone(),
             world: World::Http,

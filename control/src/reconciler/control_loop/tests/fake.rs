@@ -11,7 +11,7 @@ use wharf_runtime::{Bytes, CpuUnits};
 use crate::model::{Health, Usage, World};
 use crate::names::{Digest, NamespaceName, ServiceName, TaskId};
 use crate::refusal::Refusal;
-use crate::tasks::{Executor, Exit, Exposure, HealthReport, LiveTask, Order, Room};
+use crate::tasks::{Executor, Exit, Exposure, HealthReport, LiveTask, Order, Prepared, Room};
 
 /// How tasks of a revision behave.
 #[derive(Debug, Clone)]
@@ -53,6 +53,8 @@ pub(crate) struct Fake {
 
 /// More CPU than this fits no host.
 pub(crate) const LARGEST_CPU: u32 = 2048;
+/// What its components need.
+const LEAST_MEMORY: Bytes = Bytes::kib(1500);
 
 #[derive(Debug)]
 pub(super) struct FakeTask {
@@ -72,8 +74,11 @@ impl Drop for Place {
 
 #[async_trait::async_trait]
 impl Executor for Fake {
-    async fn prepare(&self, _: &Path, _: &Digest) -> Result<World, Refusal> {
-        Ok(self.world.lock().unwrap().unwrap_or(World::Http))
+    async fn prepare(&self, _: &Path, _: &Digest) -> Result<Prepared, Refusal> {
+        Ok(Prepared {
+            world: self.world.lock().unwrap().unwrap_or(World::Http),
+            least_memory: LEAST_MEMORY,
+        })
     }
 
     fn could_ever_fit(&self, cpu: CpuUnits, _: Bytes) -> Result<(), String> {
