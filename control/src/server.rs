@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use wharf_gateway::{BufferedAccessLog, Closed, Gateway, Limits, Listener, Threads};
-use wharf_runtime::{Capacity, CompilerCommand, HostFacts, Runtime, RuntimeConfig};
+use wharf_runtime::{Capacity, CompilerCommand, HostFiles, Runtime, RuntimeConfig};
 
 use self::access_log::RotatingFile;
 use self::connections::BoundedListener;
@@ -346,6 +346,7 @@ fn host(config: &ServeConfig, opened: &Opened, gateway: &Arc<Gateway>) -> Result
         cache_dir: config.data.join(CACHE),
         compiler: config.compiler.clone(),
         serve: config.serve.clone(),
+        host: HostFiles::default(),
     };
     Ok(Host::new(HostParts {
         runtime: Runtime::build(runtime)?,
@@ -394,7 +395,7 @@ fn access_log(data: &Path) -> Result<BufferedAccessLog, ServeError> {
 }
 
 fn capacity(config: &ServeConfig) -> Capacity {
-    let host = HostFacts::read();
+    let host = HostFiles::default().facts();
     Capacity::new(
         host.cores,
         host.memory,

@@ -5,7 +5,7 @@
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::host::{self, HostFacts};
+use crate::host::HostFacts;
 
 /// Stack of native code a guest may use. Recursion past it traps.
 const MAX_WASM_STACK: usize = 512 * 1024;
@@ -58,12 +58,12 @@ pub(crate) fn compile_config() -> Config {
     config
 }
 
-/// The engine that runs guests, and how many instances it has room for.
+/// The engine that runs guests within `max_mappings` of memory, and how many instances it has room for.
 ///
 /// # Errors
 /// When even a small pool can't be reserved.
-pub(crate) fn serving_engine(host: HostFacts) -> wasmtime::Result<(Engine, u32)> {
-    let mappings = host::max_mappings().unwrap_or(DEFAULT_MAX_MAPPINGS);
+pub(crate) fn serving_engine(host: HostFacts, max_mappings: Option<u64>) -> wasmtime::Result<(Engine, u32)> {
+    let mappings = max_mappings.unwrap_or(DEFAULT_MAX_MAPPINGS);
     let mut instances = (mappings / MAPPINGS_PER_INSTANCE).clamp(MIN_INSTANCES, MAX_INSTANCES);
     loop {
         let count = u32::try_from(instances).unwrap_or(u32::MAX);

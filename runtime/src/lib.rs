@@ -38,7 +38,7 @@ pub use command_task::{CommandTask, Exit};
 pub use egress::{EgressRule, EgressRuleError, Scheme};
 pub use error::{ActivateError, CallError};
 pub use failure::FailureKind;
-pub use host::HostFacts;
+pub use host::{HostFacts, HostFiles};
 pub use http_task::{BodyError, GuestBody, HttpTask, RequestUsage};
 pub use runtime::{BuildError, Runtime, RuntimeConfig};
 pub use size::{Bytes, CpuUnits, SizeError, UNITS_PER_VCPU};

@@ -11,7 +11,7 @@ use crate::artifact::{Artifact, Artifacts, CompilerCommand, PrepareError};
 use crate::capability;
 use crate::cpu::Clock;
 use crate::engine;
-use crate::host::{self, HostFacts, HostMemory};
+use crate::host::{self, HostFiles, HostMemory};
 use crate::scheduler::Scheduler;
 use crate::ticker::Ticker;
 
@@ -24,6 +24,8 @@ pub struct RuntimeConfig {
     pub compiler: CompilerCommand,
     /// The tokio runtime that serves connections: guests' timers and sockets live there.
     pub serve: Handle,
+    /// Where the host's size and what is left of it are read.
+    pub host: HostFiles,
 }
 
 /// The engine and everything that tasks share.
@@ -64,8 +66,9 @@ impl Runtime {
     pub fn build(config: RuntimeConfig) -> Result<Arc<Self>, BuildError> {
         let engine_error = |error: wasmtime::Error| BuildError::Engine(format!("{error:#}"));
         host::raise_open_files();
-        let facts = HostFacts::read();
-        let (engine, instances) = engine::serving_engine(facts).map_err(engine_error)?;
+        let facts = config.host.facts();
+        let (engine, instances) =
+            engine::serving_engine(facts, config.host.max_mappings()).map_err(engine_error)?;
         let instances = usize::try_from(instances)
             .unwrap_or(usize::MAX)
             .min(Semaphore::MAX_PERMITS);
@@ -80,7 +83,7 @@ impl Runtime {
             engine,
             artifacts,
             clock,
-            host_memory: HostMemory::new(facts),
+            host_memory: HostMemory::new(facts, config.host),
             slots: Arc::new(Semaphore::new(instances)),
             instances,
             serve: config.serve,

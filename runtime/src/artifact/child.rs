@@ -13,7 +13,7 @@ use wasmtime::Engine;
 use super::footprint::{self, Footprint};
 use super::inspect::{self, Refusal};
 use crate::engine::compile_config;
-use crate::host::HostFacts;
+use crate::host::HostFiles;
 use crate::size::Bytes;
 
 /// Native code of one component, in a file.
@@ -37,7 +37,7 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // Half of a small host: a compilation must not push the server out of memory.
-        let half = Bytes::new(HostFacts::read().memory.get() / 2);
+        let half = Bytes::new(HostFiles::default().facts().memory.get() / 2);
         Self {
             memory: half.clamp(Bytes::gib(1), Bytes::gib(4)),
             cpu: Duration::from_secs(300),

@@ -13,6 +13,8 @@ mod cpu;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod host;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod memory;

@@ -10,8 +10,8 @@ use http_body_util::{BodyExt, Full};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use wharf_runtime::{
-    Artifact, Bytes as Size, CallError, CommandTask, CompilerCommand, CpuUnits, GuestBody, HttpTask,
-    Isolation, LogSink, LogStream, NoSecrets, PrepareError, Runtime, RuntimeConfig, TaskSpec,
+    Artifact, Bytes as Size, CallError, CommandTask, CompilerCommand, CpuUnits, GuestBody, HostFiles,
+    HttpTask, Isolation, LogSink, LogStream, NoSecrets, PrepareError, Runtime, RuntimeConfig, TaskSpec,
 };
 
 /// Longer than anything here takes on a slow machine.
@@ -29,7 +29,7 @@ impl Bench {
     }
 
     pub(crate) fn on(directory: &Path) -> Self {
-        Self::with_compiler(directory, env!("CARGO_BIN_EXE_compile-child"))
+        Self::of(config(directory))
     }
 
     pub(crate) fn with_compiler(directory: &Path, program: &str) -> Self {
@@ -37,14 +37,23 @@ impl Bench {
     }
 
     pub(crate) fn with_compiler_args(directory: &Path, program: &str, args: &[&str]) -> Self {
-        let config = RuntimeConfig {
-            cache_dir: directory.join("cache"),
-            compiler: CompilerCommand {
-                program: program.into(),
-                args: args.iter().map(Into::into).collect(),
-            },
-            serve: tokio::runtime::Handle::current(),
+        let mut config = config(directory);
+        config.compiler = CompilerCommand {
+            program: program.into(),
+            args: args.iter().map(Into::into).collect(),
         };
+        Self::of(config)
+    }
+
+    /// A runtime on the shared cache, on a host that says of itself what these files say.
+    pub(crate) fn on_host(host: HostFiles) -> Self {
+        Self::of(RuntimeConfig {
+            host,
+            ..config(Path::new(env!("CARGO_TARGET_TMPDIR")))
+        })
+    }
+
+    fn of(config: RuntimeConfig) -> Self {
         Self {
             runtime: Runtime::build(config).unwrap(),
         }
@@ -80,6 +89,18 @@ impl Bench {
             CommandTask::start(&self.runtime, artifact, spec).await.unwrap(),
             log,
         )
+    }
+}
+
+fn config(directory: &Path) -> RuntimeConfig {
+    RuntimeConfig {
+        cache_dir: directory.join("cache"),
+        compiler: CompilerCommand {
+            program: env!("CARGO_BIN_EXE_compile-child").into(),
+            args: Vec::new(),
+        },
+        serve: tokio::runtime::Handle::current(),
+        host: HostFiles::default(),
     }
 }
 
