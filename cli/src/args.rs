@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use wharf_control::manifest::{EnvOverride, SecretOverride};
+use wharf_control::manifest::{self, EnvOverride, SecretOverride};
 use wharf_runtime::{Bytes, CpuUnits};
 
 mod objects;
@@ -32,6 +32,13 @@ pub(crate) enum Command {
     /// Make a service run what a manifest says, and wait until it does
     Deploy(Deploy),
     /// Run a job once, stream its output, end with its exit code
+    ///
+    /// While the job waits for room or for a secret, its state and what it waits for are printed on standard error.
+    /// Ctrl-C, SIGTERM and a terminal that hangs up stop the job, waiting or running; its end is awaited, and a second
+    /// signal leaves without that. Where this program is killed, its job goes on: `wharf ps` shows it, `wharf stop` ends
+    /// it.
+    ///
+    /// What is typed over the definition (--env, --secret, --cpu, --memory, arguments) is this run's only.
     Run(Run),
     /// List tasks, with state, health, CPU and memory
     Ps(Ps),
@@ -180,6 +187,19 @@ pub(crate) struct Overrides {
     /// How many tasks
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u32>,
+}
+
+impl Overrides {
+    /// As they are laid over a manifest.
+    pub(crate) fn typed(&self) -> manifest::Overrides {
+        manifest::Overrides {
+            env: self.env.clone(),
+            secrets: self.secret.clone(),
+            cpu: self.cpu,
+            memory: self.memory,
+            count: self.count,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use wharf_control::api::types::{BundleFile, BundleMount};
 use wharf_control::manifest::{
-    self, ManifestFile, ManifestText, Package, PackageError, PackagedFile, PackagedMount,
+    ManifestFile, ManifestText, Package, PackageError, PackagedFile, PackagedMount,
 };
 
 use crate::args::Overrides;
@@ -24,8 +24,8 @@ impl Bundle {
         let mut file = ManifestFile::open(path).map_err(bad_config)?;
         // What is wrong as it is written is said before what was typed can change it.
         file.check().map_err(bad_config)?;
-        let typed = spec(overrides);
-        typed
+        overrides
+            .typed()
             .apply(file.text_mut())
             .map_err(|error| Usage(error.to_string()))?;
         let manifest = file.check().map_err(bad_config)?;
@@ -59,16 +59,6 @@ impl Bundle {
         Ok(serde_json::to_value(
             self.manifest.clone().packaged(&self.package.component.digest),
         )?)
-    }
-}
-
-fn spec(typed: &Overrides) -> manifest::Overrides {
-    manifest::Overrides {
-        env: typed.env.clone(),
-        secrets: typed.secret.clone(),
-        cpu: typed.cpu,
-        memory: typed.memory,
-        count: typed.count,
     }
 }
 

@@ -32,7 +32,7 @@ pub use registry::Registry;
 pub struct Order {
     /// The task, as it is recorded: its id, its sizes, its overrides.
     pub task: Task,
-    /// What it runs.
+    /// What it runs; of a job, with what its run changes.
     pub blueprint: Arc<Blueprint>,
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wharf_control::api::types::{Deployment, Service, ServiceDescription, Task, TaskDefinition};
+use wharf_control::api::types::{
+    Deployment, Service, ServiceDescription, Task, TaskDefinition, TaskOverrides,
+};
 
 use super::lists::tasks_table;
 use crate::api::Api;
@@ -145,6 +147,40 @@ fn deployment(deployment: &Deployment) -> String {
     ])
 }
 
+/// `NAME=value` of each.
+fn pairs(map: &BTreeMap<String, String>) -> String {
+    let each = map
+        .iter()
+        .map(|(name, value)| format!("{name}={}", harmless(value)));
+    each.collect::<Vec<_>>().join(" ")
+}
+
+/// What a run changes over its definition, as it would be typed.
+fn overrides(overrides: &TaskOverrides) -> String {
+    let TaskOverrides {
+        args,
+        environment,
+        secrets,
+        cpu,
+        memory_bytes,
+    } = overrides;
+    let named = |option: &'static str, map: &BTreeMap<String, String>| {
+        let each = map
+            .iter()
+            .map(move |(name, value)| format!("--{option} {name}={}", harmless(value)));
+        each.collect::<Vec<_>>()
+    };
+    let mut words = named("env", environment);
+    words.extend(named("secret", secrets));
+    words.extend(cpu.map(|cpu| format!("--cpu {cpu}")));
+    words.extend(memory_bytes.map(|memory| format!("--memory {}", bytes(memory))));
+    words.extend(
+        args.as_ref()
+            .map(|args| format!("-- {}", harmless(&args.join(" ")))),
+    );
+    words.join(" ")
+}
+
 fn task(task: &Task) -> String {
     let time = |time: &Option<jiff::Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
     fields(&[
@@ -152,6 +188,7 @@ fn task(task: &Task) -> String {
         ("Namespace", task.namespace.clone()),
         ("Group", task.group.clone()),
         ("Runs", task.task_definition.clone()),
+        ("Overrides", overrides(&task.overrides)),
         ("Deployment", task.deployment_id.clone().unwrap_or_default()),
         (
             "State",
@@ -207,12 +244,6 @@ fn task(task: &Task) -> String {
 }
 
 fn task_definition(definition: &TaskDefinition) -> String {
-    let pairs = |map: &BTreeMap<String, String>| {
-        map.iter()
-            .map(|(name, value)| format!("{name}={}", harmless(value)))
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
     fields(&[
         (
             "Task definition",

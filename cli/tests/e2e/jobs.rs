@@ -1,6 +1,10 @@
 //! Jobs and workers: what runs to its end, and what is started again.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::ChildStderr;
+
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::project::{Guest, Project};
 use crate::server::{Server, until};
@@ -55,6 +59,106 @@ fn a_job_finds_its_files_arguments_and_environment() {
         env.contains("COLOUR=blue") && env.contains("WHARF_NAMESPACE=default"),
         "{env}"
     );
+}
+
+#[test]
+fn what_a_run_changes_is_its_own() {
+    let server = Server::start();
+    let manifest = "name = \"work\"\n[task]\ncomponent = \"app.wasm\"\nargs = [\"env\"]\n\
+                    env = { COLOUR = \"red\" }\n[job]\n";
+    let project = Project::new(Guest::Command, manifest);
+    server.wharf().with_input(["secret", "set", "key"], "hush");
+    let typed = ["--env", "COLOUR=blue", "--secret", "KEY=key", "--cpu", "512"];
+    for job in [project.path(), "work"] {
+        let changed = server.wharf().ok(["run", job].into_iter().chain(typed));
+        assert!(
+            changed.contains("COLOUR=blue") && changed.contains("KEY=hush"),
+            "{changed}"
+        );
+        let plain = server.wharf().ok(["run", "work"]);
+        assert!(plain.contains("COLOUR=red") && !plain.contains("KEY="), "{plain}");
+    }
+    let tasks = server.wharf().json(["ps", "--all"])["tasks"].clone();
+    let tasks = tasks.as_array().expect("an array");
+    assert!(
+        tasks.iter().all(|task| task["taskDefinition"] == "work:1"),
+        "{tasks:?}"
+    );
+    let changed = tasks.iter().find(|task| task["cpu"] == 512).expect("one of them");
+    assert_eq!(changed["overrides"]["secrets"]["KEY"], "key");
+    let id = changed["taskId"].as_str().expect("text");
+    let described = server.wharf().ok(["describe", "task", id]);
+    assert!(
+        described.contains("--env COLOUR=blue --secret KEY=key --cpu 512"),
+        "{described}"
+    );
+    server
+        .wharf()
+        .call(["run", "work", "--env", "A=1", "--env", "A=2"])
+        .failed_saying(2, &["`A` is given twice"]);
+}
+
+/// A job that waits for a secret which isn't there.
+fn waiting(server: &Server, project: &Project) -> (std::process::Child, BufReader<ChildStderr>, String) {
+    let mut running = server
+        .wharf()
+        .spawn(["run", project.path(), "--secret", "KEY=absent"]);
+    let mut said = BufReader::new(running.stderr.take().expect("piped"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("readable");
+    (running, said, line)
+}
+
+#[test]
+fn a_job_that_waits_says_so_and_runs_when_it_can() {
+    let server = Server::start();
+    let project = Project::job("work", r#"["print", "1"]"#);
+    let (running, mut said, line) = waiting(&server, &project);
+    assert!(
+        line.starts_with("job work-") && line.contains(" is PENDING: ") && line.contains("absent"),
+        "{line}"
+    );
+    server.wharf().with_input(["secret", "set", "absent"], "there");
+    let ended = Ended::of(running.wait_with_output().expect("our child"));
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).expect("readable");
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "line 1\n"), "{rest}");
+}
+
+#[test]
+fn a_job_whose_client_is_told_to_end_while_it_waits_never_runs() {
+    let server = Server::start();
+    let project = Project::job("work", r#"["print", "1"]"#);
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let (running, _said, _) = waiting(&server, &project);
+        crate::server::signal(&running, signal);
+        let ended = Ended::of(running.wait_with_output().expect("our child"));
+        assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended:?}");
+    }
+    server.wharf().with_input(["secret", "set", "absent"], "there");
+    // One that comes later has run, and those before it have not.
+    server.wharf().ok(["run", "work"]);
+    let tasks = server.wharf().json(["ps", "--all"])["tasks"].clone();
+    let tasks = tasks.as_array().expect("an array");
+    let ended = |task: &&Value| (task["stopCode"] == "UserInitiated") && task["startedAt"].is_null();
+    assert_eq!(tasks.iter().filter(ended).count(), 3, "{tasks:?}");
+    assert_eq!(tasks.len(), 4);
+}
+
+#[test]
+fn a_job_nobody_reads_any_more_is_stopped() {
+    let server = Server::start();
+    let manifest = "name = \"work\"\n[task]\ncomponent = \"app.wasm\"\nargs = [\"print\", \"1000000000\"]\n\
+                    timeout = \"10m\"\nstop_timeout = \"1s\"\n[job]\n";
+    let project = Project::new(Guest::Command, manifest);
+    let mut running = server.wharf().spawn(["run", project.path()]);
+    drop(running.stdout.take());
+    let ended = Ended::of(running.wait_with_output().expect("our child"));
+    ended.failed_saying(1, &["cannot write the job's output"]);
+    until("the job is stopped", || {
+        let all = server.wharf().json(["ps", "--all"]);
+        (all["tasks"][0]["stopCode"] == "UserInitiated").then_some(())
+    });
 }
 
 #[test]

@@ -179,6 +179,7 @@ pub(super) fn task(task: Task) -> wire::Task {
         exit_code,
         restarts: task.restarts,
         last_reason: task.last_reason,
+        overrides: overridden(task.overrides),
         cpu: task.cpu,
         memory_limit_bytes: task.memory,
         cpu_used_ms: task.usage.cpu_ms,
@@ -225,5 +226,16 @@ pub(super) fn overrides(overrides: wire::TaskOverrides) -> model::Overrides {
         secrets: listed(overrides.secrets),
         cpu: overrides.cpu,
         memory: overrides.memory_bytes,
+    }
+}
+
+fn overridden(overrides: model::Overrides) -> wire::TaskOverrides {
+    let mapped = |list: Vec<(String, String)>| list.into_iter().collect();
+    wire::TaskOverrides {
+        args: overrides.args,
+        environment: mapped(overrides.env),
+        secrets: mapped(overrides.secrets),
+        cpu: overrides.cpu,
+        memory_bytes: overrides.memory,
     }
 }

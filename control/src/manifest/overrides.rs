@@ -103,11 +103,11 @@ fn split<'a>(text: &'a str, wanted: &'static str) -> Result<(&'a str, &'a str), 
 }
 
 impl Overrides {
-    /// Lays them over `manifest`. A variable's source is replaced, be it plain or a secret.
+    /// Whether they agree with each other.
     ///
     /// # Errors
-    /// If they contradict each other or the kind of the manifest.
-    pub fn apply(&self, manifest: &mut ManifestText) -> Result<(), OverrideError> {
+    /// If a variable is set twice.
+    pub fn check(&self) -> Result<(), OverrideError> {
         let names = self
             .env
             .iter()
@@ -119,6 +119,15 @@ impl Overrides {
                 return Err(OverrideError::Twice(name.clone()));
             }
         }
+        Ok(())
+    }
+
+    /// Lays them over `manifest`. A variable's source is replaced, be it plain or a secret.
+    ///
+    /// # Errors
+    /// If they contradict each other or the kind of the manifest.
+    pub fn apply(&self, manifest: &mut ManifestText) -> Result<(), OverrideError> {
+        self.check()?;
         if self.count.is_some() && manifest.job.is_some() {
             return Err(OverrideError::CountOfJob(
                 manifest.name.clone().unwrap_or_default(),

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use wharf_runtime::Bytes;
 
 use super::{Orchestrator, REVISIONS_KEPT};
-use crate::manifest::{Manifest, ManifestText, Workload};
+use crate::manifest::{self, Manifest, ManifestText, Workload};
 use crate::model::stored::Record as _;
 use crate::model::{Bundle, Definition, Service, TaskStatus, World, keys};
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision};
@@ -45,7 +45,7 @@ impl Draft {
 }
 
 impl Orchestrator {
-    /// Checks a manifest against its bundle and the host.
+    /// Checks a manifest against its bundle.
     pub(super) async fn draft(
         &self,
         namespace: &NamespaceName,
@@ -60,11 +60,6 @@ impl Orchestrator {
                 .hint(format!("POST /v1/namespaces/{namespace}/bundles registers one")));
         };
         check_bundle(&checked, &bundle)?;
-        let task = &checked.task;
-        check_memory(&bundle, task.memory, "task.memory")?;
-        self.executor
-            .could_ever_fit(task.cpu, task.memory)
-            .map_err(|lacks| too_large(&lacks))?;
         // It was checked above, with the same types.
         let unreadable =
             |e: serde_json::Error| Refusal::new(Kind::Malformed, "InvalidManifest", e.to_string());
@@ -81,6 +76,14 @@ impl Orchestrator {
             text,
             content,
         })
+    }
+
+    /// Refuses what the host or the component's own needs can't fit; a definition may be so, what is run may not.
+    pub(super) fn check_size(&self, task: &manifest::Task, bundle: &Bundle) -> Result<(), Refusal> {
+        check_memory(bundle, task.memory)?;
+        self.executor
+            .could_ever_fit(task.cpu, task.memory)
+            .map_err(|lacks| too_large(&lacks))
     }
 
     /// A family's revisions, oldest first.
@@ -189,7 +192,7 @@ pub(super) fn next_revision(existing: &[Definition]) -> Revision {
         .map_or(Revision::FIRST, |definition| definition.id.revision.next())
 }
 
-pub(super) fn too_large(lacks: &str) -> Refusal {
+fn too_large(lacks: &str) -> Refusal {
     Refusal::unprocessable(
         "TaskTooLarge",
         format!("the task can never run on this host: {lacks}"),
@@ -198,8 +201,8 @@ pub(super) fn too_large(lacks: &str) -> Refusal {
     .hint("ask for less cpu or memory")
 }
 
-/// A task with less than its component needs would fail at each start. `field` is where its memory was said.
-pub(super) fn check_memory(bundle: &Bundle, memory: Bytes, field: &str) -> Result<(), Refusal> {
+/// A task with less than its component needs would fail at each start.
+fn check_memory(bundle: &Bundle, memory: Bytes) -> Result<(), Refusal> {
     let least = bundle.least_memory;
     if memory >= least {
         return Ok(());
@@ -207,8 +210,8 @@ pub(super) fn check_memory(bundle: &Bundle, memory: Bytes, field: &str) -> Resul
     let enough = Bytes::mib(least.get().div_ceil(Bytes::mib(1).get()));
     let message = format!("this component needs at least {least} of memory, the task has {memory}");
     Err(Refusal::unprocessable("TaskTooSmall", message)
-        .field(field)
-        .hint(format!("set {field} to {enough} or more")))
+        .field("task.memory")
+        .hint(format!("set task.memory to {enough} or more")))
 }
 
 /// The manifest says what the bundle has, and makes of it what its world can be.

@@ -41,6 +41,7 @@ impl Orchestrator {
         self.namespace(namespace).await?;
         let draft = self.draft(namespace, &ask.bundle, ask.manifest).await?;
         let kind = kind_of(&draft)?;
+        self.check_size(&draft.manifest.task, &draft.bundle)?;
         let name = &draft.manifest.name;
         let service_key = keys::service(namespace, name);
         let existing = match self.store.get(&service_key).await? {
