@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use wharf_control::manifest::{self, EnvOverride, SecretOverride};
-use wharf_runtime::{Bytes, CpuUnits};
+use wharf_control::manifest::{self, EnvOverride, MAX_COUNT, MAX_MEMORY, MIN_MEMORY, SecretOverride};
+use wharf_runtime::{Bytes, CpuUnits, SizeError};
 
 mod objects;
 
@@ -182,10 +182,10 @@ pub(crate) struct Overrides {
     #[arg(long, value_name = "UNITS", value_parser = cpu_units)]
     pub(crate) cpu: Option<CpuUnits>,
     /// The memory envelope, as `64MiB`
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
     pub(crate) memory: Option<Bytes>,
     /// How many tasks
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_COUNT)))]
     pub(crate) count: Option<u32>,
 }
 
@@ -220,6 +220,14 @@ pub(crate) struct Run {
 fn cpu_units(text: &str) -> Result<CpuUnits, String> {
     let units = text.parse().ok().and_then(CpuUnits::new);
     units.ok_or_else(|| format!("it has to be a whole number from 1 to {}", CpuUnits::MAX))
+}
+
+fn memory(text: &str) -> Result<Bytes, String> {
+    let size: Bytes = text.parse().map_err(|error: SizeError| error.to_string())?;
+    if (MIN_MEMORY..=MAX_MEMORY).contains(&size) {
+        return Ok(size);
+    }
+    Err(format!("it goes from {MIN_MEMORY} to {MAX_MEMORY}"))
 }
 
 #[cfg(test)]

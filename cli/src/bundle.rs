@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use wharf_control::api::types::{BundleFile, BundleMount};
 use wharf_control::manifest::{
-    ManifestFile, ManifestText, Package, PackageError, PackagedFile, PackagedMount,
+    ManifestErrors, ManifestFile, ManifestText, Package, PackageError, PackagedFile, PackagedMount,
 };
 
 use crate::args::Overrides;
@@ -28,7 +28,7 @@ impl Bundle {
             .typed()
             .apply(file.text_mut())
             .map_err(|error| Usage(error.to_string()))?;
-        let manifest = file.check().map_err(bad_config)?;
+        let manifest = file.check().map_err(|errors| too_much(&errors))?;
         let package = Package::collect(&manifest, file.base())
             .map_err(|error| unbuilt(error, manifest.task.build.as_deref(), file.base()))?;
         Ok(Self {
@@ -60,6 +60,21 @@ impl Bundle {
             self.manifest.clone().packaged(&self.package.component.digest),
         )?)
     }
+}
+
+/// What was written was right, so it is what was typed that makes it wrong, and no line of the file is to blame.
+fn too_much(errors: &ManifestErrors) -> Usage {
+    let said: Vec<String> = errors
+        .iter()
+        .map(|error| match error.suggestion() {
+            Some(hint) => format!("{}: {hint}", error.message()),
+            None => error.message().to_owned(),
+        })
+        .collect();
+    Usage(format!(
+        "with what was typed over the manifest, {}",
+        said.join("; ")
+    ))
 }
 
 fn mount(mount: &PackagedMount) -> BundleMount {

@@ -24,7 +24,7 @@ use std::time::Duration;
 use wharf_gateway::{HealthSpec, HostPattern, PathPattern, Priority};
 use wharf_runtime::{Bytes, CpuUnits, EgressRule, Isolation};
 
-pub use check::MAX_COUNT;
+pub use check::{MAX_COUNT, MAX_MEMORY, MIN_MEMORY};
 pub use error::{FieldPath, Location, ManifestError, ManifestErrors};
 pub use file::{MANIFEST_FILE, ManifestFile, OpenError};
 pub use mounts::{FileMount, MountPath, MountPathError};

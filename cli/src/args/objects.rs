@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
+use wharf_control::manifest::MAX_COUNT;
+
 use super::Client;
 
 #[derive(Debug, Args)]
@@ -111,6 +113,7 @@ pub(crate) struct Scale {
     /// The service
     pub(crate) name: String,
     /// How many tasks there shall be; 0 stops all
+    #[arg(value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_COUNT)))]
     pub(crate) count: u32,
     #[command(flatten)]
     pub(crate) client: Client,

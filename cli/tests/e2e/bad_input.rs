@@ -149,13 +149,35 @@ fn less_memory_than_the_component_needs_is_refused_with_the_figures() {
 #[test]
 fn wrong_words_are_a_usage_error() {
     let server = Server::start();
-    for words in [
-        &["deploy", "--env", "A"][..],
-        &["scale", "web", "many"],
-        &["fly"],
-        &["describe", "pod", "x"],
+    let project = Project::service("web", "env = { A = \"1\" }");
+    let path = project.path();
+    for (words, said) in [
+        (&["deploy", path, "--env", "A"][..], "--env"),
+        (&["deploy", path, "--cpu", "0"], "--cpu"),
+        (
+            &["deploy", path, "--memory", "1KiB"],
+            "'1KiB' for '--memory <SIZE>': it goes from 1MiB to 16TiB",
+        ),
+        (
+            &["deploy", path, "--count", "5001"],
+            "'5001' for '--count <N>': 5001 is not in 0..=5000",
+        ),
+        (
+            &["deploy", path, "--env", "B=1", "--secret", "B=s"],
+            "both --env and --secret give `B`",
+        ),
+        (
+            &["run", "job", "--env", "B=1", "--env", "B=2"],
+            "--env gives `B` twice",
+        ),
+        (&["scale", "web", "many"], "many"),
+        (&["scale", "web", "5001"], "5001"),
+        (&["fly"], "fly"),
+        (&["describe", "pod", "x"], "pod"),
     ] {
-        server.wharf().call(words).failed_saying(2, &[]);
+        let ended = server.wharf().call(words);
+        ended.failed_saying(2, &[said]);
+        assert!(!ended.stderr.contains("wharf.toml"), "{}", ended.stderr);
     }
 }
 
