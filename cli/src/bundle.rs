@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use wharf_control::api::types::{BundleFile, BundleMount};
 use wharf_control::manifest::{
-    ManifestErrors, ManifestFile, ManifestText, Package, PackageError, PackagedFile, PackagedMount,
+    ManifestErrors, ManifestFile, ManifestText, Package, PackagedFile, PackagedMount,
 };
 
 use crate::args::Overrides;
@@ -29,8 +29,7 @@ impl Bundle {
             .apply(file.text_mut())
             .map_err(|error| Usage(error.to_string()))?;
         let manifest = file.check().map_err(|errors| too_much(&errors))?;
-        let package = Package::collect(&manifest, file.base())
-            .map_err(|error| unbuilt(error, manifest.task.build.as_deref(), file.base()))?;
+        let package = file.package(&manifest).map_err(bad_config)?;
         Ok(Self {
             manifest: file.text().clone(),
             package,
@@ -91,18 +90,6 @@ fn mount(mount: &PackagedMount) -> BundleMount {
 /// An error with its causes, as something that was configured wrong.
 fn bad_config(error: impl Into<anyhow::Error>) -> BadConfig {
     BadConfig(format!("{:#}", error.into()))
-}
-
-/// A component that is missing has to be built, and the manifest may say how.
-fn unbuilt(error: PackageError, build: Option<&str>, folder: &Path) -> BadConfig {
-    let PackageError::NoComponent { path } = error else {
-        return bad_config(error);
-    };
-    let make = match build {
-        Some(build) => format!("build it first: run `{build}` in {}", folder.display()),
-        None => "build it first, or correct `component` in [task]".to_owned(),
-    };
-    BadConfig(format!("there is no component at {}: {make}", path.display()))
 }
 
 #[cfg(test)]

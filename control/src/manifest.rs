@@ -30,7 +30,8 @@ pub use file::{MANIFEST_FILE, ManifestFile, OpenError};
 pub use mounts::{FileMount, MountPath, MountPathError};
 pub use overrides::{EnvOverride, OverrideError, Overrides, SecretOverride};
 pub use package::{
-    MAX_BUNDLE_FILES, MAX_BUNDLE_SIZE, MAX_COMPONENT_SIZE, Package, PackageError, PackagedFile, PackagedMount,
+    MAX_BUNDLE_FILES, MAX_BUNDLE_SIZE, MAX_COMPONENT_SIZE, Package, PackageError, PackagedFile,
+    PackagedMount, Unpackable,
 };
 pub use text::{FileText, HealthText, JobText, ManifestText, RouteText, ServiceText, TaskText};
 

@@ -7,7 +7,7 @@ use crate::project::{Guest, Project, service};
 use crate::server::Server;
 
 /// Manifests that are refused, with what the message has to say.
-const MANIFESTS: [(&str, &[&str]); 14] = [
+const MANIFESTS: [(&str, &[&str]); 15] = [
     (
         "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nmemry = \"1MiB\"\n",
         &["wharf.toml:4", "memry", "memory"],
@@ -53,6 +53,10 @@ const MANIFESTS: [(&str, &[&str]); 14] = [
     (
         "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\n[service]\n[job]\n",
         &["wharf.toml:4", "[service]", "[job]"],
+    ),
+    (
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nfiles = [{ source = \"gone\", mount = \"/x\" }]\n",
+        &["wharf.toml:4", "gone", "correct `source`"],
     ),
     ("name = \"web\n", &["wharf.toml:1"]),
 ];

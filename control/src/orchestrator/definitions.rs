@@ -106,7 +106,7 @@ impl Orchestrator {
         self.records(&keys::definitions(namespace)).await
     }
 
-    /// Which revision a family's text means: `family:revision`, or the latest of `family`.
+    /// Which revision a family's text means: `family:revision`, or the newest of `family`.
     ///
     /// # Errors
     /// If it is not one, or there is none.
@@ -118,16 +118,32 @@ impl Orchestrator {
         let bad = |e: crate::names::NameError| {
             Refusal::new(Kind::Malformed, "InvalidTaskDefinition", e.to_string()).field("taskDefinition")
         };
-        if text.contains(':') {
-            return text.parse().map_err(bad);
-        }
-        let family: Family = text.parse().map_err(bad)?;
-        let latest = self.revisions(namespace, &family).await?.pop();
-        latest.map(|definition| definition.id).ok_or_else(|| {
-            let message = format!("there is no task definition `{family}` in namespace `{namespace}`");
+        let (family, asked) = match text.contains(':') {
+            true => {
+                let FamilyRevision { family, revision } = text.parse().map_err(bad)?;
+                (family, Some(revision))
+            }
+            false => (text.parse::<Family>().map_err(bad)?, None),
+        };
+        let mut ids: Vec<FamilyRevision> = self
+            .revisions(namespace, &family)
+            .await?
+            .into_iter()
+            .map(|definition| definition.id)
+            .collect();
+        let newest = ids.pop();
+        let absent = || {
+            let message = format!("there is no task definition `{text}` in namespace `{namespace}`");
             Refusal::not_found("TaskDefinitionNotFound", message)
-                .hint("deploy it, or run it from its folder, first")
-        })
+        };
+        match (asked, newest) {
+            (_, None) => Err(absent().hint("deploy it, or run it from its folder, first")),
+            (Some(revision), Some(newest)) if newest.revision != revision => {
+                let older = ids.into_iter().find(|id| id.revision == revision);
+                older.ok_or_else(|| absent().hint(format!("the newest revision is `{newest}`")))
+            }
+            (_, Some(newest)) => Ok(newest),
+        }
     }
 
     /// Forgets a job's definitions, stopped tasks, events and logs.

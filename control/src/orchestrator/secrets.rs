@@ -41,6 +41,7 @@ impl Orchestrator {
         // No deploy can begin to refer to it meanwhile.
         let _writing = self.writes.lock().await;
         self.namespace(namespace).await?;
+        self.secrets.get(namespace, name)?;
         let users = self.users_of(namespace, name).await?;
         if !users.is_empty() {
             let message = format!("the secret `{name}` is referred to by {}", users.join(", "));

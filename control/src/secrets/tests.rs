@@ -119,7 +119,7 @@ async fn a_deleted_secret_is_gone_for_everyone() {
     );
     assert!(matches!(
         secrets.delete(&ns("default"), &name("a")).await,
-        Err(SecretError::Missing(_))
+        Err(SecretError::Unknown(_))
     ));
     assert_eq!(
         value(&secrets, "a").await.unwrap_err(),

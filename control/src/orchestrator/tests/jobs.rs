@@ -37,6 +37,34 @@ async fn a_job_is_defined_once_and_run_as_often_as_asked() {
     assert_eq!(named.len(), 3);
     let changed = run(&harbour, "two", Overrides::default()).await.unwrap();
     assert_eq!(changed[0].definition.to_string(), "report:2");
+    for (text, hint) in [
+        ("report:99", "the newest revision is `report:2`"),
+        ("repot:1", "deploy it, or run it from its folder, first"),
+        ("repot", "deploy it, or run it from its folder, first"),
+    ] {
+        let refused = harbour
+            .orchestrator
+            .find_definition(&harbour.namespace, text)
+            .await;
+        let refusal = super::refused(refused, "TaskDefinitionNotFound");
+        assert!(
+            refusal.message.contains(&format!("`{text}`")),
+            "{}",
+            refusal.message
+        );
+        assert_eq!(refusal.hint.as_deref(), Some(hint));
+    }
+    for (text, found) in [
+        ("report", "report:2"),
+        ("report:1", "report:1"),
+        ("report:2", "report:2"),
+    ] {
+        let id = harbour
+            .orchestrator
+            .find_definition(&harbour.namespace, text)
+            .await;
+        assert_eq!(id.unwrap().to_string(), found);
+    }
     // It is recorded, and known, before the answer.
     let key = crate::model::keys::task(&harbour.namespace, &changed[0].id);
     assert!(harbour.orchestrator.store.get(&key).await.unwrap().is_some());
