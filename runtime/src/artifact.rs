@@ -14,6 +14,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::guest_state::GuestState;
 use crate::memory::INSTANCE_CHARGE;
+use crate::pool::Places;
 use crate::size::Bytes;
 
 mod cache;
@@ -27,7 +28,7 @@ use cache::Cache;
 pub use child::compile_child_main;
 use compile::Compiler;
 pub use compile::CompilerCommand;
-pub(crate) use footprint::Footprint;
+use footprint::Footprint;
 pub use inspect::{Refusal, World};
 
 /// A component that can be instantiated. Cheap to clone.
@@ -82,6 +83,22 @@ impl Artifact {
     /// Charged for every instance, whatever it does: the engine's records of it, and what the host holds for it.
     pub(crate) fn instance_charge(&self) -> Bytes {
         Bytes::new(INSTANCE_CHARGE.get().saturating_add(self.0.footprint.records))
+    }
+
+    /// What an instance takes of the engine's pool.
+    pub(crate) fn places(&self) -> Places {
+        let Footprint {
+            core_instances,
+            memories,
+            tables,
+            ..
+        } = self.0.footprint;
+        Places {
+            instances: 1,
+            core_instances,
+            memories,
+            tables,
+        }
     }
 
     pub(crate) fn entry(&self) -> &Entry {

@@ -159,8 +159,8 @@ struct Reading {
 
 /// How old a reading may be: reading costs tens of microseconds, and memory moves slower than requests.
 const READING_LIFETIME: Duration = Duration::from_millis(50);
-/// How often a waiting request looks again.
-pub(crate) const RECHECK_EVERY: Duration = Duration::from_millis(20);
+/// How often whoever waits for it looks again: the kernel tells nobody that memory has become free.
+const RECHECK_EVERY: Duration = Duration::from_millis(20);
 
 impl HostMemory {
     /// Keeps a twentieth of the host free, between 64 MiB and 1 GiB.
@@ -173,6 +173,13 @@ impl HostMemory {
                 at: None,
                 has_room: true,
             }),
+        }
+    }
+
+    /// Waits until a new instance may be made.
+    pub(crate) async fn room(&self) {
+        while !self.has_room() {
+            tokio::time::sleep(RECHECK_EVERY).await;
         }
     }
 

@@ -23,6 +23,7 @@ mod http_task;
 mod memory;
 mod meter;
 mod outgoing;
+mod pool;
 mod runtime;
 mod scheduler;
 mod size;

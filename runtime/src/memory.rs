@@ -52,6 +52,20 @@ impl Envelope {
         })
     }
 
+    /// Charges as many bytes as `wanted` says each time something was given back, when they fit.
+    pub(crate) async fn charge_when_free(self: &Arc<Self>, wanted: impl Fn() -> u64) -> Charge {
+        loop {
+            let freed = self.freed.notified();
+            let mut freed = std::pin::pin!(freed);
+            // Registered before the look, so that what is given back in between is not missed.
+            freed.as_mut().enable();
+            if let Some(charge) = self.charge(wanted()) {
+                return charge;
+            }
+            freed.await;
+        }
+    }
+
     fn add(&self, bytes: u64) -> bool {
         let fits = |used: u64| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
         match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {

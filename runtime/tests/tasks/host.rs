@@ -2,39 +2,9 @@
 
 use std::time::Duration;
 
-use tempfile::TempDir;
-use wharf_runtime::{ActivateError, FailureKind, HostFiles, HttpTask, Isolation, TaskSpec};
+use wharf_runtime::{ActivateError, FailureKind, HttpTask, Isolation, TaskSpec};
 
-use crate::support::{Bench, get, spec, text, until};
-
-/// A host that says of itself what the test makes it say.
-struct FakeHost(TempDir);
-
-impl FakeHost {
-    fn new() -> Self {
-        let root = TempDir::new().unwrap();
-        std::fs::create_dir_all(root.path().join("proc/sys/vm")).unwrap();
-        let host = Self(root);
-        host.has_left(6_000_000);
-        host
-    }
-
-    fn files(&self) -> HostFiles {
-        HostFiles::below(self.0.path())
-    }
-
-    /// Of 8 GiB, so many KiB are left. The file is replaced: nobody reads half of it.
-    fn has_left(&self, kib: u64) {
-        let draft = self.0.path().join("meminfo");
-        std::fs::write(&draft, format!("MemTotal: 8388608 kB\nMemAvailable: {kib} kB\n")).unwrap();
-        std::fs::rename(draft, self.0.path().join("proc/meminfo")).unwrap();
-    }
-
-    fn has_mappings(&self, count: u32) {
-        let file = self.0.path().join("proc/sys/vm/max_map_count");
-        std::fs::write(file, count.to_string()).unwrap();
-    }
-}
+use crate::support::{Bench, FakeHost, get, spec, text, until};
 
 async fn activate(bench: &Bench, spec: TaskSpec) -> Result<HttpTask, ActivateError> {
     HttpTask::activate(&bench.runtime, bench.artifact("guest_http").await, spec).await

@@ -21,6 +21,8 @@ mod memory;
 #[cfg(test)]
 mod outgoing;
 #[cfg(test)]
+mod pool;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod reuse;

@@ -104,6 +104,35 @@ fn config(directory: &Path) -> RuntimeConfig {
     }
 }
 
+/// A host that says of itself what the test makes it say.
+pub(crate) struct FakeHost(TempDir);
+
+impl FakeHost {
+    pub(crate) fn new() -> Self {
+        let root = TempDir::new().unwrap();
+        std::fs::create_dir_all(root.path().join("proc/sys/vm")).unwrap();
+        let host = Self(root);
+        host.has_left(6_000_000);
+        host
+    }
+
+    pub(crate) fn files(&self) -> HostFiles {
+        HostFiles::below(self.0.path())
+    }
+
+    /// Of 8 GiB, so many KiB are left. The file is replaced: nobody reads half of it.
+    pub(crate) fn has_left(&self, kib: u64) {
+        let draft = self.0.path().join("meminfo");
+        std::fs::write(&draft, format!("MemTotal: 8388608 kB\nMemAvailable: {kib} kB\n")).unwrap();
+        std::fs::rename(draft, self.0.path().join("proc/meminfo")).unwrap();
+    }
+
+    pub(crate) fn has_mappings(&self, count: u32) {
+        let file = self.0.path().join("proc/sys/vm/max_map_count");
+        std::fs::write(file, count.to_string()).unwrap();
+    }
+}
+
 /// A specification with room to spare, and its log.
 pub(crate) fn spec() -> (TaskSpec, Arc<Log>) {
     let log = Arc::new(Log::default());
@@ -147,11 +176,15 @@ pub(crate) fn digest_of(path: &Path) -> String {
 }
 
 /// A command of this core module's `run`.
-pub(crate) fn command(body: &str) -> Vec<u8> {
+pub(crate) fn command(module: &str) -> Vec<u8> {
+    program(&format!("{module} (core instance $i (instantiate $m))"))
+}
+
+/// A command of the `run` of the core instance `$i`.
+pub(crate) fn program(instances: &str) -> Vec<u8> {
     let text = format!(
         r#"(component
-            {body}
-            (core instance $i (instantiate $m))
+            {instances}
             (func $run (result (result)) (canon lift (core func $i "run")))
             (instance $e (export "run" (func $run)))
             (export "wasi:cli/run@0.2.0" (instance $e)))"#
