@@ -95,7 +95,7 @@ fn what_a_run_changes_is_its_own() {
     server
         .wharf()
         .call(["run", "work", "--env", "A=1", "--env", "A=2"])
-        .failed_saying(2, &["`A` is given twice"]);
+        .failed_saying(2, &["--env gives `A` twice"]);
 }
 
 /// A job that waits for a secret which isn't there.
