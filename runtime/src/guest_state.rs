@@ -9,6 +9,7 @@ use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::capability::files::{InstanceFiles, OpenFiles};
 use crate::memory::InstanceMemory;
 use crate::meter::{Meter, TICKS_PER_LOOK};
 use crate::outgoing::OutgoingHooks;
@@ -17,6 +18,9 @@ use crate::timers::{MonotonicClock, Polling, Timers};
 /// Handles (streams, requests, timers, files …) one instance may hold at once. What stands behind them is the
 /// host's memory, so this bounds what can't be charged.
 const MAX_HANDLES: usize = 512;
+/// Handles the engine keeps for the guest's side of them, those of resources that components of one bundle make for
+/// each other included, which the host never sees.
+const MAX_COMPONENT_HANDLES: usize = 2048;
 /// Bytes one call into the host may copy out of the guest: a piece of a body and its surroundings.
 const MAX_HOSTCALL_COPY: usize = 128 * 1024;
 /// Size of a header block as the host holds it, which is larger than on the wire.
@@ -29,6 +33,7 @@ pub(crate) struct GuestState {
     http: WasiHttpCtx,
     outgoing: OutgoingHooks,
     timers: Timers,
+    open_files: Option<Arc<OpenFiles>>,
     pub(crate) memory: InstanceMemory,
     pub(crate) meter: Arc<Meter>,
 }
@@ -38,6 +43,8 @@ pub(crate) struct InstanceParts {
     pub(crate) wasi: WasiCtxBuilder,
     pub(crate) outgoing: OutgoingHooks,
     pub(crate) timers: Timers,
+    /// Absent where the task has no files.
+    pub(crate) files: Option<InstanceFiles>,
 }
 
 impl InstanceParts {
@@ -46,6 +53,7 @@ impl InstanceParts {
             wasi: WasiCtx::builder(),
             outgoing: OutgoingHooks::deny_all(),
             timers: Timers::new(CancellationToken::new()),
+            files: None,
         }
     }
 }
@@ -61,24 +69,36 @@ pub(crate) fn new_store(
     table.set_max_capacity(MAX_HANDLES);
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(MAX_HEADERS);
+    let mut wasi = parts.wasi.build();
+    let open_files = parts.files.map(|InstanceFiles { directories, open }| {
+        *wasi.filesystem() = directories;
+        open
+    });
     let state = GuestState {
         table,
-        wasi: parts.wasi.build(),
+        wasi,
         http,
         outgoing: parts.outgoing,
         timers: parts.timers,
+        open_files,
         memory,
         meter,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(MAX_HOSTCALL_COPY);
+    store.set_max_component_handles(MAX_COMPONENT_HANDLES);
     store.set_epoch_deadline(TICKS_PER_LOOK);
     store.epoch_deadline_callback(|context| Ok(context.data().meter.look()));
     store
 }
 
 impl GuestState {
+    /// The task's open files, if it may have some.
+    pub(crate) fn open_files(&self) -> Option<Arc<OpenFiles>> {
+        self.open_files.clone()
+    }
+
     /// What polling needs.
     pub(crate) fn polling(&mut self) -> Polling<'_> {
         Polling {
