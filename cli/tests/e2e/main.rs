@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod crash;
+mod disk;
 mod http;
 mod jobs;
 mod limits;
