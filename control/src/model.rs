@@ -231,6 +231,21 @@ pub struct Usage {
     pub in_flight: u32,
 }
 
+impl Usage {
+    /// Whether a record of `other` says the same: what is held and handled belongs to the moment.
+    pub fn is_recorded_as(&self, other: &Self) -> bool {
+        let recorded = |usage: &Self| {
+            (
+                usage.cpu_ms,
+                usage.throttled_ms,
+                usage.memory_peak,
+                usage.requests,
+            )
+        };
+        recorded(self) == recorded(other)
+    }
+}
+
 /// Why a task ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {

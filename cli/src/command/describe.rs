@@ -1,13 +1,13 @@
 //! `wharf describe KIND NAME`: all there is to say, as paragraphs of `name: value` lines and tables.
 
+mod definition;
+
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wharf_control::api::types::{
-    Deployment, Service, ServiceDescription, Task, TaskDefinition, TaskOverrides,
-};
+use wharf_control::api::types::{Deployment, Service, ServiceDescription, Task, TaskOverrides};
 
 use super::lists::tasks_table;
 use crate::api::Api;
@@ -21,7 +21,7 @@ pub(crate) async fn describe(api: &Api, args: &args::Describe) -> Result<()> {
         Kind::Service => show(api, args, &part("services"), service_description).await,
         Kind::Task => show(api, args, &part("tasks"), task).await,
         Kind::Deployment => show(api, args, &part("deployments"), deployment).await,
-        Kind::TaskDefinition => show(api, args, &part("task-definitions"), task_definition).await,
+        Kind::TaskDefinition => show(api, args, &part("task-definitions"), definition::text).await,
     }
 }
 
@@ -240,25 +240,5 @@ fn task(task: &Task) -> String {
         ("Started", time(&task.started_at)),
         ("Stopping", time(&task.stopping_at)),
         ("Stopped", time(&task.stopped_at)),
-    ])
-}
-
-fn task_definition(definition: &TaskDefinition) -> String {
-    fields(&[
-        (
-            "Task definition",
-            format!("{}:{}", definition.family, definition.revision),
-        ),
-        ("Bundle", definition.bundle.clone()),
-        ("Component", definition.component.clone()),
-        ("World", name(&definition.world)),
-        ("CPU", format!("{} units", definition.cpu)),
-        ("Memory", bytes(definition.memory_bytes)),
-        ("Environment", pairs(&definition.environment)),
-        ("Secrets", pairs(&definition.secrets)),
-        ("Arguments", harmless(&definition.args.join(" "))),
-        ("Egress", definition.egress.join(" ")),
-        ("Files", definition.mounts.join(" ")),
-        ("Registered", definition.registered_at.to_string()),
     ])
 }

@@ -43,7 +43,7 @@ pub(crate) fn tasks_table(tasks: &[Task]) -> String {
 
 fn task_row(task: &Task) -> [String; 12] {
     [
-        task.task_id.clone(),
+        task.short_id.clone(),
         task.task_definition.clone(),
         output::name(&task.last_status),
         output::name(&task.health_status),

@@ -165,12 +165,12 @@ async fn states(api: &Api, task: &Task) -> Result<Task> {
     }
 }
 
-/// `job report-0123… is PENDING: there is no secret …`
+/// `job report-01234567 is PENDING: there is no secret …`
 fn state(task: &Task) -> String {
     let family = task.task_definition.split(':').next().unwrap_or_default();
     let text = format!(
         "job {family}-{} is {}",
-        task.task_id,
+        task.short_id,
         output::name(&task.last_status)
     );
     match &task.reason {

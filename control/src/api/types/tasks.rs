@@ -12,6 +12,8 @@ use utoipa::ToSchema;
 pub struct Task {
     /// Names the task.
     pub task_id: String,
+    /// The beginning of the id that names this task alone, for now.
+    pub short_id: String,
     /// Its namespace.
     pub namespace: String,
     /// Whose it is: `service:<name>` or `family:<name>`.

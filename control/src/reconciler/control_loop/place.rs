@@ -108,7 +108,9 @@ impl ControlLoop {
 
     /// Tries again what waits, in one namespace or in all: jobs here, services when they are planned.
     pub(super) async fn retry_blocked(&mut self, namespace: Option<&NamespaceName>) {
-        for id in self.waiting.clone() {
+        let waiting = self.parts.registry.oldest_first(&self.waiting);
+        self.waiting = waiting.iter().cloned().collect();
+        for id in waiting {
             let key = self.parts.registry.update(&id, |entry| key_of(&entry.task));
             match key {
                 Some((here, _)) if namespace.is_some_and(|namespace| here != *namespace) => {}
@@ -116,9 +118,7 @@ impl ControlLoop {
                     self.dirty.insert((namespace, name));
                 }
                 Some((_, Group::Job(_))) => self.place(&id).await,
-                None => {
-                    self.waiting.remove(&id);
-                }
+                None => {}
             }
         }
     }

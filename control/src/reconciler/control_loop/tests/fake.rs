@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -59,6 +60,7 @@ const LEAST_MEMORY: Bytes = Bytes::kib(1500);
 #[derive(Debug)]
 pub(super) struct FakeTask {
     pub(super) health: watch::Sender<HealthReport>,
+    pub(super) cpu_ms: AtomicU64,
     exit: Mutex<Option<oneshot::Receiver<Exit>>>,
     /// What it exits with when it is asked to stop.
     code: Option<i32>,
@@ -131,6 +133,7 @@ impl Executor for Fake {
         let task = Arc::new(FakeTask {
             code,
             health: watch::channel(health).0,
+            cpu_ms: AtomicU64::new(5),
             exit: Mutex::new(exit),
         });
         if matches!(behaviour, Behaviour::Exits { .. }) {
@@ -165,7 +168,7 @@ struct Handle(Arc<FakeTask>);
 impl LiveTask for Handle {
     fn usage(&self) -> Usage {
         Usage {
-            cpu_ms: 5,
+            cpu_ms: self.0.cpu_ms.load(Ordering::Relaxed),
             ..Usage::default()
         }
     }

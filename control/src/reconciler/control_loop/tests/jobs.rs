@@ -131,3 +131,28 @@ async fn stop_a_running_job(cluster: &Cluster) -> Stopped {
         .await;
     cluster.registry.task(&id).unwrap().stopped.unwrap()
 }
+
+#[tokio::test(start_paused = true)]
+async fn jobs_that_wait_run_in_the_order_they_came_in() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(
+        1,
+        Behaviour::Exits {
+            after: Duration::from_secs(2),
+            code: 0,
+        },
+    );
+    cluster.places(1);
+    let mut ids = Vec::new();
+    for _ in 0..8 {
+        ids.push(cluster.run_job(1).await);
+    }
+    let task = |cluster: &Cluster, id| cluster.registry.task(id).unwrap();
+    cluster
+        .until("all have ended", |c| {
+            ids.iter().all(|id| task(c, id).status == TaskStatus::Stopped)
+        })
+        .await;
+    let started: Vec<_> = ids.iter().map(|id| task(&cluster, id).started_at).collect();
+    assert!(started.is_sorted(), "{started:?}");
+}
