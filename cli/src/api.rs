@@ -41,15 +41,15 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// A client for these settings. Nothing is connected yet.
-    pub(crate) fn new(settings: Settings) -> anyhow::Result<Self> {
+    /// A client for these settings, in this namespace. Nothing is connected yet.
+    pub(crate) fn new(settings: Settings, namespace: &str) -> anyhow::Result<Self> {
         let mut authorization = HeaderValue::try_from(format!("Bearer {}", settings.token))
             .map_err(|_| crate::exit::Usage("the token holds characters that no token has".into()))?;
         authorization.set_sensitive(true);
         let http = Client::builder(TokioExecutor::new()).build(connector(&settings.api));
         Ok(Self {
             base: settings.api,
-            namespace: settings.namespace,
+            namespace: namespace.to_owned(),
             authorization,
             http,
         })

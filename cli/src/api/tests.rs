@@ -22,12 +22,11 @@ fn an_answer_of_something_else_is_told_by_its_status() {
 }
 
 fn api(address: &str) -> Api {
-    Api::new(Settings {
+    let settings = Settings {
         api: address.parse().unwrap(),
         token: "t".into(),
-        namespace: "default".into(),
-    })
-    .unwrap()
+    };
+    Api::new(settings, "default").unwrap()
 }
 
 /// Takes one connection, says this to whatever comes, and closes.
