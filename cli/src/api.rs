@@ -16,10 +16,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 mod error;
+mod fault;
 mod lines;
 
 pub(crate) use error::{ApiError, Refusal};
 pub(crate) use lines::Lines;
+
+use fault::{CONNECT_PATIENCE, Fault};
 
 use crate::settings::Settings;
 
@@ -38,15 +41,15 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// A client for these settings. Nothing is connected yet.
-    pub(crate) fn new(settings: Settings) -> anyhow::Result<Self> {
+    /// A client for these settings, in this namespace. Nothing is connected yet.
+    pub(crate) fn new(settings: Settings, namespace: &str) -> anyhow::Result<Self> {
         let mut authorization = HeaderValue::try_from(format!("Bearer {}", settings.token))
             .map_err(|_| crate::exit::Usage("the token holds characters that no token has".into()))?;
         authorization.set_sensitive(true);
-        let http = Client::builder(TokioExecutor::new()).build(connector(&settings.api)?);
+        let http = Client::builder(TokioExecutor::new()).build(connector(&settings.api));
         Ok(Self {
             base: settings.api,
-            namespace: settings.namespace,
+            namespace: namespace.to_owned(),
             authorization,
             http,
         })
@@ -153,9 +156,9 @@ impl Api {
     ) -> Result<Response<Incoming>, ApiError> {
         let request = request.map_err(|source| self.garbled(source))?;
         let sent = self.http.request(request).await;
-        let answer = sent.map_err(|source| ApiError::Unreachable {
+        let answer = sent.map_err(|error| ApiError::Unreachable {
             api: self.base.clone(),
-            source,
+            fault: Fault::of(&error),
         })?;
         if answer.status().is_success() {
             return Ok(answer);
@@ -169,18 +172,18 @@ impl Api {
     async fn read<T: DeserializeOwned>(&self, answer: Response<Incoming>) -> Result<T, ApiError> {
         let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
         let bytes = body
-            .map_err(|source| ApiError::Broken {
+            .map_err(|error| ApiError::Broken {
                 api: self.base.clone(),
-                source,
+                fault: Fault::of(&*error),
             })?
             .to_bytes();
         serde_json::from_slice(&bytes).map_err(|source| self.garbled(source))
     }
 
-    fn garbled(&self, source: impl Into<error::BoxError>) -> ApiError {
+    fn garbled(&self, cause: impl Into<error::BoxError>) -> ApiError {
         ApiError::Garbled {
             api: self.base.clone(),
-            source: source.into(),
+            cause: cause.into(),
         }
     }
 }
@@ -189,20 +192,24 @@ fn empty() -> RequestBody {
     Full::default().map_err(|never| match never {}).boxed_unsync()
 }
 
-/// Over plain HTTP no root certificates are looked for: a machine may have none.
-fn connector(api: &Uri) -> anyhow::Result<HttpsConnector<HttpConnector>> {
-    let builder = HttpsConnectorBuilder::new();
-    let builder = if api.scheme_str() == Some("https") {
-        builder.with_native_roots()?
-    } else {
-        let roots = rustls::RootCertStore::empty();
-        builder.with_tls_config(
+/// Over plain HTTP no root certificates are looked for. A machine that has none trusts nobody, and is told so
+/// when it meets a certificate.
+fn connector(api: &Uri) -> HttpsConnector<HttpConnector> {
+    let native = match api.scheme_str() {
+        Some("https") => HttpsConnectorBuilder::new().with_native_roots().ok(),
+        _ => None,
+    };
+    let builder = native.unwrap_or_else(|| {
+        HttpsConnectorBuilder::new().with_tls_config(
             rustls::ClientConfig::builder()
-                .with_root_certificates(roots)
+                .with_root_certificates(rustls::RootCertStore::empty())
                 .with_no_client_auth(),
         )
-    };
-    Ok(builder.https_or_http().enable_http1().build())
+    });
+    let mut http = HttpConnector::new();
+    http.set_connect_timeout(Some(CONNECT_PATIENCE));
+    http.enforce_http(false); // https goes over it, too
+    builder.https_or_http().enable_http1().wrap_connector(http)
 }
 
 /// Percent-encode everything in a path segment or query value that RFC 3986 does not call unreserved.

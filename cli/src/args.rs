@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use wharf_control::manifest::{EnvOverride, SecretOverride};
-use wharf_runtime::{Bytes, CpuUnits};
+use wharf_control::manifest::{self, EnvOverride, MAX_COUNT, MAX_MEMORY, MIN_MEMORY, SecretOverride};
+use wharf_control::names::DEFAULT_NAMESPACE;
+use wharf_runtime::{Bytes, CpuUnits, SizeError};
 
 mod objects;
 
@@ -19,7 +20,15 @@ pub(crate) use objects::*;
     propagate_version = true,
     disable_help_subcommand = true
 )]
-#[command(after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 64 bad config; `run` ends with its job's own.")]
+#[command(after_help = "\
+First steps, in a clone of Wharf whose examples `cargo xtask guests` has built:
+  wharf serve                       the server, in a terminal of its own
+  wharf deploy examples/hello       a service: prints its URL
+  wharf run examples/report         a job: prints what it prints
+  wharf ps                          what runs, and what it uses
+  wharf COMMAND --help              more about each, with examples
+
+Exit codes: 0 ok, 1 failed, 2 usage, 64 bad config; `run` ends with its job's own.")]
 pub(crate) struct Wharf {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -32,22 +41,29 @@ pub(crate) enum Command {
     /// Make a service run what a manifest says, and wait until it does
     Deploy(Deploy),
     /// Run a job once, stream its output, end with its exit code
+    ///
+    /// While the job waits for room or for a secret, its state and what it waits for are printed on standard error.
+    /// Ctrl-C, SIGTERM and a terminal that hangs up stop the job, waiting or running; its end is awaited, and a second
+    /// signal leaves without that. Where this program is killed, its job goes on: `wharf ps` shows it, `wharf stop` ends
+    /// it.
+    ///
+    /// What is typed over the definition (--env, --secret, --cpu, --memory, arguments) is this run's only.
     Run(Run),
     /// List tasks, with state, health, CPU and memory
     Ps(Ps),
     /// List services
     Services(Services),
-    /// Show all there is to say about one thing
+    /// Show all there is to say about a service, task, deployment or task definition
     Describe(Describe),
     /// Show what a service or job wrote
     Logs(Logs),
-    /// Show what happened
+    /// Show what happened to services and jobs, and why
     Events(Events),
     /// Change how many tasks a service has
     Scale(Scale),
     /// Stop a task; a service's task is replaced
     Stop(Stop),
-    /// Delete a service (its tasks end what they are doing, then stop), or a job and its history
+    /// Delete a service, or a job with its history
     Delete(Delete),
     /// Set, list and delete secrets
     Secret(Secret),
@@ -67,50 +83,81 @@ pub(crate) struct Compile {
     _words: Vec<std::ffi::OsString>,
 }
 
-/// Options of every command that talks to a server. The token is none of them: arguments can be read by every
-/// user of the machine.
+/// The namespace, of every command that works in one.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "The token comes from WHARF_TOKEN, or from the data directory of a server on this machine."
-)]
-pub(crate) struct Client {
+#[command(next_help_heading = CLIENT)]
+pub(crate) struct Scope {
     /// The namespace to work in
     #[arg(
         long,
+        short,
         global = true,
         env = "WHARF_NAMESPACE",
-        default_value = "default",
+        hide_env_values = true,
+        default_value = DEFAULT_NAMESPACE,
         value_name = "NAME"
     )]
     pub(crate) namespace: String,
-    /// How answers are printed
-    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+}
+
+/// Options of every command that talks to a server. The token is none of them: arguments can be read by every
+/// user of the machine.
+#[derive(Debug, Args)]
+#[command(next_help_heading = CLIENT)]
+pub(crate) struct Client {
+    /// How answers are printed: `table` for people, `json` for programs, one value a line where they come over time
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_enum,
+        default_value_t = Output::Table,
+        value_name = "FORMAT",
+        hide_possible_values = true
+    )]
     pub(crate) output: Output,
     /// Where the server's API is
     #[arg(
         long,
         global = true,
         env = "WHARF_API",
+        hide_env_values = true,
         default_value = "http://127.0.0.1:7070",
         value_name = "URL"
     )]
     pub(crate) api: String,
-    /// The data directory of a server on this machine, for its token [default: ~/.local/share/wharf]
-    #[arg(long, global = true, env = "WHARF_DATA", value_name = "DIR")]
+    /// The data directory of a server on this machine: the token is read there, unless WHARF_TOKEN has one
+    /// [default: ~/.local/share/wharf]
+    #[arg(
+        long,
+        global = true,
+        env = "WHARF_DATA",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     pub(crate) data: Option<PathBuf>,
 }
+
+/// What those options stand below in a command's help.
+const CLIENT: &str = "Options of every command";
 
 /// How answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// For people
     Table,
-    /// For programs: the API's own answers, one a line where they come over time
     Json,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Examples:
+  wharf serve
+  wharf serve --data ./data --http 0.0.0.0:80
+  wharf serve --config wharf-server.toml
+
+Stop it with Ctrl-C or SIGTERM: requests may finish, then tasks are stopped. Its services run again at the \
+next start.
+
 Logging to standard error is set by WHARF_LOG: a level or a filter (`warn`, `info,wharf_gateway=debug`), and \
 `json` or `text` for the form (`json,info`); without a form it is text on a terminal and JSON lines elsewhere.")]
 pub(crate) struct Serve {
@@ -126,7 +173,7 @@ pub(crate) struct Serve {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct ServeOptions {
     /// Where everything is kept [default: ~/.local/share/wharf]
-    #[arg(long, env = "WHARF_DATA", value_name = "DIR")]
+    #[arg(long, env = "WHARF_DATA", hide_env_values = true, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// The address of the API; port 0 takes a free one [default: 127.0.0.1:7070]
     #[arg(long, value_name = "ADDRESS")]
@@ -138,7 +185,12 @@ pub(crate) struct ServeOptions {
     #[arg(long)]
     pub(crate) api_without_tls: bool,
     /// The file of the key that seals secrets [default: made at the first start, in the data directory]
-    #[arg(long, env = "WHARF_MASTER_KEY_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "WHARF_MASTER_KEY_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     pub(crate) master_key_file: Option<PathBuf>,
     /// How many times over the cores may be promised to tasks; 1 promises each once [default: 16]
     #[arg(long, value_name = "N")]
@@ -149,6 +201,11 @@ pub(crate) struct ServeOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf deploy examples/hello
+  wharf deploy --count 3 --env GREETING=hi
+  wharf deploy target/wasm32-wasip2/release/my_app.wasm     its service is called my-app")]
 pub(crate) struct Deploy {
     /// A directory with a wharf.toml, a manifest, or a component (.wasm)
     #[arg(default_value = ".")]
@@ -158,6 +215,8 @@ pub(crate) struct Deploy {
     pub(crate) timeout: u64,
     #[command(flatten)]
     pub(crate) overrides: Overrides,
+    #[command(flatten)]
+    pub(crate) scope: Scope,
     #[command(flatten)]
     pub(crate) client: Client,
 }
@@ -175,14 +234,32 @@ pub(crate) struct Overrides {
     #[arg(long, value_name = "UNITS", value_parser = cpu_units)]
     pub(crate) cpu: Option<CpuUnits>,
     /// The memory envelope, as `64MiB`
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
     pub(crate) memory: Option<Bytes>,
     /// How many tasks
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_COUNT)))]
     pub(crate) count: Option<u32>,
 }
 
+impl Overrides {
+    /// As they are laid over a manifest.
+    pub(crate) fn typed(&self) -> manifest::Overrides {
+        manifest::Overrides {
+            env: self.env.clone(),
+            secrets: self.secret.clone(),
+            cpu: self.cpu,
+            memory: self.memory,
+            count: self.count,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf run examples/report
+  wharf run report -- --region north        as it was sent before, with other arguments
+  wharf run report:2 --memory 256MiB        an older revision")]
 pub(crate) struct Run {
     /// A directory with a wharf.toml, a manifest, a component (.wasm), or a job that was run before (family or
     /// family:revision); a path that exists wins
@@ -194,12 +271,22 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) overrides: Overrides,
     #[command(flatten)]
+    pub(crate) scope: Scope,
+    #[command(flatten)]
     pub(crate) client: Client,
 }
 
 fn cpu_units(text: &str) -> Result<CpuUnits, String> {
     let units = text.parse().ok().and_then(CpuUnits::new);
     units.ok_or_else(|| format!("it has to be a whole number from 1 to {}", CpuUnits::MAX))
+}
+
+fn memory(text: &str) -> Result<Bytes, String> {
+    let size: Bytes = text.parse().map_err(|error: SizeError| error.to_string())?;
+    if (MIN_MEMORY..=MAX_MEMORY).contains(&size) {
+        return Ok(size);
+    }
+    Err(format!("it goes from {MIN_MEMORY} to {MAX_MEMORY}"))
 }
 
 #[cfg(test)]

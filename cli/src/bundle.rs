@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use wharf_control::api::types::{BundleFile, BundleMount};
 use wharf_control::manifest::{
-    self, ManifestFile, ManifestText, Package, PackageError, PackagedFile, PackagedMount,
+    ManifestErrors, ManifestFile, ManifestText, Package, PackagedFile, PackagedMount,
 };
 
 use crate::args::Overrides;
@@ -24,13 +24,12 @@ impl Bundle {
         let mut file = ManifestFile::open(path).map_err(bad_config)?;
         // What is wrong as it is written is said before what was typed can change it.
         file.check().map_err(bad_config)?;
-        let typed = spec(overrides);
-        typed
+        overrides
+            .typed()
             .apply(file.text_mut())
             .map_err(|error| Usage(error.to_string()))?;
-        let manifest = file.check().map_err(bad_config)?;
-        let package = Package::collect(&manifest, file.base())
-            .map_err(|error| unbuilt(error, manifest.task.build.as_deref(), file.base()))?;
+        let manifest = file.check().map_err(|errors| too_much(&errors))?;
+        let package = file.package(&manifest).map_err(bad_config)?;
         Ok(Self {
             manifest: file.text().clone(),
             package,
@@ -62,14 +61,19 @@ impl Bundle {
     }
 }
 
-fn spec(typed: &Overrides) -> manifest::Overrides {
-    manifest::Overrides {
-        env: typed.env.clone(),
-        secrets: typed.secret.clone(),
-        cpu: typed.cpu,
-        memory: typed.memory,
-        count: typed.count,
-    }
+/// What was written was right, so it is what was typed that makes it wrong, and no line of the file is to blame.
+fn too_much(errors: &ManifestErrors) -> Usage {
+    let said: Vec<String> = errors
+        .iter()
+        .map(|error| match error.suggestion() {
+            Some(hint) => format!("{}: {hint}", error.message()),
+            None => error.message().to_owned(),
+        })
+        .collect();
+    Usage(format!(
+        "with what was typed over the manifest, {}",
+        said.join("; ")
+    ))
 }
 
 fn mount(mount: &PackagedMount) -> BundleMount {
@@ -86,18 +90,6 @@ fn mount(mount: &PackagedMount) -> BundleMount {
 /// An error with its causes, as something that was configured wrong.
 fn bad_config(error: impl Into<anyhow::Error>) -> BadConfig {
     BadConfig(format!("{:#}", error.into()))
-}
-
-/// A component that is missing has to be built, and the manifest may say how.
-fn unbuilt(error: PackageError, build: Option<&str>, folder: &Path) -> BadConfig {
-    let PackageError::NoComponent { path } = error else {
-        return bad_config(error);
-    };
-    let make = match build {
-        Some(build) => format!("build it first: run `{build}` in {}", folder.display()),
-        None => "build it first, or correct `component` in [task]".to_owned(),
-    };
-    BadConfig(format!("there is no component at {}: {make}", path.display()))
 }
 
 #[cfg(test)]

@@ -13,9 +13,10 @@ mod tenancy;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use wharf_control::names::DEFAULT_NAMESPACE;
 
 use crate::api::Api;
-use crate::args::{Client, Command, Wharf};
+use crate::args::{Client, Command, Scope, Wharf};
 use crate::settings::Settings;
 
 /// Carry out what was typed.
@@ -39,24 +40,29 @@ fn talk(command: Command) -> Result<ExitCode> {
 
 async fn talk_within(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Deploy(args) => deploy::deploy(&connect(&args.client)?, &args).await?,
-        Command::Run(args) => return run::run(&connect(&args.client)?, &args).await,
-        Command::Ps(args) => lists::ps(&connect(&args.client)?, &args).await?,
-        Command::Services(args) => lists::services(&connect(&args.client)?, &args).await?,
-        Command::Describe(args) => describe::describe(&connect(&args.client)?, &args).await?,
-        Command::Logs(args) => follow::logs(&connect(&args.client)?, &args).await?,
-        Command::Events(args) => follow::events(&connect(&args.client)?, &args).await?,
-        Command::Scale(args) => services::scale(&connect(&args.client)?, &args).await?,
-        Command::Stop(args) => services::stop(&connect(&args.client)?, &args).await?,
-        Command::Delete(args) => services::delete(&connect(&args.client)?, &args).await?,
-        Command::Secret(args) => secret::secret(&connect(&args.client)?, &args).await?,
-        Command::Namespace(args) => tenancy::namespace(&connect(&args.client)?, &args).await?,
-        Command::Token(args) => tenancy::token(&connect(&args.client)?, &args).await?,
+        Command::Deploy(args) => deploy::deploy(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Run(args) => return run::run(&connect(&args.client, &args.scope)?, &args).await,
+        Command::Ps(args) => lists::ps(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Services(args) => lists::services(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Describe(args) => describe::describe(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Logs(args) => follow::logs(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Events(args) => follow::events(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Scale(args) => services::scale(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Stop(args) => services::stop(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Delete(args) => services::delete(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Secret(args) => secret::secret(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Namespace(args) => tenancy::namespace(&connect_outside(&args.client)?, &args).await?,
+        Command::Token(args) => tenancy::token(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Serve(_) | Command::Compile(_) => {} // are no clients: `call` took them
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn connect(client: &Client) -> Result<Api> {
-    Api::new(Settings::resolve(client)?)
+fn connect(client: &Client, scope: &Scope) -> Result<Api> {
+    Api::new(Settings::resolve(client)?, &scope.namespace)
+}
+
+/// For what is in no namespace.
+fn connect_outside(client: &Client) -> Result<Api> {
+    Api::new(Settings::resolve(client)?, DEFAULT_NAMESPACE)
 }

@@ -3,6 +3,8 @@
 
 use std::process::ExitCode;
 
+use wharf_control::server::ServeError;
+
 use crate::api::{ApiError, Refusal};
 
 const FAILED: u8 = 1;
@@ -19,11 +21,25 @@ pub(crate) struct BadConfig(pub(crate) String);
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
-/// Print the error with its causes, once, and say what to exit with.
+/// Print the error with its causes, once, and what to do about it; say what to exit with.
 #[expect(clippy::print_stderr, reason = "where errors go")]
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", told(error));
     ExitCode::from(code(error))
+}
+
+/// What was wrong and where, then its causes, and on a line of its own what to do.
+pub(crate) fn told(error: &anyhow::Error) -> String {
+    match error.chain().find_map(hint) {
+        Some(hint) => format!("{error:#}\n  {hint}"),
+        None => format!("{error:#}"),
+    }
+}
+
+fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let of_api = |error: &ApiError| error.hint().map(str::to_owned);
+    let of_server = error.downcast_ref().and_then(ServeError::hint);
+    of_server.or_else(|| error.downcast_ref().and_then(of_api))
 }
 
 fn code(error: &anyhow::Error) -> u8 {

@@ -12,11 +12,10 @@ use crate::exit::Usage;
 /// The file below the data directory that holds the administrator's token.
 pub(crate) const ADMIN_TOKEN_FILE: &str = "admin-token";
 
-/// Which server to talk to, as whom, and where in it.
+/// Which server to talk to, and as whom.
 pub(crate) struct Settings {
     pub(crate) api: Uri,
     pub(crate) token: String,
-    pub(crate) namespace: String,
 }
 
 impl Settings {
@@ -27,11 +26,7 @@ impl Settings {
             Ok(token) if !token.is_empty() => token.trim().to_owned(),
             _ => admin_token(&api, typed.data.as_deref())?,
         };
-        Ok(Self {
-            api,
-            token,
-            namespace: typed.namespace.clone(),
-        })
+        Ok(Self { api, token })
     }
 }
 

@@ -7,6 +7,7 @@
 //! | route | body | answer |
 //! |---|---|---|
 //! | `GET /healthz`, `GET /readyz` | – | 200 / 503, plain text, no token |
+//! | `GET /v1/openapi.json` | – | this as an OpenAPI document, no token |
 //! | `GET /v1/namespaces` | – | [`types::NamespaceList`] (a bound token sees its own only) |
 //! | `POST /v1/namespaces` | [`types::CreateNamespace`] | 201 [`types::Namespace`] |
 //! | `DELETE /v1/namespaces/{ns}` | – | 204; 409 naming what is still in it |
@@ -104,10 +105,17 @@ pub fn openapi() -> OpenApi {
     openapi
 }
 
+/// The description as text: what is checked in, and what is served.
+fn description() -> String {
+    // It is made of texts and lists of them.
+    openapi().to_pretty_json().unwrap_or_default() + "\n"
+}
+
 fn routes() -> OpenApiRouter<SharedApi> {
     OpenApiRouter::with_openapi(OpenApiBuilder::new().build())
         .routes(routes!(probes::healthz))
         .routes(routes!(probes::readyz))
+        .routes(routes!(probes::openapi))
         .routes(routes!(namespaces::list, namespaces::create))
         .routes(routes!(namespaces::delete))
         .routes(routes!(namespaces::list_tokens, namespaces::create_token))
@@ -132,7 +140,8 @@ fn routes() -> OpenApiRouter<SharedApi> {
 }
 
 async fn no_route() -> Refusal {
-    Refusal::not_found("RouteNotFound", "the API has no such path").hint("see control/openapi.json")
+    Refusal::not_found("RouteNotFound", "the API has no such path")
+        .hint("GET /v1/openapi.json describes those there are")
 }
 
 async fn no_method() -> Refusal {

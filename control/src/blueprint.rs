@@ -37,7 +37,7 @@ pub enum BlueprintError {
     #[error(transparent)]
     Record(#[from] RecordError),
     /// There is no such definition.
-    #[error("there is no task definition {id} in namespace {namespace}")]
+    #[error("there is no task definition `{id}` in namespace `{namespace}`")]
     NoDefinition {
         /// Where it was looked for.
         namespace: NamespaceName,

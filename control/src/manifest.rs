@@ -24,13 +24,14 @@ use std::time::Duration;
 use wharf_gateway::{HealthSpec, HostPattern, PathPattern, Priority};
 use wharf_runtime::{Bytes, CpuUnits, EgressRule, Isolation};
 
-pub use check::MAX_COUNT;
+pub use check::{MAX_COUNT, MAX_MEMORY, MIN_MEMORY};
 pub use error::{FieldPath, Location, ManifestError, ManifestErrors};
 pub use file::{MANIFEST_FILE, ManifestFile, OpenError};
 pub use mounts::{FileMount, MountPath, MountPathError};
 pub use overrides::{EnvOverride, OverrideError, Overrides, SecretOverride};
 pub use package::{
-    MAX_BUNDLE_FILES, MAX_BUNDLE_SIZE, MAX_COMPONENT_SIZE, Package, PackageError, PackagedFile, PackagedMount,
+    MAX_BUNDLE_FILES, MAX_BUNDLE_SIZE, MAX_COMPONENT_SIZE, Package, PackageError, PackagedFile,
+    PackagedMount, Unpackable,
 };
 pub use text::{FileText, HealthText, JobText, ManifestText, RouteText, ServiceText, TaskText};
 

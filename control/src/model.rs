@@ -8,6 +8,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use uuid::Uuid;
+use wharf_runtime::Bytes;
 
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision, ServiceName, TaskId};
 
@@ -71,6 +72,8 @@ pub struct Bundle {
     pub component: Digest,
     /// What the component can be run as.
     pub world: World,
+    /// The memory of the smallest task that one instance of the component fits into.
+    pub least_memory: Bytes,
     /// The files that travel with it.
     pub mounts: Vec<BundleMount>,
 }
@@ -132,6 +135,9 @@ pub struct Service {
     pub status: ServiceStatus,
     /// How many tasks there shall be.
     pub count: u32,
+    /// How many the stable revision has: differs from `count` only while a deployment that changes it is in
+    /// progress.
+    pub stable_count: u32,
     /// The revision to run; none after a first deployment that failed.
     pub goal: Option<Revision>,
     /// The revision of the last completed deployment: where a failed one goes back to.
@@ -223,6 +229,21 @@ pub struct Usage {
     pub requests: u64,
     /// Requests being handled.
     pub in_flight: u32,
+}
+
+impl Usage {
+    /// Whether a record of `other` says the same: what is held and handled belongs to the moment.
+    pub fn is_recorded_as(&self, other: &Self) -> bool {
+        let recorded = |usage: &Self| {
+            (
+                usage.cpu_ms,
+                usage.throttled_ms,
+                usage.memory_peak,
+                usage.requests,
+            )
+        };
+        recorded(self) == recorded(other)
+    }
 }
 
 /// Why a task ended.

@@ -141,7 +141,7 @@ text_newtype!(
     check_digest
 );
 text_newtype!(
-    /// A task's id: 32 lower-case hexadecimal digits, as ECS's; in the order of their making.
+    /// A task's id: 32 lower-case hexadecimal digits, random as ECS's, so that a few of them name it.
     TaskId,
     check_task_id
 );
@@ -174,10 +174,25 @@ impl Digest {
 }
 
 impl TaskId {
-    /// A new id, later in order than those before it (UUID version 7).
+    /// A new id (UUID version 4).
     pub fn generate() -> Self {
-        Self(Uuid::now_v7().simple().to_string())
+        Self(Uuid::new_v4().simple().to_string())
     }
+}
+
+/// The likeliest of `names` to be meant by `name`: at most a third of it is different.
+pub(crate) fn closest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let bound = (name.chars().count() / 3).max(1);
+    names
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&name.to_lowercase(), candidate),
+                candidate,
+            )
+        })
+        .filter(|(distance, _)| *distance <= bound)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
 }
 
 /// `bytes` as lower-case hexadecimal digits.

@@ -159,6 +159,9 @@ impl From<SecretError> for Refusal {
         let message = error.to_string();
         match error {
             SecretError::Store(error) => error.into(),
+            SecretError::Unknown(_) => {
+                Self::not_found("SecretNotFound", message).hint("`wharf secret list` lists those there are")
+            }
             SecretError::Missing(_) | SecretError::MissingVersion { .. } => {
                 Self::not_found("SecretNotFound", message)
             }

@@ -117,11 +117,11 @@ impl Secrets {
     /// One secret.
     ///
     /// # Errors
-    /// [`SecretError::Missing`].
+    /// [`SecretError::Unknown`].
     pub fn get(&self, namespace: &NamespaceName, name: &SecretName) -> Result<SecretSummary, SecretError> {
         let head = self.head(namespace, name);
         head.map(|head| head.summary(name))
-            .ok_or_else(|| SecretError::Missing(name.clone()))
+            .ok_or_else(|| SecretError::Unknown(name.clone()))
     }
 
     fn head(&self, namespace: &NamespaceName, name: &SecretName) -> Option<Head> {
@@ -196,7 +196,7 @@ impl Secrets {
             .delete_prefix(stored::values_prefix(namespace, name));
         match self.store.commit(transaction).await {
             Ok(_) => {}
-            Err(StoreError::Conflict { .. }) => return Err(SecretError::Missing(name.clone())),
+            Err(StoreError::Conflict { .. }) => return Err(SecretError::Unknown(name.clone())),
             Err(error) => return Err(error.into()),
         }
         if let Some(of_namespace) = lock(&self.heads).get_mut(namespace) {

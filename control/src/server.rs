@@ -1,9 +1,10 @@
-//! The server: plain configuration → [`Server::build`] opens the data directory and binds → [`Server::run`]
+//! The server: plain configuration → [`Server::build`] binds and opens the data directory → [`Server::run`]
 //! serves until it is told to stop, and then ends in good order.
 
 mod access_log;
 mod connections;
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -16,9 +17,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use wharf_gateway::{
-    BufferedAccessLog, Closed, Config, CookieKey, Gateway, ListenerName, ListenerSpec, Threads,
+    BufferedAccessLog, Closed, Config, CookieKey, Gateway, ListenerName, ListenerSpec, Socket, Threads,
 };
-use wharf_runtime::{Capacity, CompilerCommand, HostFacts, Runtime, RuntimeConfig};
+use wharf_runtime::{Capacity, CompilerCommand, HostFiles, Runtime, RuntimeConfig};
 
 use self::access_log::RotatingFile;
 use self::connections::BoundedListener;
@@ -30,7 +31,7 @@ use crate::logs::{LogError, Logs};
 use crate::orchestrator::{Orchestrator, ensure_default};
 use crate::reconciler::control_loop::{self, LoopError, Parts};
 use crate::secrets::{MasterKeySource, OpenSecretsError, Secrets};
-use crate::store::{RedbStore, SharedStore, StoreError};
+use crate::store::{DataLock, RedbStore, SharedStore, StoreError};
 use crate::tasks::Registry;
 use crate::tasks::host::{Host, HostParts};
 use crate::tokens::{TokenError, Tokens};
@@ -88,11 +89,11 @@ pub enum ServeError {
         "the API at {0} could be reached by other machines, and it has no TLS: bind it to 127.0.0.1, or allow it with --api-without-tls"
     )]
     InsecureApi(SocketAddr),
-    /// The API's address.
-    #[error(
-        "cannot listen on {address} for the API: choose another address with --api, or stop what holds it"
-    )]
-    BindApi {
+    /// An address that can't be had.
+    #[error("cannot listen on {address} for {listener}")]
+    Bind {
+        /// What for.
+        listener: ListenerKind,
         /// The address.
         address: SocketAddr,
         /// What the system says.
@@ -140,6 +141,66 @@ pub enum ServeError {
     Api(#[source] io::Error),
 }
 
+impl ServeError {
+    /// What to do about it, where the message doesn't say.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Bind { listener, source, .. } => {
+                let flag = listener.flag();
+                Some(match source.kind() {
+                    io::ErrorKind::AddrInUse => {
+                        format!("stop what holds it, or choose another port with {flag}")
+                    }
+                    io::ErrorKind::PermissionDenied => {
+                        format!("ports below 1024 need a privilege: choose another with {flag}")
+                    }
+                    _ => format!("choose an address of this machine with {flag}"),
+                })
+            }
+            Self::Store(StoreError::Directory { .. }) => {
+                Some("name a directory that this user may write to with --data or WHARF_DATA".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What an address is listened on for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenerKind {
+    /// The API.
+    Api,
+    /// Requests to services.
+    Http,
+}
+
+impl ListenerKind {
+    /// The option that sets its address.
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Api => "--api",
+            Self::Http => "--http",
+        }
+    }
+
+    fn refused(self, address: SocketAddr) -> impl FnOnce(io::Error) -> ServeError {
+        move |source| ServeError::Bind {
+            listener: self,
+            address,
+            source,
+        }
+    }
+}
+
+impl fmt::Display for ListenerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Api => "the API",
+            Self::Http => "requests",
+        })
+    }
+}
+
 /// A server that listens and starts what its store says.
 #[derive(Debug)]
 pub struct Server {
@@ -151,22 +212,21 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the data directory, binds both addresses, and begins to start the services of the store.
+    /// Binds both addresses, opens the data directory, and begins to start the services of the store.
     ///
     /// # Errors
     /// [`ServeError`] says what is in the way; nothing is left running.
     pub async fn build(config: ServeConfig) -> Result<Self, ServeError> {
         check_reach(&config)?;
-        let opened = Opened::open(&config).await?;
-        let listener = bind(config.api).await?;
-        let address = listener.local_addr();
-        let api_addr = address.map_err(|source| ServeError::BindApi {
-            address: config.api,
-            source,
-        })?;
+        // A data directory in use comes before a port in use: a second server shall hear of the first. One that
+        // isn't there yet is made when nothing is in the way any more.
+        let held = DataLock::take_existing(&config.data)?;
+        let (listener, api_addr) = bind_api(config.api).await?;
+        let http = Socket::bind(config.http).map_err(ListenerKind::Http.refused(config.http))?;
+        let opened = Opened::open(&config, held).await?;
         let gateway = Arc::new(gateway(&config, opened.secrets.cookie_key())?);
-        let name = ListenerName::new(HTTP_LISTENER)?;
-        let http_addr = gateway.local_addr(&name).unwrap_or(config.http);
+        let spec = ListenerSpec::http(ListenerName::new(HTTP_LISTENER)?, config.http);
+        let http_addr = gateway.open_on(http, spec)?;
         let executor = Arc::new(host(&config, &opened, &gateway)?);
         let Opened {
             store,
@@ -277,10 +337,10 @@ struct Opened {
 }
 
 impl Opened {
-    async fn open(config: &ServeConfig) -> Result<Self, ServeError> {
+    async fn open(config: &ServeConfig, held: Option<DataLock>) -> Result<Self, ServeError> {
         let data = config.data.clone();
-        // The lock comes first: a second server shall hear of the first, not of a port.
-        let store = tokio::task::spawn_blocking(move || RedbStore::open(&data)).await;
+        let open = move || RedbStore::open(held.map_or_else(|| DataLock::take(&data), Ok)?);
+        let store = tokio::task::spawn_blocking(open).await;
         let store: SharedStore = Arc::new(store.map_err(|e| StoreError::Io(io::Error::other(e)))??);
         ensure_default(&store).await?;
         Ok(Self {
@@ -298,6 +358,7 @@ fn host(config: &ServeConfig, opened: &Opened, gateway: &Arc<Gateway>) -> Result
         cache_dir: config.data.join(CACHE),
         compiler: config.compiler.clone(),
         serve: config.serve.clone(),
+        host: HostFiles::default(),
     };
     Ok(Host::new(HostParts {
         runtime: Runtime::build(runtime)?,
@@ -316,10 +377,13 @@ fn check_reach(config: &ServeConfig) -> Result<(), ServeError> {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServeError::BindApi { address, source })
+async fn bind_api(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let local_addr = listener.local_addr()?;
+        Ok((listener, local_addr))
+    };
+    bound.await.map_err(ListenerKind::Api.refused(address))
 }
 
 fn gateway(config: &ServeConfig, cookie_key: CookieKey) -> Result<Gateway, ServeError> {
@@ -329,8 +393,8 @@ fn gateway(config: &ServeConfig, cookie_key: CookieKey) -> Result<Gateway, Serve
         serve: config.serve.clone(),
     };
     let gateway = Config {
-        listeners: vec![ListenerSpec::http(ListenerName::new(HTTP_LISTENER)?, config.http)],
         cookie_key,
+        ..Config::default()
     };
     Ok(Gateway::build(gateway, threads, Arc::new(access_log))?)
 }
@@ -342,7 +406,7 @@ fn access_log(data: &Path) -> Result<BufferedAccessLog, ServeError> {
 }
 
 fn capacity(config: &ServeConfig) -> Capacity {
-    let host = HostFacts::read();
+    let host = HostFiles::default().facts();
     Capacity::new(
         host.cores,
         host.memory,

@@ -24,6 +24,7 @@ use bytes::Bytes;
 
 pub use error::StoreError;
 pub use history::{Watch, WatchError};
+pub use lock::DataLock;
 pub use redb_store::{RedbStore, STORE_FILE};
 
 /// The longest key, in bytes.

@@ -32,7 +32,7 @@ pub use registry::Registry;
 pub struct Order {
     /// The task, as it is recorded: its id, its sizes, its overrides.
     pub task: Task,
-    /// What it runs.
+    /// What it runs; of a job, with what its run changes.
     pub blueprint: Arc<Blueprint>,
 }
 
@@ -52,6 +52,15 @@ impl fmt::Debug for Room {
     }
 }
 
+/// A component that can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prepared {
+    /// What it can be run as.
+    pub world: World,
+    /// The memory of the smallest task that one instance fits into.
+    pub least_memory: Bytes,
+}
+
 /// Carries out what was decided.
 #[async_trait]
 pub trait Executor: fmt::Debug + Send + Sync + 'static {
@@ -59,7 +68,7 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// What isn't acceptable: the import, the byte offset.
-    async fn prepare(&self, component: &Path, digest: &Digest) -> Result<World, Refusal>;
+    async fn prepare(&self, component: &Path, digest: &Digest) -> Result<Prepared, Refusal>;
 
     /// Whether a task of this size could run on this host if it were alone.
     ///
@@ -118,8 +127,8 @@ pub trait LiveTask: Send + Sync {
     /// Takes it out of its target group and waits until it has no requests, for `limit` at most.
     async fn drain(&self, limit: Duration);
 
-    /// Ends it: asked to for `limit` at most, then dropped.
-    async fn stop(&self, limit: Duration);
+    /// Ends it: asked to for `limit` at most, then dropped. Says how the guest ended, if it did so by itself.
+    async fn stop(&self, limit: Duration) -> Option<Exit>;
 }
 
 /// A task's health and why.

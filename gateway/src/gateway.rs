@@ -9,7 +9,7 @@ use crate::{
     access_log::AccessLog,
     config::{Config, ListenerSpec},
     group::Groups,
-    listener::{ListenerError, ListenerStatus, set::Listeners},
+    listener::{ListenerError, ListenerStatus, Socket, set::Listeners},
     names::ListenerName,
     routing::{Routing, RoutingError, snapshot::Snapshot},
     sticky::Stickiness,
@@ -94,6 +94,14 @@ impl Gateway {
     /// When the name is taken, the address cannot be bound, a limit is 0, or a certificate cannot be used.
     pub fn open(&self, spec: ListenerSpec) -> Result<SocketAddr, ListenerError> {
         self.listeners.open(spec)
+    }
+
+    /// Opens a listener on a socket that was bound before there was a gateway.
+    ///
+    /// # Errors
+    /// As [`Self::open`], but for the address.
+    pub fn open_on(&self, socket: Socket, spec: ListenerSpec) -> Result<SocketAddr, ListenerError> {
+        self.listeners.open_on(socket, spec)
     }
 
     /// Changes an open listener and tells where it listens now. Connections that come from now on are treated by the

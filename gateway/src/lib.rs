@@ -40,7 +40,7 @@ pub use self::{
         GrpcCodes, GrpcCodesError, Health, HealthPort, HealthReason, HealthSpec, Matcher, StatusCodes,
         StatusCodesError,
     },
-    listener::{ListenerError, ListenerStatus},
+    listener::{ListenerError, ListenerStatus, Socket},
     names::{GroupName, ListenerName, NameError, RuleName, TargetId},
     routing::{
         Action, ConditionError, Conditions, FixedError, FixedResponse, Forward, ForwardError,

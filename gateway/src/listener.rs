@@ -98,6 +98,13 @@ pub(crate) struct Listener {
     watching: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// A socket that is bound: connections queue until a listener is [opened on](crate::Gateway::open_on) it.
+#[derive(Debug)]
+pub struct Socket {
+    socket: TcpListener,
+    local: SocketAddr,
+}
+
 /// A bound socket and the loop that accepts from it.
 struct Accepting {
     asked: SocketAddr,
@@ -114,7 +121,17 @@ impl Listener {
         threads: &Threads,
         shared: &Arc<Shared>,
     ) -> Result<Arc<Self>, ListenerError> {
-        let (settings, socket) = prepare(&spec, threads)?;
+        Self::open_on(bind(&spec, threads)?, spec, threads, shared)
+    }
+
+    /// Begins to accept.
+    pub(crate) fn open_on(
+        socket: Socket,
+        spec: ListenerSpec,
+        threads: &Threads,
+        shared: &Arc<Shared>,
+    ) -> Result<Arc<Self>, ListenerError> {
+        let settings = Settings::new(&spec, socket.local)?;
         let listener = Arc::new(Self {
             name: spec.name,
             connections: Arc::new(Connections::new()),
@@ -146,8 +163,8 @@ impl Listener {
             let local = self.local_addr().unwrap_or(spec.address);
             self.settings.store(Arc::new(Settings::new(spec, local)?));
         } else {
-            let (settings, socket) = prepare(spec, threads)?;
-            self.settings.store(Arc::new(settings));
+            let socket = bind(spec, threads)?;
+            self.settings.store(Arc::new(Settings::new(spec, socket.local)?));
             self.accept_from(socket, spec.address, threads, shared);
         }
         self.changed.send_replace(());
@@ -156,7 +173,7 @@ impl Listener {
 
     fn accept_from(
         self: &Arc<Self>,
-        (socket, local): (TcpListener, SocketAddr),
+        Socket { socket, local }: Socket,
         asked: SocketAddr,
         threads: &Threads,
         shared: &Arc<Shared>,
@@ -238,34 +255,35 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// Everything that can fail, before anything changes.
-fn prepare(
-    spec: &ListenerSpec,
-    threads: &Threads,
-) -> Result<(Settings, (TcpListener, SocketAddr)), ListenerError> {
-    let refused = |source| ListenerError::Bind {
+/// Binds where the specification says.
+fn bind(spec: &ListenerSpec, threads: &Threads) -> Result<Socket, ListenerError> {
+    let _on_control = threads.control.enter();
+    Socket::bind(spec.address).map_err(|source| ListenerError::Bind {
         listener: spec.name.clone(),
         address: spec.address,
         source,
-    };
-    let on_control = threads.control.enter();
-    let socket = bind(spec.address).map_err(refused)?;
-    drop(on_control);
-    let local = socket.local_addr().map_err(refused)?;
-    Ok((Settings::new(spec, local)?, (socket, local)))
+    })
 }
 
-/// Binds, so that connections queue from now on. Must be called on the runtime that will accept.
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()
-    } else {
-        TcpSocket::new_v6()
-    }?;
-    // Restarting must not wait for the connections of the process before to be forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+impl Socket {
+    /// Binds, so that connections queue from now on. Port 0 lets the system choose. Must be called on the runtime that
+    /// will accept, [`Threads::control`].
+    ///
+    /// # Errors
+    /// If the address is taken, forbidden or not of this machine.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }?;
+        // Restarting must not wait for the connections of the process before to be forgotten.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let socket = socket.listen(BACKLOG)?;
+        let local = socket.local_addr()?;
+        Ok(Self { socket, local })
+    }
 }
 
 async fn watch_certificates(listener: std::sync::Weak<Listener>) {

@@ -13,10 +13,14 @@ use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::guest_state::GuestState;
+use crate::memory::INSTANCE_CHARGE;
+use crate::pool::Places;
+use crate::size::Bytes;
 
 mod cache;
 mod child;
 mod compile;
+mod footprint;
 mod inspect;
 mod load;
 
@@ -24,6 +28,7 @@ use cache::Cache;
 pub use child::compile_child_main;
 use compile::Compiler;
 pub use compile::CompilerCommand;
+use footprint::Footprint;
 pub use inspect::{Refusal, World};
 
 /// A component that can be instantiated. Cheap to clone.
@@ -35,6 +40,7 @@ struct Loaded {
     digest: String,
     world: World,
     entry: Entry,
+    footprint: Footprint,
 }
 
 /// How a component's export is called.
@@ -62,6 +68,37 @@ impl Artifact {
     /// The component's own digest, `sha256:` and 64 hexadecimal digits.
     pub fn digest(&self) -> &str {
         &self.0.digest
+    }
+
+    /// The least memory a task needs for one instance that has done nothing yet: its memories and tables at the
+    /// start, and what is charged for every instance.
+    pub fn least_memory(&self) -> Bytes {
+        Bytes::new(
+            self.instance_charge()
+                .get()
+                .saturating_add(self.0.footprint.initial),
+        )
+    }
+
+    /// Charged for every instance, whatever it does: the engine's records of it, and what the host holds for it.
+    pub(crate) fn instance_charge(&self) -> Bytes {
+        Bytes::new(INSTANCE_CHARGE.get().saturating_add(self.0.footprint.records))
+    }
+
+    /// What an instance takes of the engine's pool.
+    pub(crate) fn places(&self) -> Places {
+        let Footprint {
+            core_instances,
+            memories,
+            tables,
+            ..
+        } = self.0.footprint;
+        Places {
+            instances: 1,
+            core_instances,
+            memories,
+            tables,
+        }
     }
 
     pub(crate) fn entry(&self) -> &Entry {
@@ -142,8 +179,14 @@ impl Artifacts {
         if let Some(loaded) = place.upgrade() {
             return Ok(Artifact(loaded));
         }
-        let component = self.component(path, hex).await?;
-        let loaded = Arc::new(self.link(component, digest)?);
+        let (component, footprint) = self.component(path, hex).await?;
+        let (world, entry) = self.link(component)?;
+        let loaded = Arc::new(Loaded {
+            digest: digest.to_owned(),
+            world,
+            entry,
+            footprint,
+        });
         *place = Arc::downgrade(&loaded);
         Ok(Artifact(loaded))
     }
@@ -157,19 +200,19 @@ impl Artifacts {
         Arc::clone(loaded.entry(digest.to_owned()).or_default())
     }
 
-    async fn component(&self, path: &Path, hex: &str) -> Result<Component, PrepareError> {
-        if let Some(component) = self.cache.load(&self.engine, hex).await? {
-            return Ok(component);
+    async fn component(&self, path: &Path, hex: &str) -> Result<(Component, Footprint), PrepareError> {
+        if let Some(found) = self.cache.load(&self.engine, hex).await? {
+            return Ok(found);
         }
         let draft = self.cache.draft()?;
-        self.compiler.compile(path, hex, draft.path()).await?;
+        let footprint = self.compiler.compile(path, hex, draft.path()).await?;
         self.cache.load_draft(&self.engine, draft.path()).await?;
-        self.cache.keep(draft, hex).await?;
+        self.cache.keep(draft, hex, footprint).await?;
         let missing = || PrepareError::Compiler("the compiled code is gone from the cache".into());
         self.cache.load(&self.engine, hex).await?.ok_or_else(missing)
     }
 
-    fn link(&self, component: Component, digest: &str) -> Result<Loaded, PrepareError> {
+    fn link(&self, component: Component) -> Result<(World, Entry), PrepareError> {
         let world = inspect::world_of(&component, &self.engine)?;
         let refuse = |error: wasmtime::Error| Refusal::Import(format!("{error:#}"));
         let linked: InstancePre<GuestState> = self.linker.0.instantiate_pre(&component).map_err(refuse)?;
@@ -181,11 +224,7 @@ impl Artifacts {
                 Entry::Command(CommandPre::new(linked).map_err(|error| Refusal::World(format!("{error:#}")))?)
             }
         };
-        Ok(Loaded {
-            digest: digest.to_owned(),
-            world,
-            entry,
-        })
+        Ok((world, entry))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::spec::{SecretUnavailable, TaskSpec};
 mod clocks;
 mod environment;
 mod exit;
-mod files;
+pub(crate) mod files;
 mod io;
 pub(crate) mod logging;
 mod outgoing_http;
@@ -57,14 +57,13 @@ pub(crate) struct TaskContext<'a> {
 /// A task's specification asks for something this host can't give.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigureError {
-    /// A directory of the bundle is not there.
-    #[error("the files for {guest} can't be read")]
+    /// A directory of the bundle can't be opened.
+    #[error("the files for {guest} can't be opened: {why}")]
     Files {
         /// Where the guest would have seen them.
         guest: String,
         /// What the operating system said.
-        #[source]
-        source: std::io::Error,
+        why: String,
     },
 }
 
@@ -74,14 +73,6 @@ pub(crate) enum PrepareError {
     /// A secret is missing.
     #[error(transparent)]
     Secret(#[from] SecretUnavailable),
-    /// A directory of the bundle could not be opened.
-    #[error("the files for {guest} can't be opened: {why}")]
-    Files {
-        /// Where the guest would have seen them.
-        guest: String,
-        /// What the operating system said.
-        why: String,
-    },
 }
 
 /// Every capability there is.

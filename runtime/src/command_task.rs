@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 use wasmtime_wasi::p2::bindings::{Command, CommandPre};
 
@@ -16,7 +15,7 @@ use crate::error::ActivateError;
 use crate::failure::{Failure, FailureKind};
 use crate::guest_state::GuestState;
 use crate::spec::TaskSpec;
-use crate::task::{Room, START_TIMEOUT, Slot, TaskCore, TaskUsage};
+use crate::task::{PlacedStore, Room, START_TIMEOUT, TaskCore, TaskUsage};
 
 /// A live task of the `wasi:cli/command` world. Cheap to clone; the program ends when it is killed, not when
 /// handles are dropped.
@@ -57,8 +56,8 @@ impl CommandTask {
         let Entry::Command(pre) = artifact.entry() else {
             return Err(ActivateError::wrong_world(World::Command));
         };
-        let core = Arc::new(TaskCore::new(Arc::clone(runtime), &spec)?);
-        let room = core.try_room().ok_or(ActivateError::NoRoom)?;
+        let core = Arc::new(TaskCore::new(Arc::clone(runtime), &artifact, &spec)?);
+        let room = core.room_for_start().await?;
         let (begun, has_begun) = oneshot::channel();
         let (report, exit) = watch::channel(None);
         let running = Arc::new(AtomicU32::new(0));
@@ -96,15 +95,15 @@ impl CommandTask {
         ended.map_or(Exit::Stopped, |exit| exit.clone().unwrap_or(Exit::Stopped))
     }
 
-    /// Asks the program to end: its standard input closes.
+    /// Asks the program to end: its standard input closes, and if it sleeps it is woken.
     pub fn request_stop(&self) {
         self.core.stop.cancel();
     }
 
     /// Ends the program at once.
     pub fn kill(&self) {
-        self.core.stop.cancel();
         self.core.kill.cancel();
+        self.core.stop.cancel();
     }
 
     /// What the task has used and holds.
@@ -166,7 +165,7 @@ impl Program {
 
     /// The guest's part: its start functions, then `run`.
     async fn run(self, room: Room, begun: Begun, meter: Arc<crate::meter::Meter>) -> Result<i32, Failure> {
-        let (mut store, command, _slot) = match self.instantiate(room, meter).await {
+        let (mut placed, command) = match self.instantiate(room, meter).await {
             Ok(instance) => instance,
             Err(failure) => {
                 // The starter reports it; nobody hears it a second time if it has gone.
@@ -175,15 +174,15 @@ impl Program {
             }
         };
         let _ = begun.send(Ok(()));
-        let returned = command.wasi_cli_run().call_run(&mut store).await;
-        self.core.observe(store.data());
+        let returned = command.wasi_cli_run().call_run(&mut placed.store).await;
+        self.core.observe(placed.store.data());
         drop(self.artifact);
         match returned {
             Ok(Ok(())) => Ok(0),
             Ok(Err(())) => Ok(1),
             Err(error) => match error.downcast_ref::<I32Exit>() {
                 Some(exit) => Ok(exit.0),
-                None => Err(Failure::of_guest(&error, store.data())),
+                None => Err(Failure::of_guest(&error, placed.store.data())),
             },
         }
     }
@@ -192,11 +191,11 @@ impl Program {
         &self,
         room: Room,
         meter: Arc<crate::meter::Meter>,
-    ) -> Result<(Store<GuestState>, Command, Slot), Failure> {
-        let (mut store, slot) = self.core.store(room, meter)?;
-        match self.pre.instantiate_async(&mut store).await {
-            Ok(command) => Ok((store, command, slot)),
-            Err(error) => Err(Failure::of_start(&error, store.data())),
+    ) -> Result<(PlacedStore, Command), Failure> {
+        let mut placed = self.core.store(room, meter)?;
+        match self.pre.instantiate_async(&mut placed.store).await {
+            Ok(command) => Ok((placed, command)),
+            Err(error) => Err(Failure::of_start(&error, placed.store.data())),
         }
     }
 }

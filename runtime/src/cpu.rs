@@ -7,9 +7,10 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use tokio::time::Instant;
 
 use crate::size::{CpuUnits, UNITS_PER_VCPU};
 
@@ -26,7 +27,7 @@ pub(crate) fn thread_time() -> u64 {
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
-/// A monotonic clock in nanoseconds, shared by everything that is compared.
+/// A monotonic clock in nanoseconds, shared by everything that is compared. (Tokio's, which tests can pause.)
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock(Instant);
 

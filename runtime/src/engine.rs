@@ -5,7 +5,8 @@
 
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-use crate::host::{self, HostFacts};
+use crate::host::HostFacts;
+use crate::pool::Places;
 
 /// Stack of native code a guest may use. Recursion past it traps.
 const MAX_WASM_STACK: usize = 512 * 1024;
@@ -17,9 +18,13 @@ const MAPPINGS_PER_INSTANCE: u64 = 16;
 /// Assumed where the kernel doesn't say: Linux's default.
 const DEFAULT_MAX_MAPPINGS: u64 = 65_530;
 /// At 4 GiB of address space each, these are a tenth of what x86-64 has.
-const MAX_INSTANCES: u64 = 4096;
-/// Fewer than this is not worth serving with.
-const MIN_INSTANCES: u64 = 16;
+const MAX_INSTANCES: u32 = 4096;
+/// Fewer than this is not worth serving with: every component within the bounds below still finds its places.
+const MIN_INSTANCES: u32 = 16;
+/// Core instances, memories and tables in the pool, per component instance: most components have fewer.
+const CORE_INSTANCES_PER_INSTANCE: u32 = 8;
+const MEMORIES_PER_INSTANCE: u32 = 2;
+const TABLES_PER_INSTANCE: u32 = 4;
 
 /// Pages of a linear memory that stay mapped when its slot is given back, and are zeroed instead: what small
 /// guests touch. Unmapping them costs interrupts on every core. At most this, and over all slots at most a
@@ -34,9 +39,11 @@ const MAX_WARM_SLOTS: u32 = 64;
 /// Entries of one table: JavaScript and Go components need far more than the default 20 000.
 const TABLE_ELEMENTS: usize = 200_000;
 /// Core instances, memories and tables one component may have: a component of a handful of modules, linked.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
-const MEMORIES_PER_COMPONENT: u32 = 8;
-const TABLES_PER_COMPONENT: u32 = 32;
+pub(crate) const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
+pub(crate) const MEMORIES_PER_COMPONENT: u32 = 8;
+pub(crate) const TABLES_PER_COMPONENT: u32 = 32;
+/// Bytes of the engine's records of one instance: globals, function references, imports, of all its core instances.
+pub(crate) const MAX_INSTANCE_RECORDS: u64 = 1024 * 1024;
 
 /// The part of the configuration that compiled code depends on.
 pub(crate) fn compile_config() -> Config {
@@ -56,17 +63,26 @@ pub(crate) fn compile_config() -> Config {
     config
 }
 
-/// The engine that runs guests, and how many instances it has room for.
+/// The engine that runs guests within `max_mappings` of memory, and what its pool has room for.
 ///
 /// # Errors
 /// When even a small pool can't be reserved.
-pub(crate) fn serving_engine(host: HostFacts) -> wasmtime::Result<(Engine, u32)> {
-    let mappings = host::max_mappings().unwrap_or(DEFAULT_MAX_MAPPINGS);
-    let mut instances = (mappings / MAPPINGS_PER_INSTANCE).clamp(MIN_INSTANCES, MAX_INSTANCES);
+pub(crate) fn serving_engine(
+    host: HostFacts,
+    max_mappings: Option<u64>,
+) -> wasmtime::Result<(Engine, Places)> {
+    let mappings = max_mappings.unwrap_or(DEFAULT_MAX_MAPPINGS);
+    let mapped = u32::try_from(mappings / MAPPINGS_PER_INSTANCE).unwrap_or(u32::MAX);
+    let mut instances = mapped.clamp(MIN_INSTANCES, MAX_INSTANCES);
     loop {
-        let count = u32::try_from(instances).unwrap_or(u32::MAX);
-        match Engine::new(&serving_config(count, host)) {
-            Ok(engine) => return Ok((engine, count)),
+        let places = Places {
+            instances,
+            core_instances: instances * CORE_INSTANCES_PER_INSTANCE,
+            memories: instances * MEMORIES_PER_INSTANCE,
+            tables: instances * TABLES_PER_INSTANCE,
+        };
+        match Engine::new(&serving_config(places, host)) {
+            Ok(engine) => return Ok((engine, places)),
             // Less address space than usual (a container's limit): a smaller pool may fit.
             Err(_) if instances / 2 >= MIN_INSTANCES => instances /= 2,
             Err(error) => return Err(error),
@@ -74,15 +90,16 @@ pub(crate) fn serving_engine(host: HostFacts) -> wasmtime::Result<(Engine, u32)>
     }
 }
 
-fn serving_config(instances: u32, host: HostFacts) -> Config {
+fn serving_config(places: Places, host: HostFacts) -> Config {
     let keep_resident =
-        (host.memory.get() / 10 / u64::from(instances)).clamp(MIN_KEEP_RESIDENT, MAX_KEEP_RESIDENT);
+        (host.memory.get() / 10 / u64::from(places.instances)).clamp(MIN_KEEP_RESIDENT, MAX_KEEP_RESIDENT);
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(instances)
-        .total_core_instances(instances.saturating_mul(8))
-        .total_memories(instances.saturating_mul(2))
-        .total_tables(instances.saturating_mul(4))
-        .total_stacks(instances)
+    pool.total_component_instances(places.instances)
+        .total_core_instances(places.core_instances)
+        .total_memories(places.memories)
+        .total_tables(places.tables)
+        .total_stacks(places.instances)
+        .max_component_instance_size(usize::try_from(MAX_INSTANCE_RECORDS).unwrap_or(usize::MAX))
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(TABLES_PER_COMPONENT)

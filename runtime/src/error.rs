@@ -6,6 +6,7 @@ use crate::artifact::World;
 use crate::capability::ConfigureError;
 use crate::failure::{Failure, FailureKind};
 use crate::http_task::RequestUsage;
+use crate::size::Bytes;
 use crate::task::Seconds;
 
 /// A task could not be started.
@@ -35,6 +36,12 @@ impl ActivateError {
     /// Whether the same task may start later without having been changed.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unprepared(_) | Self::NoRoom)
+    }
+
+    pub(crate) fn too_little_memory(least: Bytes, memory: Bytes) -> Self {
+        Self::OutOfMemory(format!(
+            "the component needs at least {least}, the task has {memory}"
+        ))
     }
 
     pub(crate) fn slow_start(limit: Duration) -> Self {

@@ -2,18 +2,25 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
+use wasmtime_wasi::clocks::WasiClocksCtxView;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::capability::files::{InstanceFiles, OpenFiles};
 use crate::memory::InstanceMemory;
 use crate::meter::{Meter, TICKS_PER_LOOK};
 use crate::outgoing::OutgoingHooks;
+use crate::timers::{MonotonicClock, Polling, Timers};
 
 /// Handles (streams, requests, timers, files …) one instance may hold at once. What stands behind them is the
 /// host's memory, so this bounds what can't be charged.
 const MAX_HANDLES: usize = 512;
+/// Handles the engine keeps for the guest's side of them, those of resources that components of one bundle make for
+/// each other included, which the host never sees.
+const MAX_COMPONENT_HANDLES: usize = 2048;
 /// Bytes one call into the host may copy out of the guest: a piece of a body and its surroundings.
 const MAX_HOSTCALL_COPY: usize = 128 * 1024;
 /// Size of a header block as the host holds it, which is larger than on the wire.
@@ -25,6 +32,8 @@ pub(crate) struct GuestState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outgoing: OutgoingHooks,
+    timers: Timers,
+    open_files: Option<Arc<OpenFiles>>,
     pub(crate) memory: InstanceMemory,
     pub(crate) meter: Arc<Meter>,
 }
@@ -33,6 +42,9 @@ pub(crate) struct GuestState {
 pub(crate) struct InstanceParts {
     pub(crate) wasi: WasiCtxBuilder,
     pub(crate) outgoing: OutgoingHooks,
+    pub(crate) timers: Timers,
+    /// Absent where the task has no files.
+    pub(crate) files: Option<InstanceFiles>,
 }
 
 impl InstanceParts {
@@ -40,6 +52,8 @@ impl InstanceParts {
         Self {
             wasi: WasiCtx::builder(),
             outgoing: OutgoingHooks::deny_all(),
+            timers: Timers::new(CancellationToken::new()),
+            files: None,
         }
     }
 }
@@ -55,20 +69,54 @@ pub(crate) fn new_store(
     table.set_max_capacity(MAX_HANDLES);
     let mut http = WasiHttpCtx::new();
     http.set_field_size_limit(MAX_HEADERS);
+    let mut wasi = parts.wasi.build();
+    let open_files = parts.files.map(|InstanceFiles { directories, open }| {
+        *wasi.filesystem() = directories;
+        open
+    });
     let state = GuestState {
         table,
-        wasi: parts.wasi.build(),
+        wasi,
         http,
         outgoing: parts.outgoing,
+        timers: parts.timers,
+        open_files,
         memory,
         meter,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(MAX_HOSTCALL_COPY);
+    store.set_max_component_handles(MAX_COMPONENT_HANDLES);
     store.set_epoch_deadline(TICKS_PER_LOOK);
     store.epoch_deadline_callback(|context| Ok(context.data().meter.look()));
     store
+}
+
+impl GuestState {
+    /// The task's open files, if it may have some.
+    pub(crate) fn open_files(&self) -> Option<Arc<OpenFiles>> {
+        self.open_files.clone()
+    }
+
+    /// What polling needs.
+    pub(crate) fn polling(&mut self) -> Polling<'_> {
+        Polling {
+            table: &mut self.table,
+            timers: &mut self.timers,
+        }
+    }
+
+    /// What the monotonic clock needs.
+    pub(crate) fn monotonic_clock(&mut self) -> MonotonicClock<'_> {
+        MonotonicClock {
+            clocks: WasiClocksCtxView {
+                ctx: self.wasi.clocks(),
+                table: &mut self.table,
+            },
+            timers: &mut self.timers,
+        }
+    }
 }
 
 impl WasiView for GuestState {

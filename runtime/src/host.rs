@@ -24,26 +24,79 @@ pub struct HostFacts {
 /// Assumed where the kernel doesn't say: enough for a small machine, and small enough not to overpromise.
 const UNKNOWN_MEMORY: Bytes = Bytes::gib(1);
 
-impl HostFacts {
-    /// Reads the host's size from the kernel.
-    pub fn read() -> Self {
+/// The files in which the kernel says what the host has: `proc` and `sys` below a root, `/` by default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostFiles {
+    root: PathBuf,
+}
+
+impl Default for HostFiles {
+    fn default() -> Self {
+        Self::below("/")
+    }
+}
+
+impl HostFiles {
+    /// The files below another root.
+    pub fn below(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The host's size.
+    pub fn facts(&self) -> HostFacts {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        let machine = meminfo("MemTotal:").unwrap_or(UNKNOWN_MEMORY);
-        let group = cgroup_limit().unwrap_or(machine);
-        Self {
+        let machine = self.meminfo("MemTotal:").unwrap_or(UNKNOWN_MEMORY);
+        let group = self.cgroup_limit().unwrap_or(machine);
+        HostFacts {
             cores: u32::try_from(cores).unwrap_or(u32::MAX),
             memory: machine.min(group),
         }
     }
-}
 
-/// The kernel's limit on memory mappings of one process (`vm.max_map_count`).
-pub(crate) fn max_mappings() -> Option<u64> {
-    std::fs::read_to_string("/proc/sys/vm/max_map_count")
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    /// The kernel's limit on memory mappings of one process (`vm.max_map_count`).
+    pub(crate) fn max_mappings(&self) -> Option<u64> {
+        read_number(&self.root.join("proc/sys/vm/max_map_count"))
+    }
+
+    /// Memory that could still be given out: the machine's, or what is left of the control group's limit.
+    fn available_memory(&self) -> Option<Bytes> {
+        let groups = self.cgroups();
+        self.meminfo("MemAvailable:")
+            .into_iter()
+            .chain(groups.iter().filter_map(|group| left_in(group)))
+            .min()
+    }
+
+    fn meminfo(&self, field: &str) -> Option<Bytes> {
+        parse_meminfo(
+            &std::fs::read_to_string(self.root.join("proc/meminfo")).ok()?,
+            field,
+        )
+    }
+
+    /// The strictest limit of this process's control group and those around it.
+    fn cgroup_limit(&self) -> Option<Bytes> {
+        self.cgroups()
+            .iter()
+            .filter_map(|group| read_bytes(&group.join("memory.max")))
+            .min()
+    }
+
+    /// This process's control group, and the ones it is in, up to the root that can be seen.
+    fn cgroups(&self) -> Vec<PathBuf> {
+        let root = self.root.join("sys/fs/cgroup");
+        let own = std::fs::read_to_string(self.root.join("proc/self/cgroup")).unwrap_or_default();
+        let own = own
+            .lines()
+            .find_map(|line| line.strip_prefix("0::/"))
+            .unwrap_or_default();
+        let groups = root.join(own);
+        groups
+            .ancestors()
+            .take_while(|group| group.starts_with(&root))
+            .map(Path::to_owned)
+            .collect()
+    }
 }
 
 /// Raises the soft limit on open files to the hard one. Where that is refused, the soft one has to do.
@@ -56,10 +109,6 @@ pub(crate) fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, raised);
 }
 
-fn meminfo(field: &str) -> Option<Bytes> {
-    parse_meminfo(&std::fs::read_to_string("/proc/meminfo").ok()?, field)
-}
-
 fn parse_meminfo(text: &str, field: &str) -> Option<Bytes> {
     let line = text.lines().find_map(|line| line.strip_prefix(field))?;
     line.trim()
@@ -68,30 +117,6 @@ fn parse_meminfo(text: &str, field: &str) -> Option<Bytes> {
         .parse()
         .ok()
         .map(Bytes::kib)
-}
-
-/// The strictest limit of this process's control group and those around it.
-fn cgroup_limit() -> Option<Bytes> {
-    cgroups()
-        .iter()
-        .filter_map(|group| read_bytes(&group.join("memory.max")))
-        .min()
-}
-
-/// This process's control group, and the ones it is in, up to the root that can be seen.
-fn cgroups() -> Vec<PathBuf> {
-    let root = Path::new("/sys/fs/cgroup");
-    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let own = own
-        .lines()
-        .find_map(|line| line.strip_prefix("0::/"))
-        .unwrap_or_default();
-    let groups = root.join(own);
-    groups
-        .ancestors()
-        .take_while(|group| group.starts_with(root))
-        .map(Path::to_owned)
-        .collect()
 }
 
 /// What is left of a group's limit. Files it has cached and doesn't use are given back when needed.
@@ -107,21 +132,12 @@ fn left_in(group: &Path) -> Option<Bytes> {
 }
 
 fn read_bytes(path: &Path) -> Option<Bytes> {
-    std::fs::read_to_string(path)
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
-        .map(Bytes::new)
+    read_number(path).map(Bytes::new)
 }
 
-/// Memory that could still be given out: the machine's, or what is left of the control group's limit.
-fn available_memory() -> Option<Bytes> {
-    let groups = cgroups();
-    meminfo("MemAvailable:")
-        .into_iter()
-        .chain(groups.iter().filter_map(|group| left_in(group)))
-        .min()
+/// The number in a file; none where it says `max`.
+fn read_number(path: &Path) -> Option<u64> {
+    std::fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 /// Holds new instances back while the host is nearly out of memory.
@@ -131,6 +147,7 @@ fn available_memory() -> Option<Bytes> {
 pub(crate) struct HostMemory {
     /// New instances wait while less than this is left.
     reserve: Bytes,
+    files: HostFiles,
     last: Mutex<Reading>,
 }
 
@@ -142,23 +159,27 @@ struct Reading {
 
 /// How old a reading may be: reading costs tens of microseconds, and memory moves slower than requests.
 const READING_LIFETIME: Duration = Duration::from_millis(50);
-/// How often a waiting request looks again.
-pub(crate) const RECHECK_EVERY: Duration = Duration::from_millis(20);
+/// How often whoever waits for it looks again: the kernel tells nobody that memory has become free.
+const RECHECK_EVERY: Duration = Duration::from_millis(20);
 
 impl HostMemory {
     /// Keeps a twentieth of the host free, between 64 MiB and 1 GiB.
-    pub(crate) fn new(facts: HostFacts) -> Self {
+    pub(crate) fn new(facts: HostFacts, files: HostFiles) -> Self {
         let reserve = (facts.memory.get() / 20).clamp(Bytes::mib(64).get(), Bytes::gib(1).get());
-        Self::with_reserve(Bytes::new(reserve))
-    }
-
-    pub(crate) fn with_reserve(reserve: Bytes) -> Self {
         Self {
-            reserve,
+            reserve: Bytes::new(reserve),
+            files,
             last: Mutex::new(Reading {
                 at: None,
                 has_room: true,
             }),
+        }
+    }
+
+    /// Waits until a new instance may be made.
+    pub(crate) async fn room(&self) {
+        while !self.has_room() {
+            tokio::time::sleep(RECHECK_EVERY).await;
         }
     }
 
@@ -167,7 +188,8 @@ impl HostMemory {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if last.at.is_none_or(|at| now.duration_since(at) > READING_LIFETIME) {
-            let has_room = available_memory().is_none_or(|available| available >= self.reserve);
+            let available = self.files.available_memory();
+            let has_room = available.is_none_or(|available| available >= self.reserve);
             *last = Reading {
                 at: Some(now),
                 has_room,

@@ -99,7 +99,7 @@ impl HttpTask {
             _artifact: artifact.clone(),
         };
         let task = Arc::new(Task {
-            core: TaskCore::new(Arc::clone(runtime), &spec)?,
+            core: TaskCore::new(Arc::clone(runtime), &artifact, &spec)?,
             entry,
             isolation: spec.isolation,
             admission: Admission::new(spec.concurrency, spec.queue),
@@ -157,8 +157,8 @@ impl HttpTask {
 
     /// Ends everything at once: requests in flight fail, waiting ones are turned away.
     pub fn stop(&self) {
-        self.0.core.stop.cancel();
         self.0.core.kill.cancel();
+        self.0.core.stop.cancel();
         self.0.admission.close();
         self.0.warm.close();
     }
@@ -166,7 +166,7 @@ impl HttpTask {
 
 impl Task {
     async fn start_first_instance(self: &Arc<Self>) -> Result<(), ActivateError> {
-        let room = self.core.try_room().ok_or(ActivateError::NoRoom)?;
+        let room = self.core.room_for_start().await?;
         let (send, receive) = oneshot::channel();
         let task = Arc::clone(self);
         let meter = self.core.meter();
@@ -222,23 +222,32 @@ impl Task {
         }
     }
 
+    /// An instance, or room for one, if nobody waits for either.
     fn try_lease(&self) -> Option<Lease> {
+        let _turn = self.core.try_turn()?;
         self.warm
             .take()
             .map(Lease::Warm)
             .or_else(|| self.core.try_room().map(Lease::Fresh))
     }
 
+    /// A warm instance or room for a fresh one, whichever is there first, in the order of arrival.
     async fn lease(&self) -> Lease {
+        let _turn = self.core.turn().await;
+        // Kept over the looks at the shelf: it has its place in line.
+        let mut room = std::pin::pin!(self.core.room());
         loop {
             let freed = self.core.envelope.freed.notified();
             let mut freed = std::pin::pin!(freed);
             // Registered before the look, so that what is given back in between is not missed.
             freed.as_mut().enable();
-            if let Some(lease) = self.try_lease() {
-                return lease;
+            if let Some(instance) = self.warm.take() {
+                return Lease::Warm(instance);
             }
-            self.core.room_may_be_free(freed).await;
+            tokio::select! {
+                room = room.as_mut() => return Lease::Fresh(room),
+                () = freed => {}
+            }
         }
     }
 

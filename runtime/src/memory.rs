@@ -14,15 +14,15 @@ use wasmtime::ResourceLimiter;
 
 use crate::size::Bytes;
 
-/// Charged for every instance: the stack and instance records the host touches for it, its handles, two body
-/// chunks on their way in or out, one unfinished log line per stream.
+/// Charged for every instance, besides the engine's records of it: the stack the host touches for it, its handles, two
+/// body chunks on their way in or out, one unfinished log line per stream.
 pub(crate) const INSTANCE_CHARGE: Bytes = Bytes::kib(256);
 
 /// Charged for every outgoing request in flight: a connection's read and write buffers.
 pub(crate) const UPSTREAM_CHARGE: Bytes = Bytes::kib(64);
 
 /// Bytes a table element takes in the host.
-const TABLE_ELEMENT: u64 = 16;
+pub(crate) const TABLE_ELEMENT: u64 = 16;
 
 /// One task's limit and what is charged to it.
 #[derive(Debug)]
@@ -50,6 +50,20 @@ impl Envelope {
             envelope: Arc::clone(self),
             bytes,
         })
+    }
+
+    /// Charges as many bytes as `wanted` says each time something was given back, when they fit.
+    pub(crate) async fn charge_when_free(self: &Arc<Self>, wanted: impl Fn() -> u64) -> Charge {
+        loop {
+            let freed = self.freed.notified();
+            let mut freed = std::pin::pin!(freed);
+            // Registered before the look, so that what is given back in between is not missed.
+            freed.as_mut().enable();
+            if let Some(charge) = self.charge(wanted()) {
+                return charge;
+            }
+            freed.await;
+        }
     }
 
     fn add(&self, bytes: u64) -> bool {
@@ -138,8 +152,9 @@ pub(crate) struct InstanceMemory {
 }
 
 impl InstanceMemory {
-    pub(crate) fn new(reservation: Charge) -> Self {
-        let used = INSTANCE_CHARGE.get();
+    /// An instance that holds `fixed` before it has a memory.
+    pub(crate) fn new(reservation: Charge, fixed: Bytes) -> Self {
+        let used = fixed.get();
         Self {
             charge: reservation,
             used,

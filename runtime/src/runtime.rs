@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use wasmtime::Engine;
 
 use crate::artifact::{Artifact, Artifacts, CompilerCommand, PrepareError};
 use crate::capability;
 use crate::cpu::Clock;
 use crate::engine;
-use crate::host::{self, HostFacts, HostMemory};
+use crate::host::{self, HostFiles, HostMemory};
+use crate::pool::{Places, Pool};
 use crate::scheduler::Scheduler;
 use crate::ticker::Ticker;
 
@@ -24,6 +24,8 @@ pub struct RuntimeConfig {
     pub compiler: CompilerCommand,
     /// The tokio runtime that serves connections: guests' timers and sockets live there.
     pub serve: Handle,
+    /// Where the host's size and what is left of it are read.
+    pub host: HostFiles,
 }
 
 /// The engine and everything that tasks share.
@@ -35,9 +37,8 @@ pub struct Runtime {
     scheduler: Scheduler,
     clock: Clock,
     host_memory: HostMemory,
-    /// Room for instances in the engine's pool.
-    slots: Arc<Semaphore>,
-    instances: usize,
+    pool: Pool,
+    pool_size: Places,
     serve: Handle,
 }
 
@@ -64,11 +65,9 @@ impl Runtime {
     pub fn build(config: RuntimeConfig) -> Result<Arc<Self>, BuildError> {
         let engine_error = |error: wasmtime::Error| BuildError::Engine(format!("{error:#}"));
         host::raise_open_files();
-        let facts = HostFacts::read();
-        let (engine, instances) = engine::serving_engine(facts).map_err(engine_error)?;
-        let instances = usize::try_from(instances)
-            .unwrap_or(usize::MAX)
-            .min(Semaphore::MAX_PERMITS);
+        let facts = config.host.facts();
+        let (engine, pool_size) =
+            engine::serving_engine(facts, config.host.max_mappings()).map_err(engine_error)?;
         let linker = capability::linker(&engine).map_err(engine_error)?;
         let artifacts = Artifacts::new(engine.clone(), linker, &config.cache_dir, config.compiler)
             .map_err(BuildError::Cache)?;
@@ -80,9 +79,9 @@ impl Runtime {
             engine,
             artifacts,
             clock,
-            host_memory: HostMemory::new(facts),
-            slots: Arc::new(Semaphore::new(instances)),
-            instances,
+            host_memory: HostMemory::new(facts, config.host),
+            pool: Pool::new(pool_size),
+            pool_size,
             serve: config.serve,
         }))
     }
@@ -117,13 +116,14 @@ impl Runtime {
         &self.host_memory
     }
 
-    pub(crate) fn slots(&self) -> &Arc<Semaphore> {
-        &self.slots
+    /// Places in the engine's pool of instances.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
-    /// Instances the engine's pool has room for.
-    pub(crate) fn instances(&self) -> usize {
-        self.instances
+    /// What the pool has room for when it is empty.
+    pub(crate) fn pool_size(&self) -> Places {
+        self.pool_size
     }
 
     pub(crate) fn serve(&self) -> &Handle {

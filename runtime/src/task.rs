@@ -3,23 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio_util::sync::CancellationToken;
 use wasmtime::Store;
 
 use crate::Runtime;
+use crate::artifact::Artifact;
 use crate::capability::logging::TaskLog;
-use crate::capability::{self, ConfigureError, Prepare, TaskContext};
+use crate::capability::{self, Prepare, TaskContext};
 use crate::cpu::{CpuAccount, OverBudget};
+use crate::error::ActivateError;
 use crate::failure::{Failure, FailureKind};
 use crate::guest_state::{GuestState, new_store};
-use crate::host::RECHECK_EVERY;
-use crate::memory::{Charge, Envelope, ExpectedPeak, INSTANCE_CHARGE, InstanceMemory};
+use crate::memory::{Charge, Envelope, ExpectedPeak, InstanceMemory};
 use crate::meter::Meter;
+use crate::pool::{Place, Places, Pool};
+use crate::size::Bytes;
 use crate::spec::TaskSpec;
 
 /// The longest an instance may take to come up: start functions that run longer hold up a deployment.
 pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The longest a start waits in line for room before its caller is told, who may have something to say about it.
+const START_ROOM_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a task has used and holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,30 +63,50 @@ pub(crate) struct TaskCore {
     pub(crate) kill: CancellationToken,
     pub(crate) timeout: Option<Duration>,
     cpu_timeout: Option<Duration>,
+    instance_charge: Bytes,
     expected: ExpectedPeak,
     capabilities: Vec<Box<dyn Prepare>>,
-    own_slots: Arc<Semaphore>,
+    /// What an instance takes of the engine's pool.
+    places: Places,
+    /// The task's share of the pool.
+    share: Pool,
+    /// Held by whoever is first among those who want an instance.
+    turn: Mutex<()>,
 }
 
-/// Room for one instance: memory within the task's envelope, a slot in the engine's pool.
+/// Room for one instance: memory within the task's envelope, places in the engine's pool.
 #[derive(Debug)]
 pub(crate) struct Room {
     memory: Charge,
     slot: Slot,
 }
 
-/// A slot in the engine's pool, and one of those that a single task may hold.
+/// Places in the engine's pool, which are the task's own share of it too.
 #[derive(Debug)]
-pub(crate) struct Slot {
-    _shared: OwnedSemaphorePermit,
-    _own: OwnedSemaphorePermit,
+struct Slot {
+    _pool: Place,
+    _share: Place,
+}
+
+/// A store in its slot, which is free again when the store has gone: fields are dropped in this order.
+pub(crate) struct PlacedStore {
+    pub(crate) store: Store<GuestState>,
+    _slot: Slot,
 }
 
 /// The part of the engine's pool that one task may fill with its instances: a quarter.
-const POOL_SHARE: usize = 4;
+const POOL_SHARE: u32 = 4;
 
 impl TaskCore {
-    pub(crate) fn new(runtime: Arc<Runtime>, spec: &TaskSpec) -> Result<Self, ConfigureError> {
+    pub(crate) fn new(
+        runtime: Arc<Runtime>,
+        artifact: &Artifact,
+        spec: &TaskSpec,
+    ) -> Result<Self, ActivateError> {
+        let least = artifact.least_memory();
+        if least > spec.memory {
+            return Err(ActivateError::too_little_memory(least, spec.memory));
+        }
         let over_budget = if spec.cpu_burst {
             OverBudget::RunWhenIdle
         } else {
@@ -97,9 +123,11 @@ impl TaskCore {
             stop: &stop,
         };
         let capabilities = capability::configure(&context)?;
-        let own_slots = (runtime.instances() / POOL_SHARE).max(1);
+        let places = artifact.places();
         Ok(Self {
-            own_slots: Arc::new(Semaphore::new(own_slots)),
+            places,
+            share: Pool::new(runtime.pool_size().share(POOL_SHARE, places)),
+            turn: Mutex::new(()),
             runtime,
             account,
             envelope,
@@ -108,7 +136,8 @@ impl TaskCore {
             kill: CancellationToken::new(),
             timeout: spec.timeout,
             cpu_timeout: spec.cpu_timeout,
-            expected: ExpectedPeak::new(INSTANCE_CHARGE.get()),
+            instance_charge: artifact.instance_charge(),
+            expected: ExpectedPeak::new(least.get()),
             capabilities,
         })
     }
@@ -117,25 +146,50 @@ impl TaskCore {
         Arc::new(Meter::new(Arc::clone(&self.account), self.cpu_timeout))
     }
 
-    /// Room for one instance if there is some now.
+    /// The turn of whoever wants an instance, in the order in which they ask.
+    pub(crate) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// The turn, if nobody waits.
+    pub(crate) fn try_turn(&self) -> Option<MutexGuard<'_, ()>> {
+        self.turn.try_lock().ok()
+    }
+
+    /// Room for one instance if there is some now. For whoever has the turn.
     pub(crate) fn try_room(&self) -> Option<Room> {
         if !self.runtime.host_memory().has_room() {
             return None;
         }
+        let memory = self.envelope.charge(self.expected_memory())?;
         let slot = Slot {
-            _own: Arc::clone(&self.own_slots).try_acquire_owned().ok()?,
-            _shared: Arc::clone(self.runtime.slots()).try_acquire_owned().ok()?,
+            _share: self.share.try_take(self.places)?,
+            _pool: self.runtime.pool().try_take(self.places)?,
         };
-        let memory = self
-            .envelope
-            .charge(self.expected.get().min(self.envelope.limit()))?;
         Some(Room { memory, slot })
     }
 
-    /// Waits until something was given back that may make room: memory of this task, of the host, or a slot.
-    pub(crate) async fn room_may_be_free(&self, freed: impl Future<Output = ()>) {
-        // The pool and the host's memory are shared with everybody: looked at now and then.
-        let _ = tokio::time::timeout(RECHECK_EVERY, freed).await;
+    /// Room for one instance, when there is some: memory of the task, then places in the pool, in line with the other
+    /// tasks, then memory of the host. For whoever has the turn.
+    pub(crate) async fn room(&self) -> Room {
+        let memory = self.envelope.charge_when_free(|| self.expected_memory()).await;
+        let slot = Slot {
+            _share: self.share.take(self.places).await,
+            _pool: self.runtime.pool().take(self.places).await,
+        };
+        self.runtime.host_memory().room().await;
+        Room { memory, slot }
+    }
+
+    /// Room for the task's first instance; nobody else of the task wants one.
+    pub(crate) async fn room_for_start(&self) -> Result<Room, ActivateError> {
+        let room = tokio::time::timeout(START_ROOM_TIMEOUT, self.room()).await;
+        room.map_err(|_| ActivateError::NoRoom)
+    }
+
+    /// What the next instance will probably come to hold.
+    fn expected_memory(&self) -> u64 {
+        self.expected.get().min(self.envelope.limit())
     }
 
     /// A store for one instance, with everything the task grants.
@@ -143,10 +197,13 @@ impl TaskCore {
         &self,
         room: Room,
         meter: Arc<Meter>,
-    ) -> Result<(Store<GuestState>, Slot), capability::PrepareError> {
+    ) -> Result<PlacedStore, capability::PrepareError> {
         let parts = capability::prepare(&self.capabilities)?;
-        let memory = InstanceMemory::new(room.memory);
-        Ok((new_store(self.runtime.engine(), parts, memory, meter), room.slot))
+        let memory = InstanceMemory::new(room.memory, self.instance_charge);
+        Ok(PlacedStore {
+            store: new_store(self.runtime.engine(), parts, memory, meter),
+            _slot: room.slot,
+        })
     }
 
     /// Learns from an instance that ends (or goes idle) what the next one will need.

@@ -35,6 +35,9 @@ impl From<()> for ExitCode {
 }
 
 /// Waits. Other requests and tasks go on; waiting costs no CPU time.
+///
+/// When a worker is to stop, its first sleep from then on ends early. What repeats something is better written
+/// with [`pause`], which says so.
 pub async fn sleep(duration: Duration) {
     wstd::task::sleep(duration.into()).await;
 }

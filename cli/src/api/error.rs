@@ -3,37 +3,44 @@
 use http::{StatusCode, Uri};
 use wharf_control::api::types::{ErrorBody, ErrorDetail};
 
+use super::fault::Fault;
+
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A request that did not get what it asked for.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    #[error("cannot reach the API at {api} (is `wharf serve` running? WHARF_API or --api says where)")]
-    Unreachable {
-        api: Uri,
-        #[source]
-        source: hyper_util::client::legacy::Error,
-    },
-    #[error("the connection to the API at {api} broke")]
-    Broken {
-        api: Uri,
-        #[source]
-        source: BoxError,
-    },
-    #[error("what answers at {api} does not speak this version's API")]
-    Garbled {
-        api: Uri,
-        #[source]
-        source: BoxError,
-    },
+    #[error("cannot reach the API at {}: {fault}", shown(api))]
+    Unreachable { api: Uri, fault: Fault },
+    #[error("the connection to the API at {} broke: {fault}", shown(api))]
+    Broken { api: Uri, fault: Fault },
+    #[error("what answers at {} does not speak this version's API: {cause}", shown(api))]
+    Garbled { api: Uri, cause: BoxError },
     #[error(transparent)]
     Refused(#[from] Refusal),
+}
+
+/// An address as it is typed: a URI without a path prints a `/` that nobody wrote.
+fn shown(api: &Uri) -> String {
+    api.to_string().trim_end_matches('/').to_owned()
 }
 
 impl ApiError {
     /// Whether the server said that there is no such thing.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.status == StatusCode::NOT_FOUND)
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Unreachable { fault, .. } => Some(fault.hint()),
+            Self::Broken { .. } => Some("see whether the server still runs, and try again"),
+            Self::Garbled { .. } => Some(
+                "WHARF_API or --api has to name a server's API, of the version that `wharf --version` prints",
+            ),
+            Self::Refused(refusal) => refusal.hint(),
+        }
     }
 }
 
@@ -58,26 +65,27 @@ impl Refusal {
         };
         Self { status, detail }
     }
+
+    fn hint(&self) -> Option<&str> {
+        match (&self.detail.hint, self.status) {
+            // A message about several things, as a manifest's, has its hints in it.
+            (Some(hint), _) => Some(hint.as_str()).filter(|hint| !self.detail.message.contains(hint)),
+            (None, StatusCode::UNAUTHORIZED) => {
+                Some("the token comes from WHARF_TOKEN, or from the data directory (WHARF_DATA, --data)")
+            }
+            (None, _) => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ErrorDetail {
-            message, field, hint, ..
-        } = &self.detail;
-        // A message about several things, as a manifest's, has its places and hints in it.
+        let ErrorDetail { message, field, .. } = &self.detail;
+        // A message about several things has its places in it.
         if let Some(field) = field.as_ref().filter(|field| !message.contains(field.as_str())) {
             write!(f, "{field}: ")?;
         }
-        f.write_str(message)?;
-        match (hint, self.status) {
-            (Some(hint), _) if message.contains(hint.as_str()) => Ok(()),
-            (Some(hint), _) => write!(f, "\n  {hint}"),
-            (None, StatusCode::UNAUTHORIZED) => f.write_str(
-                "\n  the token comes from WHARF_TOKEN, or from the data directory (WHARF_DATA, --data)",
-            ),
-            (None, _) => Ok(()),
-        }
+        f.write_str(message)
     }
 }
 

@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 
-use super::ApiError;
+use super::{ApiError, Fault};
 
 /// The longest line taken: a log line of 16 KiB, escaped, is far below it.
 const MAX_LINE: usize = 1 << 20;
@@ -49,8 +49,8 @@ impl<T: DeserializeOwned> Lines<T> {
             }
             match self.body.frame().await {
                 None if self.read.is_empty() => return Ok(None),
-                None => return Err(self.broken("it ended within a line")),
-                Some(Err(source)) => return Err(self.broken(source)),
+                None => return Err(self.broken(Fault::HungUp)),
+                Some(Err(error)) => return Err(self.broken(Fault::of(&error))),
                 Some(Ok(frame)) => frame
                     .into_data()
                     .map_or((), |data| self.read.extend_from_slice(&data)),
@@ -58,17 +58,17 @@ impl<T: DeserializeOwned> Lines<T> {
         }
     }
 
-    fn garbled(&self, source: impl Into<super::error::BoxError>) -> ApiError {
+    fn garbled(&self, cause: impl Into<super::error::BoxError>) -> ApiError {
         ApiError::Garbled {
             api: self.api.clone(),
-            source: source.into(),
+            cause: cause.into(),
         }
     }
 
-    fn broken(&self, source: impl Into<super::error::BoxError>) -> ApiError {
+    fn broken(&self, fault: Fault) -> ApiError {
         ApiError::Broken {
             api: self.api.clone(),
-            source: source.into(),
+            fault,
         }
     }
 }

@@ -5,9 +5,16 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
-use super::Client;
+use wharf_control::manifest::MAX_COUNT;
+
+use super::{Client, Scope};
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf ps
+  wharf ps hello --all
+  wharf ps -o json | jq '.tasks[].lastStatus'")]
 pub(crate) struct Ps {
     /// Only the tasks of this service
     pub(crate) service: Option<String>,
@@ -15,21 +22,32 @@ pub(crate) struct Ps {
     #[arg(long, short)]
     pub(crate) all: bool,
     #[command(flatten)]
+    pub(crate) scope: Scope,
+    #[command(flatten)]
     pub(crate) client: Client,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Services {
     #[command(flatten)]
+    pub(crate) scope: Scope,
+    #[command(flatten)]
     pub(crate) client: Client,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf describe service hello
+  wharf describe task 3f9a
+  wharf describe task-definition hello:2")]
 pub(crate) struct Describe {
     /// What kind of thing
     pub(crate) kind: Kind,
     /// A service's name, a task's id (or its beginning), a deployment's id, a family or family:revision
     pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) scope: Scope,
     #[command(flatten)]
     pub(crate) client: Client,
 }
@@ -48,6 +66,12 @@ pub(crate) enum Kind {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf logs hello -f
+  wharf logs report --since 1h --tail 100
+
+Lines that begin with `wharf:` are the server's, `stderr:` marks the guest's standard error.")]
 pub(crate) struct Logs {
     /// A service, or a job's family
     pub(crate) name: String,
@@ -64,10 +88,16 @@ pub(crate) struct Logs {
     #[arg(long, value_name = "ID")]
     pub(crate) task: Option<String>,
     #[command(flatten)]
+    pub(crate) scope: Scope,
+    #[command(flatten)]
     pub(crate) client: Client,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf events
+  wharf events hello --since 10m -f")]
 pub(crate) struct Events {
     /// Only those of this service or job
     pub(crate) service: Option<String>,
@@ -77,6 +107,8 @@ pub(crate) struct Events {
     /// Only what is newer: `5m`, `2h 30m`, or a time (`2026-01-31T12:00:00Z`)
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<Since>,
+    #[command(flatten)]
+    pub(crate) scope: Scope,
     #[command(flatten)]
     pub(crate) client: Client,
 }
@@ -107,16 +139,25 @@ impl std::str::FromStr for Since {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf scale hello 3")]
 pub(crate) struct Scale {
     /// The service
     pub(crate) name: String,
     /// How many tasks there shall be; 0 stops all
+    #[arg(value_parser = clap::value_parser!(u32).range(..=i64::from(MAX_COUNT)))]
     pub(crate) count: u32,
+    #[command(flatten)]
+    pub(crate) scope: Scope,
     #[command(flatten)]
     pub(crate) client: Client,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf stop 3f9a --reason \"it looks stuck\"")]
 pub(crate) struct Stop {
     /// The task's id, or the beginning of it
     pub(crate) task: String,
@@ -124,21 +165,37 @@ pub(crate) struct Stop {
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
     #[command(flatten)]
-    pub(crate) client: Client,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Delete {
-    /// The service, or the job that was run
-    pub(crate) name: String,
+    pub(crate) scope: Scope,
     #[command(flatten)]
     pub(crate) client: Client,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf delete hello
+
+A service's tasks end what they are doing before they are stopped; its logs and events go with it.")]
+pub(crate) struct Delete {
+    /// The service, or the job that was run
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) scope: Scope,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  printf s3cret | wharf secret set weather-key
+  wharf secret set prod/tls --from-file key.pem
+  wharf secret list")]
 pub(crate) struct Secret {
     #[command(subcommand)]
     pub(crate) action: SecretAction,
+    #[command(flatten)]
+    pub(crate) scope: Scope,
     #[command(flatten)]
     pub(crate) client: Client,
 }
@@ -163,6 +220,11 @@ pub(crate) enum SecretAction {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf namespace create blue
+  wharf deploy examples/hello --namespace blue
+  wharf token create --namespace blue")]
 pub(crate) struct Namespace {
     #[command(subcommand)]
     pub(crate) action: NamespaceAction,
@@ -187,9 +249,16 @@ pub(crate) enum NamespaceAction {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf token create --namespace blue --description \"CI of blue\"
+  export WHARF_TOKEN=$(wharf token create --namespace blue)
+  wharf token revoke ID")]
 pub(crate) struct Token {
     #[command(subcommand)]
     pub(crate) action: TokenAction,
+    #[command(flatten)]
+    pub(crate) scope: Scope,
     #[command(flatten)]
     pub(crate) client: Client,
 }

@@ -45,6 +45,22 @@ fn what_is_typed_wins_and_paths_stay_here() {
 }
 
 #[test]
+fn what_only_the_command_line_makes_too_much_is_not_the_manifests_fault() {
+    let written: Vec<String> = (0..256).map(|n| format!("A{n} = \"1\"")).collect();
+    let folder = project(&format!(
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nenv = {{ {} }}\n",
+        written.join(", ")
+    ));
+    let typed = overrides(&["--env", "B=1"]);
+    let error = Bundle::read(folder.path(), &typed).err().unwrap();
+    assert!(error.is::<Usage>());
+    assert_eq!(
+        error.to_string(),
+        "with what was typed over the manifest, `task.env` has 257 entries: 256 are allowed"
+    );
+}
+
+#[test]
 fn a_missing_component_names_its_build_command() {
     let folder = project("name = \"web\"\n[task]\ncomponent = \"out/app.wasm\"\nbuild = \"make app\"\n");
     let error = Bundle::read(folder.path(), &Overrides::default())

@@ -1,11 +1,13 @@
 //! `wharf describe KIND NAME`: all there is to say, as paragraphs of `name: value` lines and tables.
 
+mod definition;
+
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wharf_control::api::types::{Deployment, Service, ServiceDescription, Task, TaskDefinition};
+use wharf_control::api::types::{Deployment, Service, ServiceDescription, Task, TaskOverrides};
 
 use super::lists::tasks_table;
 use crate::api::Api;
@@ -19,7 +21,7 @@ pub(crate) async fn describe(api: &Api, args: &args::Describe) -> Result<()> {
         Kind::Service => show(api, args, &part("services"), service_description).await,
         Kind::Task => show(api, args, &part("tasks"), task).await,
         Kind::Deployment => show(api, args, &part("deployments"), deployment).await,
-        Kind::TaskDefinition => show(api, args, &part("task-definitions"), task_definition).await,
+        Kind::TaskDefinition => show(api, args, &part("task-definitions"), definition::text).await,
     }
 }
 
@@ -74,7 +76,13 @@ fn service_fields(service: &Service) -> Vec<(&'static str, String)> {
         ("Namespace", service.namespace.clone()),
         ("Status", name(&service.status)),
         ("Kind", name(&service.kind)),
-        ("Runs", service.task_definition.clone()),
+        (
+            "Runs",
+            service
+                .task_definition
+                .clone()
+                .unwrap_or_else(|| "nothing: no deployment has completed".to_owned()),
+        ),
         (
             "Tasks",
             format!(
@@ -139,6 +147,40 @@ fn deployment(deployment: &Deployment) -> String {
     ])
 }
 
+/// `NAME=value` of each.
+fn pairs(map: &BTreeMap<String, String>) -> String {
+    let each = map
+        .iter()
+        .map(|(name, value)| format!("{name}={}", harmless(value)));
+    each.collect::<Vec<_>>().join(" ")
+}
+
+/// What a run changes over its definition, as it would be typed.
+fn overrides(overrides: &TaskOverrides) -> String {
+    let TaskOverrides {
+        args,
+        environment,
+        secrets,
+        cpu,
+        memory_bytes,
+    } = overrides;
+    let named = |option: &'static str, map: &BTreeMap<String, String>| {
+        let each = map
+            .iter()
+            .map(move |(name, value)| format!("--{option} {name}={}", harmless(value)));
+        each.collect::<Vec<_>>()
+    };
+    let mut words = named("env", environment);
+    words.extend(named("secret", secrets));
+    words.extend(cpu.map(|cpu| format!("--cpu {cpu}")));
+    words.extend(memory_bytes.map(|memory| format!("--memory {}", bytes(memory))));
+    words.extend(
+        args.as_ref()
+            .map(|args| format!("-- {}", harmless(&args.join(" ")))),
+    );
+    words.join(" ")
+}
+
 fn task(task: &Task) -> String {
     let time = |time: &Option<jiff::Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
     fields(&[
@@ -146,6 +188,7 @@ fn task(task: &Task) -> String {
         ("Namespace", task.namespace.clone()),
         ("Group", task.group.clone()),
         ("Runs", task.task_definition.clone()),
+        ("Overrides", overrides(&task.overrides)),
         ("Deployment", task.deployment_id.clone().unwrap_or_default()),
         (
             "State",
@@ -197,31 +240,5 @@ fn task(task: &Task) -> String {
         ("Started", time(&task.started_at)),
         ("Stopping", time(&task.stopping_at)),
         ("Stopped", time(&task.stopped_at)),
-    ])
-}
-
-fn task_definition(definition: &TaskDefinition) -> String {
-    let pairs = |map: &BTreeMap<String, String>| {
-        map.iter()
-            .map(|(name, value)| format!("{name}={}", harmless(value)))
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    fields(&[
-        (
-            "Task definition",
-            format!("{}:{}", definition.family, definition.revision),
-        ),
-        ("Bundle", definition.bundle.clone()),
-        ("Component", definition.component.clone()),
-        ("World", name(&definition.world)),
-        ("CPU", format!("{} units", definition.cpu)),
-        ("Memory", bytes(definition.memory_bytes)),
-        ("Environment", pairs(&definition.environment)),
-        ("Secrets", pairs(&definition.secrets)),
-        ("Arguments", harmless(&definition.args.join(" "))),
-        ("Egress", definition.egress.join(" ")),
-        ("Files", definition.mounts.join(" ")),
-        ("Registered", definition.registered_at.to_string()),
     ])
 }

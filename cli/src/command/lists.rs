@@ -43,7 +43,7 @@ pub(crate) fn tasks_table(tasks: &[Task]) -> String {
 
 fn task_row(task: &Task) -> [String; 12] {
     [
-        task.task_id.clone(),
+        task.short_id.clone(),
         task.task_definition.clone(),
         output::name(&task.last_status),
         output::name(&task.health_status),
@@ -86,7 +86,7 @@ fn service_row(service: &Service) -> [String; 10] {
         service.service_name.clone(),
         output::name(&service.status),
         output::name(&service.kind),
-        service.task_definition.clone(),
+        service.task_definition.clone().unwrap_or_else(|| "-".to_owned()),
         service.desired_count.to_string(),
         service.running_count.to_string(),
         service.healthy_count.to_string(),

@@ -7,7 +7,7 @@ use crate::project::{Guest, Project, service};
 use crate::server::Server;
 
 /// Manifests that are refused, with what the message has to say.
-const MANIFESTS: [(&str, &[&str]); 14] = [
+const MANIFESTS: [(&str, &[&str]); 15] = [
     (
         "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nmemry = \"1MiB\"\n",
         &["wharf.toml:4", "memry", "memory"],
@@ -53,6 +53,10 @@ const MANIFESTS: [(&str, &[&str]); 14] = [
     (
         "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\n[service]\n[job]\n",
         &["wharf.toml:4", "[service]", "[job]"],
+    ),
+    (
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nfiles = [{ source = \"gone\", mount = \"/x\" }]\n",
+        &["wharf.toml:4", "gone", "correct `source`"],
     ),
     ("name = \"web\n", &["wharf.toml:1"]),
 ];
@@ -137,15 +141,47 @@ fn a_task_larger_than_the_host_is_refused_at_once() {
 }
 
 #[test]
+fn less_memory_than_the_component_needs_is_refused_with_the_figures() {
+    let server = Server::start();
+    let project = Project::service("web", "memory = \"1MiB\"");
+    server.wharf().call(["deploy", project.path()]).failed_saying(
+        1,
+        &["this component needs at least", "has 1MiB", "set task.memory to"],
+    );
+}
+
+#[test]
 fn wrong_words_are_a_usage_error() {
     let server = Server::start();
-    for words in [
-        &["deploy", "--env", "A"][..],
-        &["scale", "web", "many"],
-        &["fly"],
-        &["describe", "pod", "x"],
+    let project = Project::service("web", "env = { A = \"1\" }");
+    let path = project.path();
+    for (words, said) in [
+        (&["deploy", path, "--env", "A"][..], "--env"),
+        (&["deploy", path, "--cpu", "0"], "--cpu"),
+        (
+            &["deploy", path, "--memory", "1KiB"],
+            "'1KiB' for '--memory <SIZE>': it goes from 1MiB to 16TiB",
+        ),
+        (
+            &["deploy", path, "--count", "5001"],
+            "'5001' for '--count <N>': 5001 is not in 0..=5000",
+        ),
+        (
+            &["deploy", path, "--env", "B=1", "--secret", "B=s"],
+            "both --env and --secret give `B`",
+        ),
+        (
+            &["run", "job", "--env", "B=1", "--env", "B=2"],
+            "--env gives `B` twice",
+        ),
+        (&["scale", "web", "many"], "many"),
+        (&["scale", "web", "5001"], "5001"),
+        (&["fly"], "fly"),
+        (&["describe", "pod", "x"], "pod"),
     ] {
-        server.wharf().call(words).failed_saying(2, &[]);
+        let ended = server.wharf().call(words);
+        ended.failed_saying(2, &[said]);
+        assert!(!ended.stderr.contains("wharf.toml"), "{}", ended.stderr);
     }
 }
 
@@ -154,10 +190,14 @@ fn no_server_is_said_as_such() {
     let server = Server::start();
     let wharf = server.wharf();
     let _directory = server.kill();
-    wharf
-        .with_token("any")
-        .call(["ps"])
-        .failed_saying(1, &["cannot reach the API", "wharf serve"]);
+    wharf.with_token("any").call(["ps"]).failed_saying(
+        1,
+        &[
+            "cannot reach the API",
+            "the connection was refused",
+            "\n  start the server with `wharf serve`",
+        ],
+    );
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod crash;
+mod disk;
 mod http;
 mod jobs;
 mod limits;
@@ -18,5 +19,6 @@ mod project;
 mod secrets;
 mod server;
 mod services;
+mod starting;
 mod tenancy;
 mod wharf;

@@ -113,7 +113,10 @@ fn a_secret_in_use_cannot_be_deleted() {
         .failed_saying(1, &["web"]);
     server.wharf().ok(["delete", "web"]);
     server.wharf().ok(["secret", "delete", "key"]);
-    assert!(!server.wharf().ok(["secret", "list"]).contains("key"));
+    server
+        .wharf()
+        .call(["secret", "delete", "key"])
+        .failed_saying(1, &["there is no secret `key`", "wharf secret list"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use crate::http::{self, Answer, Call};
 use crate::wharf::{self, Wharf};
@@ -35,7 +35,34 @@ impl Server {
 
     /// Start on a data directory that stays.
     pub(crate) fn start_on(data: &Path) -> Self {
-        let mut process = command(data)
+        Self::spawn(command(data), data)
+    }
+
+    /// Start on an empty data directory, from a shell that does this first.
+    pub(crate) fn start_after(prelude: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let data = directory.path().join("data");
+        let serve = command(&data);
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .arg("-c")
+            .arg(format!("{prelude}; exec \"$0\" \"$@\""))
+            .arg(serve.get_program())
+            .args(serve.get_args());
+        for (name, value) in serve.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let mut server = Self::spawn(shell, &data);
+        server.directory = Some(directory);
+        server
+    }
+
+    fn spawn(mut command: Command, data: &Path) -> Self {
+        let mut process = command
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -69,7 +96,8 @@ impl Server {
 
     /// A second server on the same data directory: what it says, and how it ends.
     pub(crate) fn start_another(data: &Path) -> wharf::Ended {
-        wharf::Ended::of(command(data).output().expect("wharf starts"))
+        let mut second = command(data);
+        wharf::Ended::of(second.stdin(Stdio::null()).output().expect("wharf starts"))
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -88,6 +116,15 @@ impl Server {
 
     pub(crate) fn send(&self, call: Call<'_>) -> Answer {
         http::send(self.http, call)
+    }
+
+    /// Files of the server may grow to this many bytes and no further: as on a disk that is full.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let limit = Rlimit {
+            current: bytes,
+            maximum: None,
+        };
+        prlimit(Some(id(&self.process)), Resource::Fsize, limit).expect("a limit of a child");
     }
 
     /// As `kill -9` does.
@@ -110,8 +147,12 @@ impl Server {
 
 /// Send a signal to a child, by its id.
 pub(crate) fn signal(child: &Child, signal: Signal) {
-    let id = Pid::from_raw(i32::try_from(child.id()).expect("a process id")).expect("a process id");
-    kill_process(id, signal).expect("it runs");
+    kill_process(id(child), signal).expect("it runs");
+}
+
+fn id(child: &Child) -> Pid {
+    let id = i32::try_from(child.id()).expect("a process id");
+    Pid::from_raw(id).expect("a process id")
 }
 
 impl Drop for Server {
@@ -127,7 +168,7 @@ fn command(data: &Path) -> Command {
     command
         .args(["serve", "--api", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data"])
         .arg(data);
-    command.env("WHARF_LOG", "warn,text").stdin(Stdio::null());
+    command.env("WHARF_LOG", "warn,text");
     command
 }
 

@@ -133,6 +133,39 @@ fn a_revision_that_cannot_start_fails_and_says_why() {
 }
 
 #[test]
+fn after_a_first_deployment_that_failed_all_say_so() {
+    let server = Server::start();
+    let project = Project::service("web", "");
+    project.write(
+        "wharf.toml",
+        &format!(
+            "{}\n[health]\npath = \"/status?code=500\"\ninterval = \"100ms\"",
+            service("web", "")
+        ),
+    );
+    server
+        .wharf()
+        .call(["deploy", project.path()])
+        .failed_saying(1, &["web:1 was not deployed", "500"]);
+    let listed = server.wharf().ok(["services"]);
+    let described = server.wharf().ok(["describe", "service", "web"]);
+    assert!(
+        !listed.contains("none") && !described.contains("none"),
+        "{listed}\n{described}"
+    );
+    assert!(described.contains("nothing: no deployment"), "{described}");
+    assert!(!described.contains("steady state"), "{described}");
+    until("its tasks say what they failed of", || {
+        let all = server.wharf().json(["ps", "web", "--all"]);
+        let all = all["tasks"].as_array().expect("an array").clone();
+        let reason = |task: &Value| task["stoppedReason"].as_str().unwrap_or_default().to_owned();
+        all.iter()
+            .all(|task| reason(task).contains("Task failed health checks"))
+            .then_some(())
+    });
+}
+
+#[test]
 fn ps_and_describe_show_state_and_health_apart() {
     let server = Server::start();
     let manifest = format!("{}\n[health]\npath = \"/ok\"", service("web", ""));
@@ -168,6 +201,104 @@ fn ps_and_describe_show_state_and_health_apart() {
     );
     let text = server.wharf().ok(["describe", "task-definition", "web"]);
     assert!(text.contains("web:1") && text.contains("sha256:"), "{text}");
+}
+
+#[test]
+fn a_task_is_named_by_what_ps_shows_of_its_id() {
+    let server = Server::start();
+    let project = Project::service("web", "");
+    server.wharf().ok(["deploy", project.path(), "--count", "3"]);
+    assert_eq!(server.get("web.localhost", "/log?text=hello").status, 200);
+    let tasks = tasks(&server, "web");
+    let listed = server.wharf().ok(["ps"]);
+    for task in &tasks {
+        let (id, short) = (
+            task["taskId"].as_str().expect("text"),
+            task["shortId"].as_str().expect("text"),
+        );
+        assert!(short.len() < 12 && id.starts_with(short), "{short} {id}");
+        assert!(listed.contains(short) && !listed.contains(id), "{listed}");
+        assert!(server.wharf().ok(["describe", "task", short]).contains(id));
+        server.wharf().ok(["logs", "web", "--task", short]);
+    }
+    let (stopped, short) = (&tasks[0]["taskId"], tasks[0]["shortId"].as_str().expect("text"));
+    server.wharf().ok(["stop", short]);
+    until("it is stopped", || {
+        let task = server.wharf().json(["describe", "task", short]);
+        (task["lastStatus"] == "STOPPED" && task["taskId"] == *stopped).then_some(())
+    });
+    // What every id begins with names none.
+    server
+        .wharf()
+        .call(["describe", "task", "zz"])
+        .failed_saying(1, &["zz", "wharf ps"]);
+}
+
+#[test]
+fn describe_shows_all_that_a_definition_says() {
+    let server = Server::start();
+    let manifest = format!(
+        "{}\n[health]\npath = \"/ok\"\ninterval = \"500ms\"\n[[route]]\npriority = 7\n\
+         host = [\"a.example.com\"]\npath = [\"/v1/*\"]\n",
+        service(
+            "web",
+            "timeout = \"20s\"\ncpu_timeout = \"2s\"\nstop_timeout = \"90s\"\nisolation = \"task\"\n\
+             max_requests = 50\nconcurrency = 8\nqueue = 3\ncpu_burst = true\n\
+             egress = [\"https://api.example.com\"]\n\
+             files = [{ source = \"static\", mount = \"/static\" }]"
+        )
+    );
+    let project = Project::service("web", "");
+    project.write("wharf.toml", &manifest);
+    project.write("static/a.txt", "a");
+    server.wharf().ok(["deploy", project.path()]);
+    let text = server.wharf().ok(["describe", "task-definition", "web"]);
+    for line in [
+        "with burst",
+        "20s",
+        "2s",
+        "90s",
+        "task, 50 requests an instance",
+        "8 at once, 3 waiting",
+        "https://api.example.com",
+        "/static (1 files)",
+        "host a.example.com, path /v1/* (priority 7)",
+        "GET /ok every 500ms, within 1s, 200-399 pass",
+    ] {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+    let json = server.wharf().json(["describe", "task-definition", "web:1"]);
+    assert_eq!(
+        (&json["timeoutMs"], &json["isolation"], &json["queue"]),
+        (&20_000.into(), &"task".into(), &3.into())
+    );
+    assert_eq!(json["routes"][0]["priority"], 7);
+    assert_eq!(json["health"]["intervalMs"], 500);
+}
+
+#[test]
+fn a_name_that_nothing_has_has_no_events_and_no_log() {
+    let server = Server::start();
+    server
+        .wharf()
+        .ok(["deploy", Project::service("weather", "").path()]);
+    for command in ["events", "logs"] {
+        server
+            .wharf()
+            .call([command, "wether"])
+            .failed_saying(1, &["`wether`", "did you mean `weather`?"]);
+        server
+            .wharf()
+            .call([command, "zzz", "-f"])
+            .failed_saying(1, &["`zzz`", "wharf services"]);
+    }
+    assert!(
+        server
+            .wharf()
+            .ok(["events", "weather"])
+            .contains("deployment completed")
+    );
+    assert_eq!(server.wharf().ok(["logs", "weather"]), "");
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! From core types to wire types, by hand, and back.
 
+mod definition;
+
 use std::collections::BTreeMap;
 
+pub(super) use self::definition::definition;
 use super::types as wire;
-use crate::blueprint::Blueprint;
 use crate::model::{
-    self, Definition, Deployment, DesiredStatus, Health, Namespace, RolloutState, Service, ServiceKind,
-    ServiceStatus, StopCode, Task, TaskStatus, World,
+    self, Deployment, DesiredStatus, Health, Namespace, RolloutState, Service, ServiceKind, ServiceStatus,
+    StopCode, Task, TaskStatus, World,
 };
-use crate::tasks::registry::Progress;
+use crate::tasks::registry::{Progress, Registry};
 
 pub(super) fn namespace(namespace: Namespace) -> wire::Namespace {
     wire::Namespace {
@@ -21,33 +23,6 @@ pub(super) fn world(world: World) -> wire::World {
     match world {
         World::Http => wire::World::Http,
         World::Command => wire::World::Command,
-    }
-}
-
-pub(super) fn definition(definition: &Definition, blueprint: &Blueprint) -> wire::TaskDefinition {
-    let task = &blueprint.manifest.task;
-    wire::TaskDefinition {
-        family: definition.id.family.to_string(),
-        revision: definition.id.revision.get(),
-        bundle: definition.bundle.to_string(),
-        component: blueprint.bundle.component.to_string(),
-        world: world(definition.world),
-        cpu: task.cpu.get(),
-        memory_bytes: task.memory.get(),
-        environment: task
-            .env
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.clone()))
-            .collect(),
-        secrets: task
-            .secrets
-            .iter()
-            .map(|(name, secret)| (name.to_string(), secret.to_string()))
-            .collect(),
-        args: task.args.clone(),
-        egress: task.egress.iter().map(ToString::to_string).collect(),
-        mounts: task.files.iter().map(|file| file.mount.to_string()).collect(),
-        registered_at: definition.registered_at,
     }
 }
 
@@ -78,9 +53,6 @@ impl Counts {
 }
 
 pub(super) fn service(service: &Service, counts: Counts, urls: Vec<String>) -> wire::Service {
-    let revision = service
-        .goal
-        .map_or_else(|| "none".to_owned(), |revision| revision.to_string());
     wire::Service {
         service_name: service.name.to_string(),
         namespace: service.namespace.to_string(),
@@ -92,7 +64,9 @@ pub(super) fn service(service: &Service, counts: Counts, urls: Vec<String>) -> w
             ServiceKind::Http => wire::ServiceKind::Http,
             ServiceKind::Worker => wire::ServiceKind::Worker,
         },
-        task_definition: format!("{}:{revision}", service.name),
+        task_definition: service
+            .goal
+            .map(|revision| format!("{}:{revision}", service.name)),
         desired_count: service.count,
         running_count: counts.running,
         pending_count: counts.pending,
@@ -147,7 +121,7 @@ pub(super) fn deployment(deployment: &Deployment, seen: Seen) -> wire::Deploymen
     }
 }
 
-pub(super) fn task(task: Task) -> wire::Task {
+pub(super) fn task(registry: &Registry, task: Task) -> wire::Task {
     let (stop_code, stopped_reason, exit_code) = match task.stopped {
         Some(stopped) => (
             Some(self::stop_code(stopped.code)),
@@ -158,6 +132,7 @@ pub(super) fn task(task: Task) -> wire::Task {
     };
     wire::Task {
         task_id: task.id.to_string(),
+        short_id: registry.short(&task.id),
         namespace: task.namespace.to_string(),
         group: task.group.to_string(),
         task_definition: task.definition.to_string(),
@@ -180,6 +155,7 @@ pub(super) fn task(task: Task) -> wire::Task {
         exit_code,
         restarts: task.restarts,
         last_reason: task.last_reason,
+        overrides: overridden(task.overrides),
         cpu: task.cpu,
         memory_limit_bytes: task.memory,
         cpu_used_ms: task.usage.cpu_ms,
@@ -226,5 +202,16 @@ pub(super) fn overrides(overrides: wire::TaskOverrides) -> model::Overrides {
         secrets: listed(overrides.secrets),
         cpu: overrides.cpu,
         memory: overrides.memory_bytes,
+    }
+}
+
+fn overridden(overrides: model::Overrides) -> wire::TaskOverrides {
+    let mapped = |list: Vec<(String, String)>| list.into_iter().collect();
+    wire::TaskOverrides {
+        args: overrides.args,
+        environment: mapped(overrides.env),
+        secrets: mapped(overrides.secrets),
+        cpu: overrides.cpu,
+        memory_bytes: overrides.memory,
     }
 }

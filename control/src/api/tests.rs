@@ -10,7 +10,7 @@ use super::*;
 #[test]
 fn the_description_is_checked_in() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
-    let generated = openapi().to_pretty_json().unwrap() + "\n";
+    let generated = description();
     if std::env::var_os("WHARF_WRITE_OPENAPI").is_some() {
         std::fs::write(path, &generated).unwrap();
     }
@@ -39,4 +39,29 @@ fn every_route_is_described_with_its_namespace_and_answers() {
             assert!(operation["summary"].is_string(), "{method} {path}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_is_served_to_whoever_asks() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = client::Running::start(directory.path()).await;
+    let answer = server.call("GET", "/v1/openapi.json", None, b"").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(
+        answer.head.contains("content-type: application/json"),
+        "{}",
+        answer.head
+    );
+    let checked_in = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"));
+    assert!(
+        answer.body == checked_in.unwrap(),
+        "what is served is not control/openapi.json"
+    );
+    let paths = &answer.json()["paths"];
+    // An empty requirement beside the document's own: no token.
+    assert_eq!(
+        paths["/v1/openapi.json"]["get"]["security"],
+        serde_json::json!([{}])
+    );
+    server.stop().await.unwrap();
 }

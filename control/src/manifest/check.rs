@@ -9,6 +9,9 @@ use super::values::Report;
 use super::{Manifest, ServiceSpec, Workload};
 use crate::names::ServiceName;
 
+pub(super) use task::MAX_TEXT;
+pub use task::{MAX_MEMORY, MIN_MEMORY};
+
 /// Tasks a service may have (ECS: 5000).
 pub const MAX_COUNT: u32 = 5000;
 

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::error::{FieldPath, ManifestError, ManifestErrors};
-use super::source::{MAX_MANIFEST, TomlSource};
+use super::source::{self, MAX_MANIFEST, TomlSource};
 use super::text::{ManifestText, TaskText};
-use super::{Manifest, check, shape};
+use super::{Manifest, Package, Unpackable, check, shape};
 use crate::names::ServiceName;
 
 /// What a manifest is called in its folder.
@@ -87,20 +87,22 @@ impl ManifestFile {
     }
 
     fn read(path: &Path) -> Result<Self, OpenError> {
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         // One byte more, to tell a file at the bound from one over it.
         let bound = MAX_MANIFEST as u64 + 1;
-        let read = File::open(path).and_then(|file| file.take(bound).read_to_string(&mut text));
+        let read = File::open(path).and_then(|file| file.take(bound).read_to_end(&mut bytes));
         read.map_err(|source| OpenError::Read {
             path: path.to_owned(),
             source,
         })?;
-        if text.len() > MAX_MANIFEST {
+        if bytes.len() > MAX_MANIFEST {
             return Err(OpenError::TooLarge {
                 path: path.to_owned(),
             });
         }
-        let mut file = Self::parse(&path.display().to_string(), &text)?;
+        let name = path.display().to_string();
+        let text = source::decode(&name, &bytes)?;
+        let mut file = Self::parse(&name, text)?;
         file.base = folder_of(path);
         Ok(file)
     }
@@ -163,11 +165,6 @@ impl ManifestFile {
         &mut self.text
     }
 
-    /// The folder that paths in it are relative to.
-    pub fn base(&self) -> &Path {
-        &self.base
-    }
-
     /// Checks it.
     ///
     /// # Errors
@@ -178,6 +175,19 @@ impl ManifestFile {
                 source.locate(&mut errors);
             }
             ManifestErrors::new(errors)
+        })
+    }
+
+    /// Lists and digests what `manifest`, which this file came to, names. Reads all of it.
+    ///
+    /// # Errors
+    /// What can't be packaged, with line and column if the manifest came from a file.
+    pub fn package(&self, manifest: &Manifest) -> Result<Package, Unpackable> {
+        Package::collect(manifest, &self.base).map_err(|mut refused| {
+            if let Some(source) = &self.source {
+                refused.location = Some(source.find(&refused.field));
+            }
+            refused
         })
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use wharf_runtime::{Bytes, CpuUnits};
 
+use super::check::MAX_TEXT;
 use super::text::{ManifestText, ServiceText};
 use crate::names::{EnvName, NameError};
 use crate::secrets::{SecretReference, SecretReferenceError};
@@ -59,9 +60,25 @@ pub enum OverrideError {
     /// The reference to a secret.
     #[error("`{0}`: {1}")]
     Reference(EnvName, #[source] SecretReferenceError),
-    /// The same variable twice.
-    #[error("`{0}` is given twice on the command line: a variable has one source")]
-    Twice(EnvName),
+    /// A value that is longer than one in a manifest may be.
+    #[error("the value of `{name}` has {size} bytes, {MAX_TEXT} are allowed")]
+    TooLong {
+        /// The variable.
+        name: EnvName,
+        /// In bytes.
+        size: usize,
+    },
+    /// The same variable twice with one option.
+    #[error("{option} gives `{name}` twice: a variable has one source, leave one out")]
+    Twice {
+        /// `--env` or `--secret`.
+        option: &'static str,
+        /// The variable.
+        name: EnvName,
+    },
+    /// The same variable as a plain and as a secret one.
+    #[error("both --env and --secret give `{0}`: a variable has one source, leave one out")]
+    Both(EnvName),
     /// A number of tasks for a job.
     #[error("--count is for services, and `{0}` is a job")]
     CountOfJob(String),
@@ -72,10 +89,12 @@ impl FromStr for EnvOverride {
 
     fn from_str(text: &str) -> Result<Self, OverrideError> {
         let (name, value) = split(text, "--env NAME=VALUE")?;
-        Ok(Self {
-            name: name.parse()?,
-            value: value.to_owned(),
-        })
+        let name = name.parse()?;
+        let value = value.to_owned();
+        match value.len() {
+            0..=MAX_TEXT => Ok(Self { name, value }),
+            size => Err(OverrideError::TooLong { name, size }),
+        }
     }
 }
 
@@ -102,23 +121,41 @@ fn split<'a>(text: &'a str, wanted: &'static str) -> Result<(&'a str, &'a str), 
     })
 }
 
+/// The variables an option gives, each once.
+fn once<'o>(
+    option: &'static str,
+    names: impl Iterator<Item = &'o EnvName>,
+) -> Result<BTreeSet<&'o EnvName>, OverrideError> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            let name = name.clone();
+            return Err(OverrideError::Twice { option, name });
+        }
+    }
+    Ok(seen)
+}
+
 impl Overrides {
+    /// Whether they agree with each other, whatever they are laid over.
+    ///
+    /// # Errors
+    /// If a variable has two sources.
+    pub fn check(&self) -> Result<(), OverrideError> {
+        let plain = once("--env", self.env.iter().map(|env| &env.name))?;
+        let secret = once("--secret", self.secrets.iter().map(|secret| &secret.name))?;
+        match plain.intersection(&secret).next() {
+            Some(name) => Err(OverrideError::Both((*name).clone())),
+            None => Ok(()),
+        }
+    }
+
     /// Lays them over `manifest`. A variable's source is replaced, be it plain or a secret.
     ///
     /// # Errors
     /// If they contradict each other or the kind of the manifest.
     pub fn apply(&self, manifest: &mut ManifestText) -> Result<(), OverrideError> {
-        let names = self
-            .env
-            .iter()
-            .map(|env| &env.name)
-            .chain(self.secrets.iter().map(|secret| &secret.name));
-        let mut seen = BTreeSet::new();
-        for name in names {
-            if !seen.insert(name) {
-                return Err(OverrideError::Twice(name.clone()));
-            }
-        }
+        self.check()?;
         if self.count.is_some() && manifest.job.is_some() {
             return Err(OverrideError::CountOfJob(
                 manifest.name.clone().unwrap_or_default(),

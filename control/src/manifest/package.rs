@@ -3,6 +3,8 @@
 //! Nothing outside of the manifest's folder comes along: a symlink that leads out of it is refused, as is
 //! what is neither a file nor a folder.
 
+mod error;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -10,9 +12,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::error::FieldPath;
 use super::mounts::{FileMount, MountPath};
 use super::{ComponentSource, Manifest};
 use crate::names::Digest;
+
+pub use error::{PackageError, Unpackable};
 
 /// The largest component: 64 MiB.
 pub const MAX_COMPONENT_SIZE: u64 = 64 << 20;
@@ -57,142 +62,32 @@ pub struct PackagedFile {
     pub digest: Digest,
 }
 
-/// What can't be packaged.
-#[derive(Debug, thiserror::Error)]
-pub enum PackageError {
-    /// No component.
-    #[error("there is no component at {}: build it first, or correct `component` in [task]", path.display())]
-    NoComponent {
-        /// Where it should be.
-        path: PathBuf,
-    },
-    /// A component that is uploaded already, not a file.
-    #[error("`component` in [task] is a digest, only a server knows it: name a file")]
-    NotAFile,
-    /// A component over the bound.
-    #[error("the component {} has {size} bytes, {MAX_COMPONENT_SIZE} (64 MiB) are allowed: build it with `--release`, or strip it", path.display())]
-    ComponentTooLarge {
-        /// Which.
-        path: PathBuf,
-        /// In bytes.
-        size: u64,
-    },
-    /// A bundle over the bound.
-    #[error("the component and its files are larger than {MAX_BUNDLE_SIZE} bytes (256 MiB), at {}: leave some out", path.display())]
-    BundleTooLarge {
-        /// The file that went over.
-        path: PathBuf,
-    },
-    /// Too many files.
-    #[error("`files` are more than {MAX_BUNDLE_FILES} files and folders, at {}: leave some out", path.display())]
-    TooManyFiles {
-        /// The file that went over.
-        path: PathBuf,
-    },
-    /// Folders within folders without end.
-    #[error("{} is more than {MAX_DEPTH} folders deep", path.display())]
-    TooDeep {
-        /// Which.
-        path: PathBuf,
-    },
-    /// A source that isn't there.
-    #[error("`files` names {}, and there is nothing: correct `source`", path.display())]
-    NoSource {
-        /// Where it should be.
-        path: PathBuf,
-    },
-    /// A source without a file in it.
-    #[error("`files` names {}, and it has no files: correct `source`, or remove the entry", path.display())]
-    Empty {
-        /// Which.
-        path: PathBuf,
-    },
-    /// A symlink that leads out of the manifest's folder.
-    #[error("{} leads out of the manifest's folder, to {}: copy what it leads to", path.display(), target.display())]
-    Escapes {
-        /// The symlink.
-        path: PathBuf,
-        /// Where it leads.
-        target: PathBuf,
-    },
-    /// A device, a pipe, a socket.
-    #[error("{} is neither a file nor a folder: leave it out", path.display())]
-    Special {
-        /// Which.
-        path: PathBuf,
-    },
-    /// A name that can't be sent.
-    #[error("the name of {} is not UTF-8: rename it", path.display())]
-    Name {
-        /// Which.
-        path: PathBuf,
-    },
-    /// It changed while it was read.
-    #[error("{} changed while it was read: try again", path.display())]
-    Changed {
-        /// Which.
-        path: PathBuf,
-    },
-    /// It can't be read.
-    #[error("{} can't be read", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
-
 impl Package {
     /// Lists and digests what a manifest names, relative to `base`. Reads all of it.
     ///
     /// # Errors
-    /// What can't be packaged, and why.
-    pub fn collect(manifest: &Manifest, base: &Path) -> Result<Self, PackageError> {
-        let ComponentSource::Path(component) = &manifest.task.component else {
-            return Err(PackageError::NotAFile);
-        };
-        let path = base.join(component);
-        if !path.is_file() {
-            return Err(PackageError::NoComponent { path });
+    /// What can't be packaged, and which key names it.
+    pub(super) fn collect(manifest: &Manifest, base: &Path) -> Result<Self, Unpackable> {
+        let task = FieldPath::root().key("task");
+        let named_by = |field: FieldPath| move |error| Unpackable::new(field, error);
+        let by_component = || named_by(task.key("component"));
+        let by_source = |at: usize| named_by(task.key("files").index(at).key("source"));
+        let component = find_component(manifest, base).map_err(by_component())?;
+        let mut walk = Walk::new(base).map_err(by_component())?;
+        walk.total = component.size;
+        let mut listed = Vec::new();
+        for (at, mount) in manifest.task.files.iter().enumerate() {
+            listed.push(walk.list(mount).map_err(by_source(at))?);
         }
-        let size = path
-            .metadata()
-            .map_err(|source| PackageError::Read {
-                path: path.clone(),
-                source,
-            })?
-            .len();
-        if size > MAX_COMPONENT_SIZE {
-            return Err(PackageError::ComponentTooLarge { path, size });
-        }
-        let mut walk = Walk::new(base)?;
-        walk.total = size;
-        let listed = manifest
-            .task
-            .files
-            .iter()
-            .map(|mount| walk.list(mount))
-            .collect::<Result<Vec<_>, _>>()?;
-        let name = component
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let component = Listed {
-            path: name,
-            host: path,
-            size,
-        }
-        .digest()?;
-        let mounts = listed.into_iter().map(|(mount, files)| {
-            let files = files.into_iter().map(Listed::digest).collect::<Result<_, _>>()?;
+        let component = component.digest().map_err(by_component())?;
+        let mounts = listed.into_iter().enumerate().map(|(at, (mount, files))| {
+            let files = files.into_iter().map(Listed::digest).collect::<Result<_, _>>();
+            let files = files.map_err(by_source(at))?;
             Ok(PackagedMount { mount, files })
         });
         Ok(Self {
             component,
-            mounts: mounts.collect::<Result<_, PackageError>>()?,
+            mounts: mounts.collect::<Result<_, Unpackable>>()?,
         })
     }
 
@@ -203,6 +98,35 @@ impl Package {
             .chain(self.mounts.iter().flat_map(|mount| &mount.files))
             .filter(move |file| seen.insert(&file.digest))
     }
+}
+
+/// The component, if it is there and not too large.
+fn find_component(manifest: &Manifest, base: &Path) -> Result<Listed, PackageError> {
+    let ComponentSource::Path(component) = &manifest.task.component else {
+        return Err(PackageError::NotAFile);
+    };
+    let path = base.join(component);
+    if !path.is_file() {
+        let build = manifest.task.build.clone();
+        let folder = base.to_owned();
+        return Err(PackageError::NoComponent { path, build, folder });
+    }
+    let size = path
+        .metadata()
+        .map_err(|source| PackageError::Read {
+            path: path.clone(),
+            source,
+        })?
+        .len();
+    if size > MAX_COMPONENT_SIZE {
+        return Err(PackageError::ComponentTooLarge { path, size });
+    }
+    let name = component.file_name().unwrap_or_default().to_string_lossy();
+    Ok(Listed {
+        path: name.into_owned(),
+        host: path,
+        size,
+    })
 }
 
 /// A file that was found and not yet read.

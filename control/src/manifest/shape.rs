@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use super::error::{FieldPath, ManifestError};
+use crate::names::closest;
 
 /// What a key takes.
 #[derive(Debug, Clone, Copy)]
@@ -274,21 +275,6 @@ fn unknown(name: &str, keys: &[Key], table: &FieldPath) -> ManifestError {
         true => error.hint("it takes no keys"),
         false => error.hint(format!("the keys are {}", supported.join(", "))),
     }
-}
-
-/// The likeliest of `names` to be meant by `name`: at most a third of it is different.
-fn closest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let bound = (name.chars().count() / 3).max(1);
-    names
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&name.to_lowercase(), candidate),
-                candidate,
-            )
-        })
-        .filter(|(distance, _)| *distance <= bound)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }
 
 /// What kind of value it is, in words.

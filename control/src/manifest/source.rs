@@ -53,9 +53,18 @@ impl TomlSource {
     pub(super) fn locate(&self, errors: &mut [ManifestError]) {
         let (table, _) = DeTable::parse_recoverable(&self.text);
         for error in errors {
-            let at = find(table.get_ref(), error.field.segments()).map_or(0, |span| span.start);
-            error.location = Some(self.location(at));
+            error.location = Some(self.find_in(table.get_ref(), &error.field));
         }
+    }
+
+    /// Where a key is, or the longest part of its path that is there.
+    pub(super) fn find(&self, field: &FieldPath) -> Location {
+        let (table, _) = DeTable::parse_recoverable(&self.text);
+        self.find_in(table.get_ref(), field)
+    }
+
+    fn find_in(&self, table: &DeTable<'_>, field: &FieldPath) -> Location {
+        self.location(find(table, field.segments()).map_or(0, |span| span.start))
     }
 
     fn place(&self, mut error: ManifestError, at: usize) -> ManifestError {
@@ -73,6 +82,21 @@ impl TomlSource {
             column,
         }
     }
+}
+
+/// The text of a file, which TOML wants to be UTF-8.
+pub(super) fn decode<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, ManifestErrors> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let (before, rest) = bytes.split_at(error.valid_up_to());
+        let source = TomlSource {
+            file: file.to_owned(),
+            text: String::from_utf8_lossy(before).into_owned(),
+        };
+        let byte = rest.first().copied().unwrap_or_default();
+        let message = format!("the byte 0x{byte:02X} is not UTF-8");
+        let error = ManifestError::new(FieldPath::root(), message).hint("save the file as UTF-8");
+        ManifestErrors::one(source.place(error, before.len()))
+    })
 }
 
 fn first_line(message: &str) -> String {

@@ -227,8 +227,20 @@ fn overrides_that_make_no_sense_are_refused() {
     let refused = twice.apply(file.text_mut()).unwrap_err().to_string();
     assert_eq!(
         refused,
-        "`A` is given twice on the command line: a variable has one source"
+        "both --env and --secret give `A`: a variable has one source, leave one out"
     );
+    let twice = Overrides {
+        env: vec!["A=1".parse().unwrap(), "A=2".parse().unwrap()],
+        ..Overrides::default()
+    };
+    let refused = twice.check().unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "--env gives `A` twice: a variable has one source, leave one out"
+    );
+    let long = format!("A={}", "x".repeat((32 << 10) + 1));
+    let refused = long.parse::<EnvOverride>().unwrap_err().to_string();
+    assert_eq!(refused, "the value of `A` has 32769 bytes, 32768 are allowed");
 
     let mut job = ManifestFile::parse("wharf.toml", "name = \"j\"\n[job]").unwrap();
     let count = Overrides {

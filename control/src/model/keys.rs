@@ -1,7 +1,7 @@
 //! The layout of the store's keys.
 //!
 //! Everything of a namespace lies under `…/<namespace>/`, so that one prefix lists it. Names have no `/`
-//! here, and ids and zero-padded revisions sort in the order of their making.
+//! here; deployments' ids and zero-padded revisions sort in the order of their making, tasks' ids don't.
 
 use crate::model::DeploymentId;
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, ServiceName, TaskId};

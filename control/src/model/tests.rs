@@ -38,6 +38,7 @@ fn desired_state_round_trips() {
         entries: vec![("a/b".into(), digest())],
     }];
     round_trip(&Bundle {
+        least_memory: wharf_runtime::Bytes::mib(2),
         digest: digest(),
         component: digest(),
         world: World::Command,
@@ -57,6 +58,7 @@ fn desired_state_round_trips() {
         kind: ServiceKind::Worker,
         status: ServiceStatus::Draining,
         count: 3,
+        stable_count: 2,
         goal: Some(revision().revision),
         stable: None,
         rollout: Some(DeploymentId::generate()),

@@ -35,12 +35,13 @@ impl Orchestrator {
         check_mounts(&ask.mounts)?;
         self.check_blobs(namespace, &ask).await?;
         let path = self.blobs.path(namespace, &ask.component);
-        let world = self.executor.prepare(&path, &ask.component).await?;
+        let prepared = self.executor.prepare(&path, &ask.component).await?;
         let digest = digest_of(&ask);
         let bundle = Bundle {
             digest,
             component: ask.component,
-            world,
+            world: prepared.world,
+            least_memory: prepared.least_memory,
             mounts: ask.mounts,
         };
         let key = keys::bundle(namespace, &bundle.digest);

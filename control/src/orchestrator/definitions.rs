@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
+use wharf_runtime::Bytes;
 
 use super::{Orchestrator, REVISIONS_KEPT};
-use crate::manifest::{Manifest, ManifestText, Workload};
+use crate::manifest::{self, Manifest, ManifestText, Workload};
 use crate::model::stored::Record as _;
 use crate::model::{Bundle, Definition, Service, TaskStatus, World, keys};
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision};
@@ -44,7 +45,7 @@ impl Draft {
 }
 
 impl Orchestrator {
-    /// Checks a manifest against its bundle and the host.
+    /// Checks a manifest against its bundle.
     pub(super) async fn draft(
         &self,
         namespace: &NamespaceName,
@@ -59,10 +60,6 @@ impl Orchestrator {
                 .hint(format!("POST /v1/namespaces/{namespace}/bundles registers one")));
         };
         check_bundle(&checked, &bundle)?;
-        let task = &checked.task;
-        self.executor
-            .could_ever_fit(task.cpu, task.memory)
-            .map_err(|lacks| too_large(&lacks))?;
         // It was checked above, with the same types.
         let unreadable =
             |e: serde_json::Error| Refusal::new(Kind::Malformed, "InvalidManifest", e.to_string());
@@ -79,6 +76,14 @@ impl Orchestrator {
             text,
             content,
         })
+    }
+
+    /// Refuses what the host or the component's own needs can't fit; a definition may be so, what is run may not.
+    pub(super) fn check_size(&self, task: &manifest::Task, bundle: &Bundle) -> Result<(), Refusal> {
+        check_memory(bundle, task.memory)?;
+        self.executor
+            .could_ever_fit(task.cpu, task.memory)
+            .map_err(|lacks| too_large(&lacks))
     }
 
     /// A family's revisions, oldest first.
@@ -101,7 +106,7 @@ impl Orchestrator {
         self.records(&keys::definitions(namespace)).await
     }
 
-    /// Which revision a family's text means: `family:revision`, or the latest of `family`.
+    /// Which revision a family's text means: `family:revision`, or the newest of `family`.
     ///
     /// # Errors
     /// If it is not one, or there is none.
@@ -113,16 +118,32 @@ impl Orchestrator {
         let bad = |e: crate::names::NameError| {
             Refusal::new(Kind::Malformed, "InvalidTaskDefinition", e.to_string()).field("taskDefinition")
         };
-        if text.contains(':') {
-            return text.parse().map_err(bad);
-        }
-        let family: Family = text.parse().map_err(bad)?;
-        let latest = self.revisions(namespace, &family).await?.pop();
-        latest.map(|definition| definition.id).ok_or_else(|| {
-            let message = format!("there is no task definition `{family}` in namespace `{namespace}`");
+        let (family, asked) = match text.contains(':') {
+            true => {
+                let FamilyRevision { family, revision } = text.parse().map_err(bad)?;
+                (family, Some(revision))
+            }
+            false => (text.parse::<Family>().map_err(bad)?, None),
+        };
+        let mut ids: Vec<FamilyRevision> = self
+            .revisions(namespace, &family)
+            .await?
+            .into_iter()
+            .map(|definition| definition.id)
+            .collect();
+        let newest = ids.pop();
+        let absent = || {
+            let message = format!("there is no task definition `{text}` in namespace `{namespace}`");
             Refusal::not_found("TaskDefinitionNotFound", message)
-                .hint("deploy it, or run it from its folder, first")
-        })
+        };
+        match (asked, newest) {
+            (_, None) => Err(absent().hint("deploy it, or run it from its folder, first")),
+            (Some(revision), Some(newest)) if newest.revision != revision => {
+                let older = ids.into_iter().find(|id| id.revision == revision);
+                older.ok_or_else(|| absent().hint(format!("the newest revision is `{newest}`")))
+            }
+            (_, Some(newest)) => Ok(newest),
+        }
     }
 
     /// Forgets a job's definitions, stopped tasks, events and logs.
@@ -187,13 +208,26 @@ pub(super) fn next_revision(existing: &[Definition]) -> Revision {
         .map_or(Revision::FIRST, |definition| definition.id.revision.next())
 }
 
-pub(super) fn too_large(lacks: &str) -> Refusal {
+fn too_large(lacks: &str) -> Refusal {
     Refusal::unprocessable(
         "TaskTooLarge",
         format!("the task can never run on this host: {lacks}"),
     )
     .field("task")
     .hint("ask for less cpu or memory")
+}
+
+/// A task with less than its component needs would fail at each start.
+fn check_memory(bundle: &Bundle, memory: Bytes) -> Result<(), Refusal> {
+    let least = bundle.least_memory;
+    if memory >= least {
+        return Ok(());
+    }
+    let enough = Bytes::mib(least.get().div_ceil(Bytes::mib(1).get()));
+    let message = format!("this component needs at least {least} of memory, the task has {memory}");
+    Err(Refusal::unprocessable("TaskTooSmall", message)
+        .field("task.memory")
+        .hint(format!("set task.memory to {enough} or more")))
 }
 
 /// The manifest says what the bundle has, and makes of it what its world can be.

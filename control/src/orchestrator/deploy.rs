@@ -41,6 +41,7 @@ impl Orchestrator {
         self.namespace(namespace).await?;
         let draft = self.draft(namespace, &ask.bundle, ask.manifest).await?;
         let kind = kind_of(&draft)?;
+        self.check_size(&draft.manifest.task, &draft.bundle)?;
         let name = &draft.manifest.name;
         let service_key = keys::service(namespace, name);
         let existing = match self.store.get(&service_key).await? {
@@ -161,6 +162,9 @@ impl Orchestrator {
         let (namespace, name) = (service.namespace.clone(), service.name.clone());
         if let Some(count) = count.filter(|count| *count != service.count) {
             service.count = count;
+            if service.rollout.is_none() {
+                service.stable_count = count;
+            }
             self.store
                 .put_if(&keys::service(&namespace, &name), expect, service.encode())
                 .await?;
@@ -295,6 +299,7 @@ fn new_service(namespace: &NamespaceName, draft: &Draft, kind: ServiceKind) -> S
         kind,
         status: ServiceStatus::Active,
         count: draft.count.unwrap_or(1),
+        stable_count: draft.count.unwrap_or(1),
         goal: None,
         stable: None,
         rollout: None,

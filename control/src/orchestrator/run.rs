@@ -1,16 +1,22 @@
 //! Jobs: a definition is run once, and its end recorded.
 
+use std::sync::Arc;
+
 use wharf_runtime::{Bytes, CpuUnits};
 
-use super::definitions::{next_revision, put_definition, too_large};
+use super::definitions::{next_revision, put_definition};
 use super::{MAX_TASKS_PER_RUN, Orchestrator};
+use crate::blueprint::Blueprint;
+use crate::manifest::{self, EnvOverride, Manifest, ManifestText, SecretOverride};
 use crate::model::stored::Record as _;
-use crate::model::{Group, Overrides, Task, World, keys};
-use crate::names::{Digest, EnvName, FamilyRevision, NamespaceName};
-use crate::refusal::Refusal;
-use crate::secrets::SecretReference;
+use crate::model::{Bundle, Group, Overrides, Task, World, keys};
+use crate::names::{Digest, Family, FamilyRevision, NamespaceName};
+use crate::refusal::{Kind, Refusal};
 use crate::store::Transaction;
 use crate::tasks::Order;
+
+/// The code of a refusal of what a run would change.
+const INVALID_OVERRIDE: &str = "InvalidOverride";
 
 /// Asks for a job to be run.
 #[derive(Debug, Clone)]
@@ -53,21 +59,14 @@ impl Orchestrator {
             What::Definition(text) => self.find_definition(namespace, text).await?,
             What::Bundle { bundle, manifest } => self.define_job(namespace, bundle, manifest.clone()).await?,
         };
-        let blueprint = self.blueprints.load(namespace, &id).await?;
-        if blueprint.bundle.world == World::Http {
-            let message = format!("`{}` answers requests, it doesn't run to an end", id.family);
-            return Err(Refusal::unprocessable("NotAJob", message).hint("use `wharf deploy`"));
-        }
-        check_overrides(&ask.overrides)?;
-        let tasks = (0..ask.count).map(|_| {
-            let mut task = blueprint.new_task(Group::Job(id.family.clone()));
-            task.cpu = ask.overrides.cpu.unwrap_or(task.cpu);
-            task.memory = ask.overrides.memory.unwrap_or(task.memory);
-            task.overrides = ask.overrides.clone();
-            task
+        let blueprint = overridden(self.blueprints.load(namespace, &id).await?, &ask.overrides)?;
+        check_ends(&blueprint.bundle, &id.family)?;
+        self.check_size(&blueprint.manifest.task, &blueprint.bundle)?;
+        let tasks = (0..ask.count).map(|_| Task {
+            overrides: ask.overrides.clone(),
+            ..blueprint.new_task(Group::Job(id.family.clone()))
         });
         let tasks: Vec<Task> = tasks.collect();
-        self.check_size(&tasks)?;
         let recorded = tasks.iter().fold(Transaction::new(), |transaction, task| {
             transaction.put(keys::task(namespace, &task.id), task.encode())
         });
@@ -91,6 +90,7 @@ impl Orchestrator {
     ) -> Result<FamilyRevision, Refusal> {
         let draft = self.draft(namespace, bundle, manifest).await?;
         let family = draft.manifest.name.clone();
+        check_ends(&draft.bundle, &family)?;
         let revisions = self.revisions(namespace, &family).await?;
         if let Some(latest) = revisions.last().filter(|latest| draft.is(latest)) {
             return Ok(latest.id.clone());
@@ -106,37 +106,76 @@ impl Orchestrator {
         self.store.commit(put).await?;
         Ok(definition.id)
     }
+}
 
-    fn check_size(&self, tasks: &[Task]) -> Result<(), Refusal> {
-        let Some(task) = tasks.first() else { return Ok(()) };
-        let cpu = CpuUnits::new(task.cpu).ok_or_else(|| {
-            let message = format!("cpu is {}, it goes from 1 to {}", task.cpu, CpuUnits::MAX);
-            Refusal::unprocessable("InvalidCpu", message).field("overrides.cpu")
-        })?;
-        let fits = self.executor.could_ever_fit(cpu, Bytes::new(task.memory));
-        fits.map_err(|lacks| too_large(&lacks))
+fn check_ends(bundle: &Bundle, family: &Family) -> Result<(), Refusal> {
+    if bundle.world == World::Command {
+        return Ok(());
     }
+    let message = format!("`{family}` answers requests, it doesn't run to an end");
+    Err(Refusal::unprocessable("NotAJob", message).hint("use `wharf deploy`"))
+}
+
+/// A definition as one run has it: with what is different this time, which makes no revision.
+fn overridden(blueprint: Arc<Blueprint>, overrides: &Overrides) -> Result<Arc<Blueprint>, Refusal> {
+    if *overrides == Overrides::default() {
+        return Ok(blueprint);
+    }
+    let unreadable = |e: serde_json::Error| Refusal::new(Kind::Internal, "InvalidManifest", e.to_string());
+    let stored = blueprint.definition.manifest.clone();
+    let mut text: ManifestText = serde_json::from_value(stored).map_err(unreadable)?;
+    let typed = typed(overrides)?;
+    typed
+        .apply(&mut text)
+        .map_err(|e| bad_override("overrides".to_owned(), &e))?;
+    if let Some(args) = &overrides.args {
+        text.task.args.clone_from(args);
+    }
+    let manifest = Manifest::from_text(&text).map_err(|errors| Refusal {
+        code: INVALID_OVERRIDE,
+        ..errors.into()
+    })?;
+    Ok(Arc::new(Blueprint {
+        manifest,
+        ..(*blueprint).clone()
+    }))
 }
 
 /// Names and references are as in a manifest.
-fn check_overrides(overrides: &Overrides) -> Result<(), Refusal> {
-    let bad = |field: String, error: &dyn std::fmt::Display| {
-        Refusal::unprocessable("InvalidOverride", error.to_string()).field(field)
-    };
-    for (name, _) in &overrides.env {
-        name.parse::<EnvName>()
-            .map_err(|e| bad(format!("overrides.environment.{name}"), &e))?;
+fn typed(overrides: &Overrides) -> Result<manifest::Overrides, Refusal> {
+    let env = overrides.env.iter().map(|(name, value)| {
+        let field = || format!("overrides.environment.{name}");
         if overrides.secrets.iter().any(|(secret, _)| secret == name) {
             let message = "the same name is in environment and in secrets";
-            return Err(bad(format!("overrides.environment.{name}"), &message).hint("remove one of them"));
+            return Err(bad_override(field(), &message).hint("remove one of them"));
         }
-    }
-    for (name, reference) in &overrides.secrets {
+        Ok(EnvOverride {
+            name: name.parse().map_err(|e| bad_override(field(), &e))?,
+            value: value.clone(),
+        })
+    });
+    let secrets = overrides.secrets.iter().map(|(name, reference)| {
         let field = || format!("overrides.secrets.{name}");
-        name.parse::<EnvName>().map_err(|e| bad(field(), &e))?;
-        reference
-            .parse::<SecretReference>()
-            .map_err(|e| bad(field(), &e))?;
-    }
-    Ok(())
+        Ok(SecretOverride {
+            name: name.parse().map_err(|e| bad_override(field(), &e))?,
+            reference: reference.parse().map_err(|e| bad_override(field(), &e))?,
+        })
+    });
+    let cpu = overrides.cpu.map(|cpu| {
+        CpuUnits::new(cpu).ok_or_else(|| {
+            let message = format!("cpu is {cpu}, it goes from 1 to {}", CpuUnits::MAX);
+            bad_override("overrides.cpu".to_owned(), &message)
+        })
+    });
+    Ok(manifest::Overrides {
+        env: env.collect::<Result<_, _>>()?,
+        secrets: secrets.collect::<Result<_, Refusal>>()?,
+        cpu: cpu.transpose()?,
+        memory: overrides.memory.map(Bytes::new),
+        count: None,
+    })
+}
+
+fn bad_override(field: String, error: &dyn std::fmt::Display) -> Refusal {
+    Refusal::unprocessable(INVALID_OVERRIDE, error.to_string()).field(field)
 }

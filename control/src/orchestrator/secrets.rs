@@ -28,6 +28,11 @@ impl Orchestrator {
             let references = blueprint.manifest.task.secrets.values();
             pinned.extend(references.filter(|r| r.name == *name).filter_map(|r| r.version));
         }
+        for task in self.registry.of_namespace(namespace) {
+            if task.status != TaskStatus::Stopped {
+                pinned.extend(overriding(&task, name).filter_map(|reference| reference.version));
+            }
+        }
         let secret = self.secrets.set(namespace, name, value, &pinned).await?;
         self.reconciler.retry(namespace.clone()).await;
         Ok(secret)
@@ -41,6 +46,7 @@ impl Orchestrator {
         // No deploy can begin to refer to it meanwhile.
         let _writing = self.writes.lock().await;
         self.namespace(namespace).await?;
+        self.secrets.get(namespace, name)?;
         let users = self.users_of(namespace, name).await?;
         if !users.is_empty() {
             let message = format!("the secret `{name}` is referred to by {}", users.join(", "));
@@ -56,7 +62,7 @@ impl Orchestrator {
         let tasks = self.registry.of_namespace(namespace);
         let mut users: Vec<String> = tasks
             .iter()
-            .filter(|task| task.status != TaskStatus::Stopped && overrides_with(task, name))
+            .filter(|task| task.status != TaskStatus::Stopped && overriding(task, name).next().is_some())
             .map(|task| format!("task `{}` ({})", task.id, task.definition))
             .collect();
         for (id, who) in self.current(namespace).await? {
@@ -115,11 +121,9 @@ impl Orchestrator {
     }
 }
 
-/// Whether a run was given the secret over its definition.
-fn overrides_with(task: &Task, name: &SecretName) -> bool {
-    let mut references = task.overrides.secrets.iter();
-    references.any(|(_, text)| {
-        text.parse::<SecretReference>()
-            .is_ok_and(|reference| reference.name == *name)
-    })
+/// The references to a secret that a run was given over its definition.
+fn overriding(task: &Task, name: &SecretName) -> impl Iterator<Item = SecretReference> {
+    let references = task.overrides.secrets.iter();
+    let parsed = references.filter_map(|(_, text)| text.parse::<SecretReference>().ok());
+    parsed.filter(move |reference| reference.name == *name)
 }

@@ -4,8 +4,8 @@ use super::Orchestrator;
 use crate::manifest::MAX_COUNT;
 use crate::model::stored::Record as _;
 use crate::model::{Service, ServiceStatus, Task, TaskStatus, keys};
-use crate::names::{NamespaceName, ServiceName};
-use crate::refusal::{Kind, Refusal};
+use crate::names::{NamespaceName, ServiceName, closest};
+use crate::refusal::Refusal;
 use crate::store::Expect;
 
 /// Why a task was stopped when nothing else was said (ECS says the same).
@@ -13,9 +13,6 @@ const STOPPED_BY_USER: &str = "Task stopped by user";
 
 /// The longest reason a person may give, in bytes (ECS: 255).
 const MAX_REASON: usize = 255;
-
-/// The fewest digits of a task's id that name it.
-const SHORTEST_PREFIX: usize = 4;
 
 impl Orchestrator {
     /// A namespace's services, by name.
@@ -57,6 +54,7 @@ impl Orchestrator {
                 ));
             }
             service.count = count;
+            service.stable_count = count;
             Ok(())
         })
         .await
@@ -111,16 +109,50 @@ impl Orchestrator {
         }
     }
 
+    /// Whether there is a service or a job of this name.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn is_known(&self, namespace: &NamespaceName, name: &ServiceName) -> Result<bool, Refusal> {
+        if self.store.get(&keys::service(namespace, name)).await?.is_some() {
+            return Ok(true);
+        }
+        Ok(!self
+            .store
+            .list(&keys::family(namespace, name))
+            .await?
+            .entries
+            .is_empty())
+    }
+
+    /// Refuses a name that neither a service nor a job has: a mistyped one shall not look like one that is silent.
+    ///
+    /// # Errors
+    /// If it is none, with the one that was likely meant.
+    pub async fn check_known(&self, namespace: &NamespaceName, name: &ServiceName) -> Result<(), Refusal> {
+        if self.is_known(namespace, name).await? {
+            return Ok(());
+        }
+        let message = format!("there is no service and no job `{name}` in namespace `{namespace}`");
+        let refusal = Refusal::not_found("ServiceNotFound", message);
+        // A service's family is of its name.
+        let prefix = keys::definitions(namespace);
+        let definitions = self.store.list(&prefix).await?.entries;
+        let families = definitions.iter().filter_map(|entry| {
+            let (family, _) = entry.key.strip_prefix(&prefix)?.split_once('/')?;
+            Some(family)
+        });
+        Err(match closest(name.as_str(), families) {
+            Some(close) => refusal.hint(format!("did you mean `{close}`?")),
+            None => refusal.hint("`wharf services` and `wharf ps --all` show those there are"),
+        })
+    }
+
     /// The task that an id, or the beginning of one, names.
     ///
     /// # Errors
     /// If it names none, or several.
     pub fn find_task(&self, namespace: &NamespaceName, text: &str) -> Result<Task, Refusal> {
-        if text.len() < SHORTEST_PREFIX {
-            let message = format!("`{}` is too short to name a task", text.escape_debug());
-            let hint = format!("give {SHORTEST_PREFIX} digits of its id at least; `wharf ps` shows them");
-            return Err(Refusal::new(Kind::Malformed, "InvalidTaskId", message).hint(hint));
-        }
         self.registry.find(namespace, text).map_err(|found| match found {
             0 => {
                 let message = format!("there is no task `{}` in `{namespace}`", text.escape_debug());

@@ -103,6 +103,8 @@ pub(super) struct ControlLoop {
     ready: watch::Sender<bool>,
     exposed: Vec<exposing::Exposed>,
     next_batch: Option<Instant>,
+    /// When usage is looked at, while there is any.
+    next_usage: Option<Instant>,
 }
 
 /// Starts the loop over what the store holds. It runs until [`Reconciler::shut_down`].
@@ -128,6 +130,7 @@ pub async fn start(parts: Parts) -> Result<Reconciler, LoopError> {
         ready,
         exposed: Vec::new(),
         next_batch: None,
+        next_usage: None,
     };
     control.recover().await?;
     let running = tokio::spawn(control.run());
@@ -174,6 +177,7 @@ impl ControlLoop {
                 },
                 () = sleep_until(timer) => self.take_timers(),
                 () = sleep_until(self.next_batch) => self.write_batch().await,
+                () = sleep_until(self.next_usage) => self.note_usage(),
             }
         }
     }

@@ -25,6 +25,8 @@ pub const MOST_FAILED_TASKS: u32 = 200;
 pub struct Desired {
     /// How many tasks there shall be.
     pub count: u32,
+    /// How many tasks the stable revision keeps while it is being replaced.
+    pub stable_count: u32,
     /// What they shall run.
     pub goal: Option<Revision>,
     /// What they ran when all was well.
@@ -33,6 +35,16 @@ pub struct Desired {
     pub rollout: Option<Rollout>,
     /// Whether the service was deleted.
     pub presence: Presence,
+}
+
+impl Desired {
+    /// How many tasks of a revision there shall be, as long as there shall be any.
+    pub fn count_of(&self, revision: Revision) -> u32 {
+        match self.stable {
+            Some(stable) if stable == revision && self.goal != self.stable => self.stable_count,
+            _ => self.count,
+        }
+    }
 }
 
 /// Whether a service shall be there at all.
@@ -152,8 +164,10 @@ pub enum Action {
 pub enum StopWhy {
     /// There are more than there shall be.
     ScaledIn,
-    /// It is not of the revision to run.
+    /// A newer deployment took its place.
     Replaced,
+    /// Its deployment failed.
+    DeploymentFailed,
     /// It is unhealthy.
     Unhealthy,
     /// The service was deleted.
@@ -182,11 +196,12 @@ fn plan_removal(observed: &Observed) -> Vec<Action> {
 }
 
 fn plan_steady(desired: &Desired, observed: &Observed, now: Instant) -> Vec<Action> {
+    // Without a deployment in progress, what isn't of the goal is what a failed one left.
     let Some(goal) = desired.goal else {
-        return stop_all_but(&[], observed, StopWhy::Replaced);
+        return stop_all_but(&[], observed, StopWhy::DeploymentFailed);
     };
     let mut actions = maintain(&Crew::of(goal, observed), desired.count, now);
-    actions.extend(stop_all_but(&[goal], observed, StopWhy::Replaced));
+    actions.extend(stop_all_but(&[goal], observed, StopWhy::DeploymentFailed));
     actions
 }
 
@@ -202,13 +217,13 @@ fn plan_rollout(desired: &Desired, rollout: &Rollout, observed: &Observed, now: 
     let mut actions = maintain(&crew, desired.count, now);
     let mut kept = vec![goal];
     if let Some(stable) = desired.stable.filter(|_| healthy < desired.count) {
-        // The old ones stay until the new ones are healthy; where both don't fit, each new healthy one
-        // makes room for the next.
-        let missing = desired.count.saturating_sub(healthy);
+        // The old ones stay, as many as they were, until the new ones are healthy; where both don't fit,
+        // each new healthy one makes room for the next.
+        let before = desired.count_of(stable);
         let stay = if crew.blocked_on(Blocker::Capacity) > 0 {
-            missing
+            before.min(desired.count).saturating_sub(healthy)
         } else {
-            desired.count
+            before
         };
         actions.extend(maintain(&Crew::of(stable, observed), stay, now));
         kept.push(stable);
@@ -363,7 +378,11 @@ fn stop_all_but(kept: &[Revision], observed: &Observed, why: StopWhy) -> Vec<Act
         .filter(|task| !kept.contains(&task.revision));
     others
         .filter(|task| task.phase != Phase::Leaving)
-        .map(|task| stop(task, why))
+        .map(|task| match (why, &task.phase) {
+            // Of a failed deployment, it is what it failed of.
+            (StopWhy::DeploymentFailed, Phase::Unhealthy) => stop(task, StopWhy::Unhealthy),
+            _ => stop(task, why),
+        })
         .collect()
 }
 

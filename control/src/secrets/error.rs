@@ -10,7 +10,10 @@ use crate::store::StoreError;
 /// A secret can't be set or had.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// No such secret.
+    /// No such secret, for who asks for it by its name.
+    #[error("there is no secret `{0}`")]
+    Unknown(SecretName),
+    /// No such secret, for a definition that refers to it.
     #[error("the secret `{0}` does not exist: set it with `wharf secret set {0}`")]
     Missing(SecretName),
     /// No such version.

@@ -8,7 +8,6 @@ use proptest::prelude::*;
 use wharf_runtime::SecretSource as _;
 
 use super::*;
-use crate::store::RedbStore;
 use crate::store::tests::memory;
 
 const PLAIN: &str = "hunter2-in-plain-sight";
@@ -120,7 +119,7 @@ async fn a_deleted_secret_is_gone_for_everyone() {
     );
     assert!(matches!(
         secrets.delete(&ns("default"), &name("a")).await,
-        Err(SecretError::Missing(_))
+        Err(SecretError::Unknown(_))
     ));
     assert_eq!(
         value(&secrets, "a").await.unwrap_err(),
@@ -191,11 +190,11 @@ async fn of_too_many_versions_the_oldest_unpinned_goes() {
 async fn secrets_survive_a_restart_and_are_sealed_on_disk() {
     let directory = tempfile::tempdir().unwrap();
     let source = MasterKeySource::DataDirectory(directory.path().to_owned());
-    let store: SharedStore = Arc::new(RedbStore::open(directory.path()).unwrap());
+    let store: SharedStore = Arc::new(crate::store::tests::open(directory.path()).unwrap());
     let secrets = Secrets::open(store, &source).await.unwrap();
     let created = set(&secrets, "s", PLAIN).await.unwrap().created_at;
     drop(secrets);
-    let store: SharedStore = Arc::new(RedbStore::open(directory.path()).unwrap());
+    let store: SharedStore = Arc::new(crate::store::tests::open(directory.path()).unwrap());
     let secrets = Secrets::open(store, &source).await.unwrap();
     assert_eq!(value(&secrets, "s").await.unwrap(), PLAIN);
     assert_eq!(

@@ -28,16 +28,31 @@ async fn a_second_server_on_the_same_data_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_taken_port_is_named() {
+async fn a_taken_port_is_named_with_its_option_and_nothing_is_made() {
     let directory = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let free = config(&directory.path().join("data"));
+    let [mut api, mut http] = [free.clone(), free];
+    (api.api, http.http) = (address, address);
+    for (config, flag) in [(api, "--api"), (http, "--http")] {
+        let refused = Server::build(config).await.unwrap_err();
+        assert!(refused.to_string().contains(&address.to_string()), "{refused}");
+        let hint = refused.hint().unwrap();
+        assert!(hint.contains(flag), "{hint}");
+        assert!(!directory.path().join("data").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_hears_of_the_first_before_it_hears_of_a_port() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Server::build(config(directory.path())).await.unwrap();
     let mut config = config(directory.path());
-    config.api = taken.local_addr().unwrap();
+    config.api = first.api_addr();
     let refused = Server::build(config).await.unwrap_err();
     assert!(
-        refused
-            .to_string()
-            .contains(&taken.local_addr().unwrap().to_string()),
+        matches!(refused, ServeError::Store(StoreError::Locked { .. })),
         "{refused}"
     );
 }

@@ -1,7 +1,7 @@
 //! What can go wrong with the store, told apart as callers need to.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Expect, StoreRevision};
 
@@ -39,6 +39,15 @@ pub enum StoreError {
         /// Who has it, where that is known.
         holder: Option<u32>,
     },
+    /// There can be no data directory there, or this user may not write to it.
+    #[error("the data directory {} can't be used", directory.display())]
+    Directory {
+        /// The data directory.
+        directory: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// The store was written by a newer version.
     #[error(
         "the store has format {found}, this wharf reads up to {supported}: run the newer version that wrote it"
@@ -61,9 +70,10 @@ pub enum StoreError {
     #[error("the store is damaged or not one of wharf's: {0}")]
     Damaged(String),
     /// The disk failed to read or write. If it failed while it was written to, and again when the store
-    /// was to be opened anew, it is not known whether the transaction is in the store.
+    /// was to be opened anew, it is not known whether the transaction is in the store. The cause is in the
+    /// message, as answers and log lines have but one level.
     #[error("the store's disk failed: {0}")]
-    Io(#[source] io::Error),
+    Io(io::Error),
     /// An I/O error closed the store, and it could not be opened again yet.
     #[error("the store is closed after a disk error; the next write opens it again")]
     Unavailable,
@@ -73,6 +83,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A data directory that can't be used, because of what the system says.
+    pub(super) fn directory(directory: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        |source| match Self::from(source) {
+            Self::Io(source) => Self::Directory {
+                directory: directory.to_owned(),
+                source,
+            },
+            other => other,
+        }
+    }
+
     /// The same for another who waited for the same commit ([`io::Error`] can't be cloned).
     pub(super) fn for_another(&self) -> Self {
         match self {

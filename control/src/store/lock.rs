@@ -2,9 +2,9 @@
 //! process, so nothing is left behind by a crash.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::StoreError;
 
@@ -13,20 +13,51 @@ const LOCK_FILE: &str = "lock";
 
 /// The data directory, ours while this lives.
 #[derive(Debug)]
-pub(super) struct DataLock {
+pub struct DataLock {
+    directory: PathBuf,
     _file: File,
 }
 
 impl DataLock {
-    /// Takes the data directory, or says who has it.
-    pub(super) fn acquire(directory: &Path) -> Result<Self, StoreError> {
-        let mut file = OpenOptions::new()
+    /// Takes the data directory, which is made if it is absent (mode 0700).
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another server has it, [`StoreError::Directory`] if it can't be one.
+    pub fn take(directory: &Path) -> Result<Self, StoreError> {
+        let made = match directory.metadata() {
+            // Making it would say that the file exists, which is not what is wrong.
+            Ok(there) if !there.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
+            _ => crate::files::create_private_dir(directory),
+        };
+        made.map_err(StoreError::directory(directory))?;
+        Self::acquire(directory)
+    }
+
+    /// Takes the data directory if it is there, and makes none.
+    ///
+    /// # Errors
+    /// As [`DataLock::take`].
+    pub fn take_existing(directory: &Path) -> Result<Option<Self>, StoreError> {
+        match directory.metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            _ => Self::take(directory).map(Some),
+        }
+    }
+
+    /// What was taken.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    fn acquire(directory: &Path) -> Result<Self, StoreError> {
+        let opened = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(directory.join(LOCK_FILE))?;
+            .open(directory.join(LOCK_FILE));
+        let mut file = opened.map_err(StoreError::directory(directory))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -40,11 +71,14 @@ impl DataLock {
                     holder,
                 });
             }
-            Err(TryLockError::Error(error)) => return Err(error.into()),
+            Err(TryLockError::Error(error)) => return Err(StoreError::directory(directory)(error)),
         }
         file.set_len(0)?;
         file.rewind()?;
         writeln!(file, "{}", std::process::id())?;
-        Ok(Self { _file: file })
+        Ok(Self {
+            directory: directory.to_owned(),
+            _file: file,
+        })
     }
 }

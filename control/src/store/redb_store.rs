@@ -8,7 +8,6 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -59,17 +58,18 @@ impl fmt::Debug for RedbStore {
 }
 
 impl RedbStore {
-    /// Opens the store of a data directory, which is made if it is absent (mode 0700).
+    /// Opens the store of a data directory.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] if another server has it, [`StoreError::NewerFormat`],
-    /// [`StoreError::Damaged`], or what the disk says.
-    pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        crate::files::create_private_dir(directory)?;
-        let lock = DataLock::acquire(directory)?;
+    /// [`StoreError::NewerFormat`], [`StoreError::Damaged`], or what the disk says.
+    pub fn open(lock: DataLock) -> Result<Self, StoreError> {
+        let directory = lock.directory().to_owned();
         let path = directory.join(STORE_FILE);
         let is_new = !fs::exists(&path)?;
-        let open = move || open_database(StoreFile::open(&path)?);
+        let open = {
+            let directory = directory.clone();
+            move || open_database(StoreFile::open(&path).map_err(StoreError::directory(&directory))?)
+        };
         let store = Self::start(Box::new(open), Some(lock), FORMAT, UPGRADES)?;
         if is_new {
             // The file's name has to be durable as well as its content.

@@ -165,13 +165,18 @@ async fn bounds_are_refused_by_name() {
     );
 }
 
+/// The store of a data directory.
+pub(crate) fn open(directory: &std::path::Path) -> Result<RedbStore, StoreError> {
+    RedbStore::open(DataLock::take(directory)?)
+}
+
 #[tokio::test]
 async fn what_was_written_is_there_after_opening_again() {
     let directory = tempfile::tempdir().unwrap();
-    let store = RedbStore::open(directory.path()).unwrap();
+    let store = open(directory.path()).unwrap();
     let revision = store.put_if("a", Expect::Absent, value("1")).await.unwrap();
     drop(store);
-    let store = RedbStore::open(directory.path()).unwrap();
+    let store = open(directory.path()).unwrap();
     assert_eq!(store.get("a").await.unwrap().unwrap().revision, revision);
     assert_eq!(
         store.put_if("b", Expect::Absent, value("2")).await.unwrap(),
@@ -184,7 +189,7 @@ async fn the_files_are_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("data");
-    let _store = RedbStore::open(&directory).unwrap();
+    let _store = open(&directory).unwrap();
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&directory), 0o700);
     assert_eq!(mode(&directory.join(STORE_FILE)), 0o600);
@@ -214,8 +219,8 @@ fn growing_the_file_takes_the_space_at_once() {
 #[tokio::test]
 async fn a_second_opener_is_refused_until_the_first_is_gone() {
     let directory = tempfile::tempdir().unwrap();
-    let first = RedbStore::open(directory.path()).unwrap();
-    let refused = RedbStore::open(directory.path()).unwrap_err();
+    let first = open(directory.path()).unwrap();
+    let refused = open(directory.path()).unwrap_err();
     let wanted = format!(
         "the data directory {} is in use by another wharf server (process {}): stop it, or give this one its own with --data",
         directory.path().display(),
@@ -223,7 +228,43 @@ async fn a_second_opener_is_refused_until_the_first_is_gone() {
     );
     assert_eq!(refused.to_string(), wanted);
     drop(first);
-    RedbStore::open(directory.path()).unwrap();
+    open(directory.path()).unwrap();
+}
+
+#[test]
+fn what_can_be_no_data_directory_is_named_with_its_cause() {
+    let parent = tempfile::tempdir().unwrap();
+    let file = parent.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for (path, cause) in [
+        (file.clone(), "not a directory"),
+        (file.join("below"), "Not a directory"),
+        (
+            "/proc/nothing/can/be/made/here".into(),
+            "No such file or directory",
+        ),
+    ] {
+        for refused in [DataLock::take(&path).unwrap_err(), open(&path).unwrap_err()] {
+            let wanted = format!("the data directory {} can't be used", path.display());
+            assert_eq!(refused.to_string(), wanted);
+            let source = std::error::Error::source(&refused).unwrap().to_string();
+            assert!(source.starts_with(cause), "{source}");
+        }
+    }
+}
+
+#[test]
+fn what_is_taken_only_if_it_is_there_is_not_made() {
+    let parent = tempfile::tempdir().unwrap();
+    let absent = parent.path().join("data");
+    assert!(DataLock::take_existing(&absent).unwrap().is_none());
+    assert!(!absent.exists());
+    let lock = DataLock::take_existing(parent.path()).unwrap();
+    assert!(lock.is_some());
+    assert!(matches!(
+        DataLock::take_existing(parent.path()),
+        Err(StoreError::Locked { .. })
+    ));
 }
 
 #[test]
@@ -231,7 +272,7 @@ fn a_file_that_is_no_store_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(STORE_FILE);
     std::fs::write(&path, b"this is my diary\n".repeat(1000)).unwrap();
-    let refused = RedbStore::open(directory.path()).unwrap_err().to_string();
+    let refused = open(directory.path()).unwrap_err().to_string();
     assert!(
         refused.starts_with("the store is damaged or not one of wharf's"),
         "{refused}"
@@ -250,7 +291,7 @@ async fn a_newer_format_is_refused_and_untouched() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(STORE_FILE);
     drop(open_as(&path, FORMAT + 1, UPGRADES).unwrap());
-    let refused = RedbStore::open(directory.path()).unwrap_err().to_string();
+    let refused = open(directory.path()).unwrap_err().to_string();
     assert_eq!(
         refused,
         "the store has format 2, this wharf reads up to 1: run the newer version that wrote it"

@@ -23,7 +23,7 @@ pub(crate) enum Step {
     Running(Arc<dyn LiveTask>),
     /// Its health changed.
     Health(HealthReport),
-    /// The guest ended by itself.
+    /// The guest ended by itself, asked to or not.
     Exited(Exit),
     /// It was told to stop and is on its way out.
     Leaving(TaskStatus),
@@ -89,7 +89,8 @@ impl Drive {
                 () = self.stop.cancelled() => break,
                 exit = &mut exited => {
                     self.report(Step::Exited(exit)).await;
-                    return live.stop(Duration::ZERO).await;
+                    live.stop(Duration::ZERO).await;
+                    return;
                 }
                 changed = health.changed(), if watched => {
                     watched = changed.is_ok();
@@ -103,7 +104,9 @@ impl Drive {
         self.report(Step::Leaving(TaskStatus::Deactivating)).await;
         live.drain(stop_timeout).await;
         self.report(Step::Leaving(TaskStatus::Stopping)).await;
-        live.stop(stop_timeout).await;
+        if let Some(exit) = live.stop(stop_timeout).await {
+            self.report(Step::Exited(exit)).await;
+        }
         self.report(Step::Leaving(TaskStatus::Deprovisioning)).await;
     }
 

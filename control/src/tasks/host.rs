@@ -1,6 +1,6 @@
 //! The executor that is real: components in the runtime, requests from the gateway.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,15 +14,15 @@ use wharf_runtime::{
 
 use super::live::{LiveCommand, LiveHttp};
 use super::target::Cost;
-use super::{Executor, Exposure, LiveTask, Order, Room};
+use super::{Executor, Exposure, LiveTask, Order, Prepared, Room};
 use crate::blobs::{Blobs, FolderContent};
 use crate::logs::Logs;
 use crate::manifest::MountPath;
 use crate::model::{Bundle, Group, World};
-use crate::names::{Digest, EnvName, NamespaceName, ServiceName};
+use crate::names::{Digest, NamespaceName, ServiceName};
 use crate::orchestrator::routes::{group_name, routing, rules};
 use crate::refusal::{Kind, Refusal};
-use crate::secrets::{SecretReference, Secrets};
+use crate::secrets::Secrets;
 
 /// How soon a task that the host had no room for is tried again.
 const ROOM_RECHECK: Duration = Duration::from_millis(500);
@@ -92,7 +92,7 @@ impl Host {
         // A worker runs for as long as it is wanted: a request's or a job's time is no measure for it.
         let is_worker = matches!(task.group, Group::Service(_)) && blueprint.bundle.world == World::Command;
         let limit = |time: Duration| (!is_worker).then_some(time);
-        let held = self.secrets.hold(&task.namespace, &references(order)).await;
+        let held = self.secrets.hold(&task.namespace, &manifest.secrets).await;
         let held = held.map_err(|error| error.to_string())?;
         Ok(TaskSpec {
             cpu: CpuUnits::new(task.cpu).unwrap_or(manifest.cpu),
@@ -103,11 +103,7 @@ impl Host {
             concurrency: manifest.concurrency,
             queue: manifest.queue,
             isolation: manifest.isolation,
-            args: task
-                .overrides
-                .args
-                .clone()
-                .unwrap_or_else(|| manifest.args.clone()),
+            args: manifest.args.clone(),
             env: environment(order),
             secrets: Arc::new(held),
             egress: manifest.egress.clone(),
@@ -175,15 +171,19 @@ impl Host {
 
 #[async_trait]
 impl Executor for Host {
-    async fn prepare(&self, component: &Path, digest: &Digest) -> Result<World, Refusal> {
+    async fn prepare(&self, component: &Path, digest: &Digest) -> Result<Prepared, Refusal> {
         let artifact = self
             .runtime
             .prepare(component, digest.as_str())
             .await
             .map_err(refused)?;
-        Ok(match artifact.world() {
+        let world = match artifact.world() {
             wharf_runtime::World::Http => World::Http,
             wharf_runtime::World::Command => World::Command,
+        };
+        Ok(Prepared {
+            world,
+            least_memory: artifact.least_memory(),
         })
     }
 
@@ -194,7 +194,8 @@ impl Executor for Host {
     }
 
     async fn missing(&self, order: &Order) -> Option<String> {
-        let held = self.secrets.hold(&order.task.namespace, &references(order)).await;
+        let references = &order.blueprint.manifest.task.secrets;
+        let held = self.secrets.hold(&order.task.namespace, references).await;
         held.err().map(|error| error.to_string())
     }
 
@@ -247,37 +248,21 @@ impl Executor for Host {
     }
 }
 
-/// The definition's environment, the run's over it, and what every guest finds.
+/// The definition's environment, and what every guest finds.
 fn environment(Order { task, blueprint }: &Order) -> Vec<(String, String)> {
     let manifest = &blueprint.manifest.task;
     let of_definition = manifest
         .env
         .iter()
         .map(|(name, value)| (name.to_string(), value.clone()));
-    let mut env: BTreeMap<String, String> = of_definition.collect();
-    env.extend(task.overrides.env.iter().cloned());
-    for (secret, _) in &task.overrides.secrets {
-        env.remove(secret);
-    }
+    let mut env: Vec<(String, String)> = of_definition.collect();
     env.extend([
         ("WHARF_TASK_ID".to_owned(), task.id.to_string()),
         ("WHARF_SERVICE".to_owned(), task.group.name().to_string()),
         ("WHARF_REVISION".to_owned(), task.definition.revision.to_string()),
         ("WHARF_NAMESPACE".to_owned(), task.namespace.to_string()),
     ]);
-    env.into_iter().collect()
-}
-
-/// The definition's secrets, the run's over them.
-fn references(Order { task, blueprint }: &Order) -> BTreeMap<EnvName, SecretReference> {
-    let mut references = blueprint.manifest.task.secrets.clone();
-    for (name, _) in &task.overrides.env {
-        references.retain(|secret, _| secret.as_str() != name);
-    }
-    let overriding = task.overrides.secrets.iter();
-    // They were parsed when the run was asked for.
-    references.extend(overriding.filter_map(|(name, text)| Some((name.parse().ok()?, text.parse().ok()?))));
-    references
+    env
 }
 
 fn refused(error: PrepareError) -> Refusal {

@@ -88,8 +88,9 @@ impl LiveTask for LiveHttp {
         }
     }
 
-    async fn stop(&self, _limit: Duration) {
+    async fn stop(&self, _limit: Duration) -> Option<Exit> {
         self.task.stop();
+        None
     }
 }
 
@@ -153,11 +154,15 @@ impl LiveTask for LiveCommand {
 
     async fn drain(&self, _limit: Duration) {}
 
-    async fn stop(&self, limit: Duration) {
+    async fn stop(&self, limit: Duration) -> Option<Exit> {
         self.task.request_stop();
-        if tokio::time::timeout(limit, self.task.exited()).await.is_err() {
-            self.task.kill();
-            self.task.exited().await;
+        match tokio::time::timeout(limit, self.task.exited()).await {
+            Ok(exit) => Some(exit_of(exit)),
+            Err(_) => {
+                self.task.kill();
+                self.task.exited().await;
+                None
+            }
         }
     }
 }

@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +22,14 @@ use crate::reconciler::plan::Blocker;
 /// Stopped tasks kept per service or job family.
 pub const STOPPED_TASKS_KEPT: usize = 100;
 
+/// The fewest digits of an id that are shown for it.
+const FEWEST_DIGITS: usize = 8;
+
 /// Whose tasks: a namespace's service or job.
 pub type GroupKey = (NamespaceName, Group);
+
+/// A task by the time of its making: ids are random.
+type Made = (Timestamp, TaskId);
 
 /// All tasks.
 #[derive(Default)]
@@ -33,7 +41,7 @@ pub struct Registry {
 #[derive(Default)]
 struct Inner {
     tasks: BTreeMap<TaskId, Entry>,
-    groups: HashMap<GroupKey, BTreeSet<TaskId>>,
+    groups: HashMap<GroupKey, BTreeSet<Made>>,
     /// Tasks whose record the store doesn't have yet.
     unsaved: BTreeSet<TaskId>,
     /// Keys of records that shall go.
@@ -130,10 +138,13 @@ impl Registry {
     /// How many there are instead.
     pub fn find(&self, namespace: &NamespaceName, prefix: &str) -> Result<Task, usize> {
         let inner = self.lock();
-        let from = inner.tasks.iter();
+        let from = inner
+            .tasks
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
         let found: Vec<&Entry> = from
-            .filter(|(id, entry)| id.as_str().starts_with(prefix) && entry.task.namespace == *namespace)
+            .take_while(|(id, _)| id.as_str().starts_with(prefix))
             .map(|(_, entry)| entry)
+            .filter(|entry| entry.task.namespace == *namespace)
             .collect();
         match found.as_slice() {
             [entry] => Ok(snapshot(entry)),
@@ -141,22 +152,47 @@ impl Registry {
         }
     }
 
+    /// The beginning of a task's id that no other task's has, of those that are known now.
+    pub fn short(&self, id: &TaskId) -> String {
+        let inner = self.lock();
+        let before = (Bound::Unbounded, Bound::Excluded(id.as_str()));
+        let after = (Bound::Excluded(id.as_str()), Bound::Unbounded);
+        let neighbours = [
+            inner.tasks.range::<str, _>(before).next_back(),
+            inner.tasks.range::<str, _>(after).next(),
+        ];
+        let alike = neighbours.into_iter().flatten().map(|(other, _)| {
+            let pairs = id.as_str().bytes().zip(other.as_str().bytes());
+            pairs.take_while(|(a, b)| a == b).count()
+        });
+        let digits = alike.max().map_or(0, |alike| alike + 1).max(FEWEST_DIGITS);
+        id.as_str().chars().take(digits).collect()
+    }
+
     /// A group's tasks, oldest first, with their usage as of now.
     pub fn of_group(&self, key: &GroupKey) -> Vec<Task> {
         let inner = self.lock();
-        let ids = inner.groups.get(key).into_iter().flatten();
-        ids.filter_map(|id| inner.tasks.get(id)).map(snapshot).collect()
+        inner.group(key).map(snapshot).collect()
     }
 
     /// A namespace's tasks, oldest first, with their usage as of now.
     pub fn of_namespace(&self, namespace: &NamespaceName) -> Vec<Task> {
         let inner = self.lock();
-        inner
+        let of_namespace = inner
             .tasks
             .values()
-            .filter(|entry| entry.task.namespace == *namespace)
-            .map(snapshot)
-            .collect()
+            .filter(|entry| entry.task.namespace == *namespace);
+        let mut tasks: Vec<Task> = of_namespace.map(snapshot).collect();
+        tasks.sort_by_cached_key(made);
+        tasks
+    }
+
+    /// Tasks in the order of their making; those that are gone are left out.
+    pub(crate) fn oldest_first<'a>(&self, ids: impl IntoIterator<Item = &'a TaskId>) -> Vec<TaskId> {
+        let inner = self.lock();
+        let known = ids.into_iter().filter_map(|id| inner.tasks.get(id));
+        let made: BTreeSet<Made> = known.map(|entry| made(&entry.task)).collect();
+        made.into_iter().map(|(_, id)| id).collect()
     }
 
     /// Counts changes of tasks: wait for the next one, then look at what is.
@@ -178,7 +214,7 @@ impl Registry {
     pub(crate) fn adopt(&self, entry: Entry, saved: Saved) {
         let mut inner = self.lock();
         let (id, key) = (entry.task.id.clone(), key_of(&entry.task));
-        inner.groups.entry(key).or_default().insert(id.clone());
+        inner.groups.entry(key).or_default().insert(made(&entry.task));
         if saved == Saved::No {
             inner.unsaved.insert(id.clone());
         }
@@ -206,14 +242,10 @@ impl Registry {
 
     /// Looks at a group's tasks, oldest first.
     pub(crate) fn visit<T>(&self, key: &GroupKey, look: impl FnMut(&Entry) -> Option<T>) -> Vec<T> {
-        let inner = self.lock();
-        let ids = inner.groups.get(key).into_iter().flatten();
-        ids.filter_map(|id| inner.tasks.get(id))
-            .filter_map(look)
-            .collect()
+        self.lock().group(key).filter_map(look).collect()
     }
 
-    /// Looks at all tasks, oldest first.
+    /// Looks at all tasks, in no order.
     pub(crate) fn visit_all<T>(&self, look: impl FnMut(&Entry) -> Option<T>) -> Vec<T> {
         self.lock().tasks.values().filter_map(look).collect()
     }
@@ -221,7 +253,7 @@ impl Registry {
     /// Forgets a group's tasks, with their records.
     pub(crate) fn remove_group(&self, key: &GroupKey) {
         let mut inner = self.lock();
-        for id in inner.groups.remove(key).unwrap_or_default() {
+        for (_, id) in inner.groups.remove(key).unwrap_or_default() {
             forget(&mut inner, &id);
         }
         drop(inner);
@@ -264,15 +296,27 @@ impl Registry {
         !inner.unsaved.is_empty() || !inner.forgotten.is_empty()
     }
 
+    /// Has the next batch write the tasks whose usage is not what was written last.
+    pub(crate) fn note_usage(&self) {
+        let mut inner = self.lock();
+        let Inner { tasks, unsaved, .. } = &mut *inner;
+        let live = tasks
+            .iter()
+            .filter_map(|(id, entry)| Some((id, entry, entry.live.as_ref()?)));
+        let changed = live.filter(|(_, entry, live)| !live.usage().is_recorded_as(&entry.task.usage));
+        unsaved.extend(changed.map(|(id, ..)| id.clone()));
+    }
+
     /// What the store doesn't have yet. Given back with [`Registry::put_back`] if it can't be written.
     pub(crate) fn take_unsaved(&self) -> Unsaved {
         let mut inner = self.lock();
         let ids = std::mem::take(&mut inner.unsaved);
-        let tasks = ids
-            .iter()
-            .filter_map(|id| inner.tasks.get(id))
-            .map(snapshot)
-            .collect();
+        let tasks = ids.iter().filter_map(|id| {
+            let entry = inner.tasks.get_mut(id)?;
+            entry.task = snapshot(entry);
+            Some(entry.task.clone())
+        });
+        let tasks = tasks.collect();
         Unsaved {
             tasks,
             forgotten: std::mem::take(&mut inner.forgotten),
@@ -315,23 +359,31 @@ fn snapshot(entry: &Entry) -> Task {
     task
 }
 
+impl Inner {
+    /// A group's tasks, oldest first.
+    fn group(&self, key: &GroupKey) -> impl Iterator<Item = &Entry> {
+        let made = self.groups.get(key).into_iter().flatten();
+        made.filter_map(|(_, id)| self.tasks.get(id))
+    }
+}
+
+fn made(task: &Task) -> Made {
+    (task.created_at, task.id.clone())
+}
+
 fn forget_oldest(inner: &mut Inner, key: &GroupKey) {
-    let ids = inner.groups.get(key).into_iter().flatten();
-    let stopped: Vec<TaskId> = ids
-        .filter(|id| {
-            inner
-                .tasks
-                .get(*id)
-                .is_some_and(|entry| entry.task.status == TaskStatus::Stopped)
-        })
-        .cloned()
+    let is_stopped = |entry: &&Entry| entry.task.status == TaskStatus::Stopped;
+    let stopped: Vec<Made> = inner
+        .group(key)
+        .filter(is_stopped)
+        .map(|entry| made(&entry.task))
         .collect();
     let surplus = stopped.len().saturating_sub(STOPPED_TASKS_KEPT);
-    for id in stopped.iter().take(surplus) {
-        if let Some(ids) = inner.groups.get_mut(key) {
-            ids.remove(id);
+    for oldest in stopped.iter().take(surplus) {
+        if let Some(made) = inner.groups.get_mut(key) {
+            made.remove(oldest);
         }
-        forget(inner, id);
+        forget(inner, &oldest.1);
     }
 }
 
@@ -341,3 +393,6 @@ fn forget(inner: &mut Inner, id: &TaskId) {
         inner.forgotten.push(keys::task(&entry.task.namespace, id));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::future::join_all;
 
-use super::{Listener, ListenerError, ListenerStatus, connections::Phase};
+use super::{Listener, ListenerError, ListenerStatus, Socket, connections::Phase};
 use crate::{
     config::ListenerSpec,
     gateway::{Closed, Shared, Threads},
@@ -40,12 +40,30 @@ impl Listeners {
     }
 
     pub(crate) fn open(&self, spec: ListenerSpec) -> Result<SocketAddr, ListenerError> {
+        let address = spec.address;
+        self.add(spec, address, |spec| {
+            Listener::open(spec, &self.threads, &self.shared)
+        })
+    }
+
+    pub(crate) fn open_on(&self, socket: Socket, spec: ListenerSpec) -> Result<SocketAddr, ListenerError> {
+        let address = spec.address;
+        self.add(spec, address, |spec| {
+            Listener::open_on(socket, spec, &self.threads, &self.shared)
+        })
+    }
+
+    fn add(
+        &self,
+        spec: ListenerSpec,
+        address: SocketAddr,
+        open: impl FnOnce(ListenerSpec) -> Result<Arc<Listener>, ListenerError>,
+    ) -> Result<SocketAddr, ListenerError> {
         let mut sets = self.lock();
         if sets.open.contains_key(&spec.name) {
             return Err(ListenerError::SameName(spec.name));
         }
-        let address = spec.address;
-        let listener = Listener::open(spec, &self.threads, &self.shared)?;
+        let listener = open(spec)?;
         let local = listener.local_addr().unwrap_or(address);
         sets.open.insert(listener.name.clone(), listener);
         Ok(local)

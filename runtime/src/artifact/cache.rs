@@ -1,7 +1,7 @@
 //! The cache of compiled code: content-addressed, write-once, and checked when read.
 //!
-//! `<cache>/<engine>/<component>.cwasm` is native code, `<component>.sum` its SHA-256. The sum is written last: where it
-//! is missing or doesn't match, the code counts as absent and is compiled again. `<engine>` names the version and
+//! `<cache>/<engine>/<component>.cwasm` is native code, `<component>.sum` its SHA-256 and what an instance takes. The sum
+//! is written last: where it is missing or doesn't match, the code counts as absent and is compiled again. `<engine>` names the version and
 //! settings of the engine, so that an upgrade never loads what another engine compiled.
 
 use std::collections::hash_map::DefaultHasher;
@@ -17,6 +17,7 @@ use tempfile::NamedTempFile;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::footprint::Footprint;
 use super::{PrepareError, Refusal, load};
 
 /// How a file begins that is not finished.
@@ -55,25 +56,34 @@ impl Cache {
     }
 
     /// Makes a finished draft the code of a component.
-    pub(super) async fn keep(&self, draft: NamedTempFile, hex: &str) -> Result<(), PrepareError> {
+    pub(super) async fn keep(
+        &self,
+        draft: NamedTempFile,
+        hex: &str,
+        footprint: Footprint,
+    ) -> Result<(), PrepareError> {
         let (code, sum) = self.paths(hex);
-        let dir = self.dir.clone();
         blocking(move || {
-            keep(draft, &code, &sum, &dir).map_err(|source| io_error("can't write", &code, source))
+            keep(draft, &code, &sum, footprint).map_err(|source| io_error("can't write", &code, source))
         })
         .await
     }
 
-    /// The component's code, if it is there and whole.
-    pub(super) async fn load(&self, engine: &Engine, hex: &str) -> Result<Option<Component>, PrepareError> {
+    /// The component's code and what an instance of it takes, if they are there and whole.
+    pub(super) async fn load(
+        &self,
+        engine: &Engine,
+        hex: &str,
+    ) -> Result<Option<(Component, Footprint)>, PrepareError> {
         let (code, sum) = self.paths(hex);
         let engine = engine.clone();
         blocking(move || {
-            if !is_whole(&code, &sum).map_err(|source| io_error("can't read", &code, source))? {
+            let footprint = read_sum(&code, &sum).map_err(|source| io_error("can't read", &code, source))?;
+            let Some(footprint) = footprint else {
                 return Ok(None);
-            }
+            };
             match load::component(&engine, &code) {
-                Ok(component) => Ok(Some(component)),
+                Ok(component) => Ok(Some((component, footprint))),
                 Err(error) => {
                     tracing::warn!(path = %code.display(), %error, "compiled code can't be loaded; compiling again");
                     Ok(None)
@@ -125,34 +135,34 @@ fn sweep(root: &Path, dir: &Path) {
     }
 }
 
-fn keep(draft: NamedTempFile, code: &Path, sum: &Path, dir: &Path) -> io::Result<()> {
+fn keep(draft: NamedTempFile, code: &Path, sum: &Path, footprint: Footprint) -> io::Result<()> {
     let digest = sha256_of(draft.path())?;
+    let dir = code.parent().unwrap_or(Path::new("."));
     fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o600))?;
     File::open(draft.path())?.sync_all()?;
     draft.persist(code)?;
     let mut sum_draft = tempfile::Builder::new().prefix(DRAFT).tempfile_in(dir)?;
     sum_draft.write_all(&digest)?;
+    sum_draft.write_all(footprint.to_words().as_bytes())?;
     sum_draft.as_file().sync_all()?;
     sum_draft.persist(sum)?;
     File::open(dir)?.sync_all()
 }
 
-fn is_whole(code: &Path, sum: &Path) -> io::Result<bool> {
-    let expected = match fs::read(sum) {
-        Ok(expected) => expected,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+/// What the sum says an instance takes, if the code is what it says.
+fn read_sum(code: &Path, sum: &Path) -> io::Result<Option<Footprint>> {
+    let (sum, found) = match fs::read(sum).and_then(|sum| Ok((sum, sha256_of(code)?))) {
+        Ok(both) => both,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let found = match sha256_of(code) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    let whole = found.as_slice() == expected.as_slice();
-    if !whole {
+    let footprint = sum
+        .strip_prefix(found.as_slice())
+        .and_then(|words| Footprint::from_words(std::str::from_utf8(words).ok()?));
+    if footprint.is_none() {
         tracing::warn!(path = %code.display(), "compiled code was changed since it was written; compiling again");
     }
-    Ok(whole)
+    Ok(footprint)
 }
 
 /// The SHA-256 of a file.

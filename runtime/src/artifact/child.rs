@@ -10,9 +10,10 @@ use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_s
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
+use super::footprint::{self, Footprint};
 use super::inspect::{self, Refusal};
 use crate::engine::compile_config;
-use crate::host::HostFacts;
+use crate::host::HostFiles;
 use crate::size::Bytes;
 
 /// Native code of one component, in a file.
@@ -36,7 +37,7 @@ pub(super) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // Half of a small host: a compilation must not push the server out of memory.
-        let half = Bytes::new(HostFacts::read().memory.get() / 2);
+        let half = Bytes::new(HostFiles::default().facts().memory.get() / 2);
         Self {
             memory: half.clamp(Bytes::gib(1), Bytes::gib(4)),
             cpu: Duration::from_secs(300),
@@ -46,7 +47,7 @@ impl Default for Limits {
 
 /// Runs this process as a compiler: `<component> <sha256 in hex> <output>` are the program's last three arguments.
 ///
-/// The exit code is 0 when the code was written, 65 when the component was refused (standard output says why),
+/// The exit code is 0 when the code was written (standard output says what an instance takes), 65 when the component was refused (standard output says why),
 /// and 70 when something else failed (standard error says what).
 pub fn compile_child_main() -> ExitCode {
     let args: Vec<PathBuf> = std::env::args_os().map(PathBuf::from).collect();
@@ -55,8 +56,14 @@ pub fn compile_child_main() -> ExitCode {
     };
     limit_self(Limits::default());
     match compile(source, &hex.to_string_lossy(), output) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Refused(refusal)) => refuse(&refusal),
+        Ok(footprint) => {
+            say(&footprint.to_words());
+            ExitCode::SUCCESS
+        }
+        Err(Failure::Refused(refusal)) => {
+            say(&refusal.to_words());
+            ExitCode::from(u8::try_from(EXIT_REFUSED).unwrap_or(EXIT_FAILED))
+        }
         Err(Failure::Other(why)) => fail(&why),
     }
 }
@@ -66,7 +73,7 @@ enum Failure {
     Other(String),
 }
 
-fn compile(source: &Path, hex: &str, output: &Path) -> Result<(), Failure> {
+fn compile(source: &Path, hex: &str, output: &Path) -> Result<Footprint, Failure> {
     let other = |what: &str, error: &dyn std::fmt::Display| Failure::Other(format!("{what}: {error}"));
     let bytes = fs::read(source).map_err(|error| other("can't read the component", &error))?;
     let found: String = Sha256::digest(&bytes)
@@ -79,11 +86,13 @@ fn compile(source: &Path, hex: &str, output: &Path) -> Result<(), Failure> {
         )));
     }
     inspect::check(&bytes).map_err(Failure::Refused)?;
+    let footprint = footprint::of(&bytes).map_err(|error| Failure::Refused(Refusal::damaged(&error)))?;
     let engine = Engine::new(&compile_config()).map_err(|error| other("no engine", &error))?;
     let code = engine
         .precompile_component(&bytes)
         .map_err(|error| Failure::Refused(Refusal::Invalid(format!("{error:#}"))))?;
-    fs::write(output, code).map_err(|error| other("can't write the code", &error))
+    fs::write(output, code).map_err(|error| other("can't write the code", &error))?;
+    Ok(footprint)
 }
 
 /// Lowers the priority and sets the limits. Where the host refuses one of them, the parent's time limit is left.
@@ -108,10 +117,9 @@ fn limit_self(limits: Limits) {
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
 }
 
-fn refuse(refusal: &Refusal) -> ExitCode {
+fn say(words: &str) {
     // Nobody reads a closed pipe.
-    let _ = std::io::stdout().write_all(refusal.to_words().as_bytes());
-    ExitCode::from(u8::try_from(EXIT_REFUSED).unwrap_or(EXIT_FAILED))
+    let _ = std::io::stdout().write_all(words.as_bytes());
 }
 
 fn fail(why: &str) -> ExitCode {

@@ -12,6 +12,7 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 
 use super::child::{EXIT_REFUSED, Limits};
+use super::footprint::Footprint;
 use super::{PrepareError, Refusal};
 
 /// Children at once: more would only share the same cores.
@@ -46,8 +47,13 @@ impl Compiler {
         }
     }
 
-    /// Compiles the component at `source`, whose SHA-256 is `hex`, into `output`.
-    pub(super) async fn compile(&self, source: &Path, hex: &str, output: &Path) -> Result<(), PrepareError> {
+    /// Compiles the component at `source`, whose SHA-256 is `hex`, into `output`; tells what an instance of it takes.
+    pub(super) async fn compile(
+        &self,
+        source: &Path,
+        hex: &str,
+        output: &Path,
+    ) -> Result<Footprint, PrepareError> {
         let failed = |why: String| PrepareError::Compiler(why);
         let _place = self
             .places
@@ -72,9 +78,15 @@ impl Compiler {
     }
 }
 
-fn verdict(output: std::process::Output) -> Result<(), PrepareError> {
+fn verdict(output: std::process::Output) -> Result<Footprint, PrepareError> {
     if output.status.success() {
-        return Ok(());
+        let said = words(&output.stdout);
+        let unread = || {
+            PrepareError::Compiler(format!(
+                "the compiler did not say what an instance takes: {said:?}"
+            ))
+        };
+        return Footprint::from_words(&said).ok_or_else(unread);
     }
     if output.status.code() == Some(EXIT_REFUSED) {
         return Err(Refusal::from_words(&words(&output.stdout)).into());

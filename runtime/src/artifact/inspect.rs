@@ -39,6 +39,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The file is not whole where `error` says.
+    pub(super) fn damaged(error: &wasmparser::BinaryReaderError) -> Self {
+        Self::Invalid(located(error))
+    }
+
     /// As the compiler child says it: a kind and the text.
     pub(super) fn to_words(&self) -> String {
         match self {
@@ -74,7 +79,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<World, Refusal> {
     let mut validator = Validator::new_with_features(WasmFeatures::default());
     validator
         .validate_all(bytes)
-        .map_err(|error| Refusal::Invalid(located(&error)))?;
+        .map_err(|error| Refusal::damaged(&error))?;
     check_imports(&surface.imports)?;
     world(surface.exports.iter().map(String::as_str))
 }
@@ -88,7 +93,7 @@ struct Surface {
 
 /// Reads the outermost component's imports and exports, stepping over what is nested in it.
 fn surface(bytes: &[u8]) -> Result<Surface, Refusal> {
-    let invalid = |error: wasmparser::BinaryReaderError| Refusal::Invalid(located(&error));
+    let invalid = |error: wasmparser::BinaryReaderError| Refusal::damaged(&error);
     let mut surface = Surface::default();
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {

@@ -9,12 +9,15 @@ use super::{Capability, ConfigureError, Configured, Prepare, PrepareError, TaskC
 use crate::guest_state::{GuestState, InstanceParts};
 use crate::outgoing::{OutgoingHooks, Upstream};
 
+mod setters;
+
 #[derive(Debug)]
 pub(super) struct OutgoingHttp;
 
 impl Capability for OutgoingHttp {
     fn link(&self, linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
-        add_only_http_to_linker_async(linker)
+        add_only_http_to_linker_async(linker)?;
+        setters::link(linker)
     }
 
     fn configure(&self, task: &TaskContext<'_>) -> Result<Configured, ConfigureError> {

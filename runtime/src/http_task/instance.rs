@@ -8,7 +8,6 @@ use std::time::Duration;
 use http::Request;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-use wasmtime::Store;
 use wasmtime_wasi_http::p2::bindings::{Proxy, ProxyPre};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
@@ -17,14 +16,13 @@ use super::{Head, SCHEME};
 use crate::failure::Failure;
 use crate::guest_state::GuestState;
 use crate::meter::Meter;
-use crate::task::{Room, Slot, TaskCore};
+use crate::task::{PlacedStore, Room, TaskCore};
 
 /// An instance and its place in the engine's pool.
 pub(super) struct Instance {
-    store: Store<GuestState>,
+    placed: PlacedStore,
     proxy: Proxy,
     served: u32,
-    _slot: Slot,
 }
 
 impl std::fmt::Debug for Instance {
@@ -43,20 +41,19 @@ impl Instance {
         room: Room,
         meter: Arc<Meter>,
     ) -> Result<Self, Failure> {
-        let (mut store, slot) = core.store(room, meter)?;
-        match pre.instantiate_async(&mut store).await {
+        let mut placed = core.store(room, meter)?;
+        match pre.instantiate_async(&mut placed.store).await {
             Ok(proxy) => Ok(Self {
-                store,
+                placed,
                 proxy,
                 served: 0,
-                _slot: slot,
             }),
-            Err(error) => Err(Failure::of_start(&error, store.data())),
+            Err(error) => Err(Failure::of_start(&error, placed.store.data())),
         }
     }
 
     pub(super) fn state(&self) -> &GuestState {
-        self.store.data()
+        self.placed.store.data()
     }
 
     /// Requests this instance has taken.
@@ -67,7 +64,7 @@ impl Instance {
     /// Makes the instance's use from here on the request's.
     pub(super) fn begin_request(&mut self, meter: Arc<Meter>, peak: Arc<AtomicU64>) {
         self.served += 1;
-        let state = self.store.data_mut();
+        let state = self.placed.store.data_mut();
         state.meter = meter;
         state.memory.begin_request(peak);
     }
@@ -79,7 +76,7 @@ impl Instance {
         head: oneshot::Sender<Head>,
         flight: Arc<Flight>,
     ) -> wasmtime::Result<()> {
-        let mut http = self.store.data_mut().http();
+        let mut http = self.placed.store.data_mut().http();
         let request = http.new_incoming_request(SCHEME, request)?;
         let out = http.new_response_outparam_from_callback(move |answer| {
             if let Some(answer) = flight.answered(answer) {
@@ -89,7 +86,7 @@ impl Instance {
         })?;
         self.proxy
             .wasi_http_incoming_handler()
-            .call_handle(&mut self.store, request, out)
+            .call_handle(&mut self.placed.store, request, out)
             .await
     }
 }

@@ -3,7 +3,7 @@ use super::*;
 const MIB: u64 = 1 << 20;
 
 fn instance(envelope: &Arc<Envelope>, reserve: u64) -> InstanceMemory {
-    InstanceMemory::new(envelope.charge(reserve).unwrap())
+    InstanceMemory::new(envelope.charge(reserve).unwrap(), INSTANCE_CHARGE)
 }
 
 #[test]

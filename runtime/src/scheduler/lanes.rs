@@ -142,3 +142,6 @@ fn placed(account: &CpuAccount, now: u64) -> Place {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

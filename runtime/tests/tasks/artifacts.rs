@@ -46,6 +46,45 @@ async fn a_component_is_compiled_once_per_data_directory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_component_that_many_ask_for_at_once_is_compiled_once() {
+    let directory = TempDir::new().unwrap();
+    let started = directory.path().join("started");
+    let compiler = env!("CARGO_BIN_EXE_compile-child");
+    let script = format!(
+        r#"echo started >> "{}"; exec "{compiler}" "$0" "$1" "$2""#,
+        started.display()
+    );
+    let bench = Bench::with_compiler_args(directory.path(), "/bin/sh", &["-c", &script]);
+    let path = guest_path("guest-command");
+    let digest = digest_of(&path);
+    let prepare = || {
+        let (runtime, path, digest) = (bench.runtime.clone(), path.clone(), digest.clone());
+        tokio::spawn(async move { runtime.prepare(&path, &digest).await })
+    };
+    let asked: Vec<_> = (0..8).map(|_| prepare()).collect();
+    let mut prepared = Vec::new();
+    for asked in asked {
+        prepared.push(asked.await.unwrap().unwrap());
+    }
+    assert!(prepared.iter().all(|artifact| artifact.digest() == digest));
+    assert_eq!(std::fs::read_to_string(&started).unwrap(), "started\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compiler_that_dies_half_way_leaves_nothing() {
+    let directory = TempDir::new().unwrap();
+    // As a compiler that the kernel ends for its memory: some of the code is written.
+    let script = r#"head -c 100000 "$0" > "$2"; kill -9 $$"#;
+    let bench = Bench::with_compiler_args(directory.path(), "/bin/sh", &["-c", script]);
+    let path = guest_path("guest-command");
+    let error = bench.runtime.prepare(&path, &digest_of(&path)).await.unwrap_err();
+    assert!(matches!(error, PrepareError::Compiler(_)), "{error}");
+    assert!(error.to_string().contains("signal: 9"), "{error}");
+    assert_eq!(cached(directory.path()), Vec::<PathBuf>::new());
+    Bench::on(directory.path()).artifact("guest-command").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn code_that_was_changed_is_not_loaded() {
     let directory = TempDir::new().unwrap();
     let first = Bench::on(directory.path());

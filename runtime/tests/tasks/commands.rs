@@ -57,12 +57,42 @@ async fn a_worker_that_reads_its_input_ends_when_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_sleeps_is_woken_when_asked_to_end() {
+    let bench = Bench::new();
+    let (task, log) = bench
+        .command(&["nap", "86400000"], |spec| spec.timeout = None)
+        .await;
+    until("it sleeps", || log.contains("sleeping")).await;
+    task.request_stop();
+    assert_eq!(task.exited().await, Exit::Code(0));
+    assert!(log.contains("bye"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_is_woken_once_and_sleeps_on_if_it_will() {
+    let bench = Bench::new();
+    let (task, log) = bench
+        .command(&["doze", "86400000", "200"], |spec| spec.timeout = None)
+        .await;
+    until("it sleeps", || log.contains("sleeping")).await;
+    task.request_stop();
+    assert_eq!(task.exited().await, Exit::Code(0));
+    let lines = log.lines(LogStream::Stdout);
+    let [_, _, slept] = lines.as_slice() else {
+        panic!("{lines:?}")
+    };
+    let slept: u32 = slept.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!(slept >= 200, "its second sleep lasted {slept} ms");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_does_not_listen_is_killed() {
     let bench = Bench::new();
-    for args in [["spin", ""], ["sleep", "600000"]] {
-        let (task, _) = bench.command(&args, |spec| spec.timeout = None).await;
+    for (args, at_work) in [(["spin", "", ""], ""), (["doze", "86400000", "86400000"], "woke")] {
+        let (task, log) = bench.command(&args, |spec| spec.timeout = None).await;
         until("it runs", || !task.usage().cpu.is_zero()).await;
         task.request_stop();
+        until("it goes on", || at_work.is_empty() || log.contains(at_work)).await;
         task.kill();
         assert_eq!(task.exited().await, Exit::Stopped);
         until("memory is given back", || task.usage().memory == 0).await;

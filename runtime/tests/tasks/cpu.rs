@@ -34,6 +34,24 @@ async fn a_spinning_task_stays_at_its_share_whatever_its_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spinning_task_gets_its_share() {
+    let (task, _) = Bench::new()
+        .http(|spec| spec.cpu = CpuUnits::new(256).unwrap())
+        .await;
+    let _spinning = spin(&task, 1);
+    until("two seconds of throttling", || {
+        task.usage().throttled > Duration::from_secs(2)
+    })
+    .await;
+    let usage = task.usage();
+    let share = usage.cpu.as_secs_f64() / (usage.cpu + usage.throttled).as_secs_f64();
+    // A quarter, of the time in which it ran or was paused: time in which it waits for a busy machine is neither,
+    // and earns it more.
+    assert!(share > 0.25 * 0.5, "{share}");
+    task.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn timers_and_quick_guests_keep_time_beside_spinning_guests() {
     let bench = Bench::new();
     let (noisy, _) = bench

@@ -92,5 +92,9 @@ async fn a_cpu_timeout_counts_cpu_and_not_waiting() {
     assert_eq!(error.kind(), FailureKind::CpuTimeout);
     assert!(error.usage().cpu() >= Duration::from_millis(100));
     assert!(log.contains("CPU time used up"));
+    // Where it spent its time is for its owner alone.
+    let system = log.lines(LogStream::System).join("\n");
+    assert!(system.contains("spin"), "{system}");
+    assert!(!error.to_string().contains("spin"), "{error}");
     assert_eq!(text(&task, "/sleep?ms=400").await.0, 200);
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use http_body_util::BodyExt;
 use tempfile::TempDir;
 use wharf_runtime::{
-    ActivateError, Artifact, Bytes, CommandTask, CpuUnits, FailureKind, LogStream, Mount, PrepareError,
+    ActivateError, Bytes, CommandTask, CpuUnits, Exit, FailureKind, LogStream, Mount, PrepareError,
 };
 
-use crate::support::{Bench, digest_of, get, spec, text, until};
+use crate::support::{Bench, command, get, prepare, program, spec, text, until};
 
 /// This process's resident memory.
 fn resident() -> Bytes {
@@ -44,6 +44,68 @@ async fn what_stands_behind_handles_is_bounded() {
         assert!(grown < Bytes::mib(160).get(), "{path}: {}", Bytes::new(grown));
     }
     assert_eq!(text(&task, "/ok").await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_of_a_request_have_a_longest_length() {
+    let (task, _) = Bench::new().http(|_| {}).await;
+    assert_eq!(text(&task, "/hostile/parts?len=8192").await.1, "");
+    assert_eq!(
+        text(&task, "/hostile/parts?len=8193").await.1,
+        "method authority path"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handles_that_components_make_for_each_other_are_bounded() {
+    let (bench, dir) = (Bench::new(), TempDir::new().unwrap());
+    let bytes = program(
+        r#"(type $r (resource (rep i32)))
+        (core func $new (canon resource.new $r))
+        (core instance $host (export "new" (func $new)))
+        (core module $m
+            (import "host" "new" (func $new (param i32) (result i32)))
+            (func (export "run") (result i32)
+                (loop (drop (call $new (i32.const 1))) (br 0))
+                unreachable))
+        (core instance $i (instantiate $m (with "host" (instance $host))))"#,
+    );
+    let artifact = prepare(&bench, &dir, &bytes).await.unwrap();
+    let task = CommandTask::start(&bench.runtime, artifact, spec().0)
+        .await
+        .unwrap();
+    let exit = task.exited().await;
+    assert!(
+        matches!(&exit, Exit::Trapped(why) if why.contains("handle")),
+        "{exit:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_s_open_files_are_bounded_over_its_instances() {
+    let (bench, dir) = (Bench::new(), TempDir::new().unwrap());
+    std::fs::write(dir.path().join("page"), "a page").unwrap();
+    let with_files = |spec: &mut wharf_runtime::TaskSpec| {
+        spec.files = vec![Mount {
+            host: dir.path().into(),
+            guest: "/static".into(),
+        }];
+    };
+    let (task, log) = bench.http(with_files).await;
+    let (other, _) = bench.http(with_files).await;
+    let hold = |n: u32| format!("/hold-files?path=/static/page&n={n}");
+    assert_eq!(text(&task, &hold(300)).await.1, "256");
+    assert!(log.contains("the task has 256 open, which is the limit"));
+    task.idle().await;
+
+    let mut holder = get(&task, &(hold(200) + "&then=wait")).await.unwrap();
+    let held = holder.body_mut().frame().await.unwrap().unwrap();
+    assert_eq!(held.into_data().unwrap(), "200");
+    assert_eq!(text(&task, &hold(300)).await.1, "56");
+    assert_eq!(text(&other, &hold(300)).await.1, "256");
+    drop(holder);
+    task.idle().await;
+    assert_eq!(text(&task, &hold(300)).await.1, "256");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,25 +185,6 @@ async fn reading_directories_is_the_task_s_own_cpu() {
         charged * 2 > used.saturating_sub(Duration::from_millis(20)),
         "{charged:?} of {used:?}"
     );
-}
-
-/// A command of this core module's `run`.
-fn command(body: &str) -> Vec<u8> {
-    let text = format!(
-        r#"(component
-            {body}
-            (core instance $i (instantiate $m))
-            (func $run (result (result)) (canon lift (core func $i "run")))
-            (instance $e (export "run" (func $run)))
-            (export "wasi:cli/run@0.2.0" (instance $e)))"#
-    );
-    wat::parse_str(text).unwrap()
-}
-
-async fn prepare(bench: &Bench, dir: &TempDir, bytes: &[u8]) -> Result<Artifact, PrepareError> {
-    let path = dir.path().join("component.wasm");
-    std::fs::write(&path, bytes).unwrap();
-    bench.runtime.prepare(&path, &digest_of(&path)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,11 +13,15 @@ mod cpu;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod host;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod outgoing;
+#[cfg(test)]
+mod pool;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]

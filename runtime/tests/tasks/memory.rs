@@ -1,9 +1,10 @@
 //! The memory envelope, shared by everything a task does.
 
 use http_body_util::BodyExt;
-use wharf_runtime::{ActivateError, Bytes, FailureKind, HttpTask};
+use tempfile::TempDir;
+use wharf_runtime::{ActivateError, Bytes, CommandTask, FailureKind, HttpTask};
 
-use crate::support::{Bench, get, spec, text, until};
+use crate::support::{Bench, command, get, prepare, spec, text, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn growth_past_the_envelope_fails_in_the_guest() {
@@ -63,12 +64,40 @@ async fn a_request_whose_instance_does_not_fit_waits() {
 async fn an_instance_larger_than_the_envelope_never_starts() {
     let bench = Bench::new();
     let artifact = bench.artifact("guest_http").await;
+    let least = artifact.least_memory();
+    assert!(least > Bytes::mib(1), "{least}");
     let (mut small, _) = spec();
-    small.memory = Bytes::mib(1);
-    let error = HttpTask::activate(&bench.runtime, artifact, small)
+    small.memory = Bytes::new(least.get() - 1);
+    let error = HttpTask::activate(&bench.runtime, artifact.clone(), small.clone())
         .await
         .unwrap_err();
     assert!(matches!(error, ActivateError::OutOfMemory(_)), "{error}");
-    assert!(error.to_string().contains("of 1MiB"), "{error}");
+    assert!(
+        error.to_string().contains(&format!("at least {least}")),
+        "{error}"
+    );
     assert!(!error.is_temporary());
+
+    // No more than that is charged before the guest has asked for any.
+    small.memory = least;
+    let task = HttpTask::activate(&bench.runtime, artifact, small).await.unwrap();
+    assert_eq!(task.usage().memory_peak, least.get());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_globals_and_functions_count() {
+    let (bench, dir) = (Bench::new(), TempDir::new().unwrap());
+    let globals = "(global (mut i64) (i64.const 0))".repeat(20_000);
+    let bytes = command(&format!(
+        r#"(core module $m {globals} (func (export "run") (result i32) i32.const 0))"#
+    ));
+    let artifact = prepare(&bench, &dir, &bytes).await.unwrap();
+    let (spec, _) = spec();
+    let task = CommandTask::start(&bench.runtime, artifact, spec).await.unwrap();
+    task.exited().await;
+    assert!(
+        task.usage().memory_peak > 20_000 * 16,
+        "{}",
+        task.usage().memory_peak
+    );
 }

@@ -8,16 +8,22 @@ use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
-use crate::support::{Bench, text};
+use tokio::sync::watch;
+use wharf_runtime::LogStream;
 
-/// A server on loopback that counts its connections and requests.
+use crate::support::{Bench, text, until};
+
+/// A server on loopback that counts its connections.
 struct Upstream {
     port: u16,
     connections: Arc<AtomicUsize>,
+    /// It answers while this is true.
+    answers: watch::Sender<bool>,
 }
 
 impl Upstream {
     async fn start() -> Self {
+        let (answers, may_answer) = watch::channel(true);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let connections = Arc::new(AtomicUsize::new(0));
@@ -25,22 +31,36 @@ impl Upstream {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::SeqCst);
-                let answer = service_fn(|request: http::Request<hyper::body::Incoming>| async move {
-                    let redirect = request.uri().path() == "/redirect";
-                    let mut response = http::Response::new(Full::new(Bytes::from("upstream")));
-                    if redirect {
-                        *response.status_mut() = http::StatusCode::FOUND;
-                        response
-                            .headers_mut()
-                            .insert("location", "http://10.0.0.1/".parse().unwrap());
+                let may_answer = may_answer.clone();
+                let answer = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+                    let mut may_answer = may_answer.clone();
+                    async move {
+                        let _ = may_answer.wait_for(|may| *may).await;
+                        let redirect = request.uri().path() == "/redirect";
+                        let mut response = http::Response::new(Full::new(Bytes::from("upstream")));
+                        if redirect {
+                            *response.status_mut() = http::StatusCode::FOUND;
+                            response
+                                .headers_mut()
+                                .insert("location", "http://10.0.0.1/".parse().unwrap());
+                        }
+                        Ok::<_, std::convert::Infallible>(response)
                     }
-                    Ok::<_, std::convert::Infallible>(response)
                 });
                 let http = hyper::server::conn::http1::Builder::new();
                 tokio::spawn(http.serve_connection(TokioIo::new(stream), answer));
             }
         });
-        Self { port, connections }
+        Self {
+            port,
+            connections,
+            answers,
+        }
+    }
+
+    /// What `egress` has to name.
+    fn rule(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 }
 
@@ -91,6 +111,79 @@ async fn a_name_that_leads_to_loopback_is_refused_unless_it_says_so() {
         .await;
     let (_, body) = text(&task, &format!("/fetch?url={by_name}/")).await;
     assert!(body.contains("200"), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_has_so_many_connections_open_and_no_more() {
+    let upstream = Upstream::start().await;
+    let rule = upstream.rule();
+    let (task, log) = Bench::new()
+        .http(|spec| {
+            spec.memory = wharf_runtime::Bytes::mib(256);
+            spec.egress = vec![rule.parse().unwrap()];
+        })
+        .await;
+    upstream.answers.send_replace(false);
+    let calls: Vec<_> = (0..13)
+        .map(|_| {
+            let (task, path) = (task.clone(), format!("/fetch?n=20&url={rule}/"));
+            tokio::spawn(async move { text(&task, &path).await.1 })
+        })
+        .collect();
+    // 260 are wanted at once, and nobody lets go of one.
+    until("all that may be are open", || {
+        upstream.connections.load(Ordering::SeqCst) == 256
+    })
+    .await;
+    let refused = || {
+        let system = log.lines(LogStream::System);
+        system
+            .iter()
+            .filter(|line| line.contains("the task has 256 connections open"))
+            .count()
+    };
+    until("the others are refused", || refused() == 4).await;
+    upstream.answers.send_replace(true);
+    let mut lines = String::new();
+    for call in calls {
+        lines += &call.await.unwrap();
+        lines += "\n";
+    }
+    assert_eq!(lines.matches("200 upstream").count(), 256, "{lines}");
+    assert_eq!(lines.matches("ConnectionLimitReached").count(), 4, "{lines}");
+    // Their places are free again.
+    let (_, body) = text(&task, &format!("/fetch?url={rule}/")).await;
+    assert_eq!(body, "200 upstream");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_whose_buffers_do_not_fit_the_envelope_fail() {
+    let upstream = Upstream::start().await;
+    let rule = upstream.rule();
+    let (task, log) = Bench::new()
+        .http(|spec| {
+            spec.memory = wharf_runtime::Bytes::mib(4);
+            spec.egress = vec![rule.parse().unwrap()];
+        })
+        .await;
+    upstream.answers.send_replace(false);
+    let call = tokio::spawn({
+        let (task, path) = (task.clone(), format!("/fetch?n=60&url={rule}/"));
+        async move { text(&task, &path).await.1 }
+    });
+    until("one is refused", || {
+        log.contains("its buffers don't fit the task's memory")
+    })
+    .await;
+    upstream.answers.send_replace(true);
+    let lines = call.await.unwrap();
+    assert!(lines.contains("200 upstream"), "{lines}");
+    assert!(lines.contains("memory is full"), "{lines}");
+    task.idle().await;
+    assert!(task.usage().memory_peak <= 4 << 20);
+    assert_eq!(task.usage().memory, 0);
+    let (_, body) = text(&task, &format!("/fetch?url={rule}/")).await;
+    assert_eq!(body, "200 upstream");
 }
 
 /// This machine's own name, where it resolves to loopback as it does on most.

@@ -1,6 +1,7 @@
 //! Requests that go well, streaming, and clients that leave.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -132,18 +133,32 @@ async fn the_queue_is_bounded_and_moves_on() {
     assert_eq!(task.usage().queued, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_waits_too_long_is_told_so() {
-    let (task, _) = Bench::new()
+#[tokio::test]
+async fn requests_that_wait_too_long_are_told_so() {
+    let (task, log) = Bench::new()
         .http(|spec| {
             // No place at all: whoever comes waits until the deadline.
             spec.concurrency = 0;
-            spec.timeout = Some(std::time::Duration::from_millis(300));
+            spec.timeout = Some(Duration::from_secs(40));
         })
         .await;
-    let error = get(&task, "/ok").await.unwrap_err();
-    assert_eq!(error.kind(), FailureKind::QueueDeadline);
+    tokio::time::pause();
+    let begin = tokio::time::Instant::now();
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(task.usage().queued, 1);
+        get(&task, "/ok").await
+    };
+    let (first, second) = tokio::join!(get(&task, "/ok"), late);
+    for error in [first.unwrap_err(), second.unwrap_err()] {
+        assert_eq!(error.kind(), FailureKind::QueueDeadline);
+    }
+    // Each by its own deadline, counted from its arrival.
+    assert_eq!(begin.elapsed().as_secs(), 70);
     assert_eq!((task.usage().queued, task.usage().in_flight), (0, 0));
+    // The queue's doing, not the guest's.
+    assert_eq!(task.usage().failures_in_a_row, 0);
+    assert_eq!(log.lines(LogStream::System), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

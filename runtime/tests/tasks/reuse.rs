@@ -31,6 +31,41 @@ async fn instances_are_reused_up_to_their_number_of_requests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_requests_at_once_share_few_instances_one_at_a_time() {
+    let (task, _) = Bench::new()
+        .http(|spec| {
+            spec.isolation = Isolation::Task { max_requests: 1000 };
+            spec.concurrency = 4;
+            spec.queue = 200;
+        })
+        .await;
+    let calls: Vec<_> = (0..200)
+        .map(|_| {
+            let task = task.clone();
+            tokio::spawn(async move { text(&task, "/count").await })
+        })
+        .collect();
+    let mut seen = Vec::new();
+    for call in calls {
+        let (status, count) = call.await.unwrap();
+        assert_eq!(status, 200);
+        seen.push(count.trim().parse::<usize>().unwrap());
+    }
+    // Each instance counts its own requests from one: as many ones as instances, and no number without the one
+    // before it.
+    let times = |count| seen.iter().filter(|seen| **seen == count).count();
+    let instances = times(1);
+    assert!((1..=4).contains(&instances), "{instances} instances");
+    let most = *seen.iter().max().unwrap();
+    for count in 2..=most {
+        assert!((1..=times(count - 1)).contains(&times(count)), "{seen:?}");
+    }
+    task.idle().await;
+    let usage = task.usage();
+    assert_eq!((usage.requests, usage.in_flight, usage.queued), (200, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trap_or_a_timeout_retires_the_instance() {
     let (task, _) = Bench::new()
         .http(|spec| {

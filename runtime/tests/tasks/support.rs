@@ -8,9 +8,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 use wharf_runtime::{
-    Artifact, Bytes as Size, CallError, CommandTask, CompilerCommand, CpuUnits, GuestBody, HttpTask,
-    Isolation, LogSink, LogStream, NoSecrets, Runtime, RuntimeConfig, TaskSpec,
+    Artifact, Bytes as Size, CallError, CommandTask, CompilerCommand, CpuUnits, GuestBody, HostFiles,
+    HttpTask, Isolation, LogSink, LogStream, NoSecrets, PrepareError, Runtime, RuntimeConfig, TaskSpec,
 };
 
 /// Longer than anything here takes on a slow machine.
@@ -28,7 +29,7 @@ impl Bench {
     }
 
     pub(crate) fn on(directory: &Path) -> Self {
-        Self::with_compiler(directory, env!("CARGO_BIN_EXE_compile-child"))
+        Self::of(config(directory))
     }
 
     pub(crate) fn with_compiler(directory: &Path, program: &str) -> Self {
@@ -36,14 +37,23 @@ impl Bench {
     }
 
     pub(crate) fn with_compiler_args(directory: &Path, program: &str, args: &[&str]) -> Self {
-        let config = RuntimeConfig {
-            cache_dir: directory.join("cache"),
-            compiler: CompilerCommand {
-                program: program.into(),
-                args: args.iter().map(Into::into).collect(),
-            },
-            serve: tokio::runtime::Handle::current(),
+        let mut config = config(directory);
+        config.compiler = CompilerCommand {
+            program: program.into(),
+            args: args.iter().map(Into::into).collect(),
         };
+        Self::of(config)
+    }
+
+    /// A runtime on the shared cache, on a host that says of itself what these files say.
+    pub(crate) fn on_host(host: HostFiles) -> Self {
+        Self::of(RuntimeConfig {
+            host,
+            ..config(Path::new(env!("CARGO_TARGET_TMPDIR")))
+        })
+    }
+
+    fn of(config: RuntimeConfig) -> Self {
         Self {
             runtime: Runtime::build(config).unwrap(),
         }
@@ -79,6 +89,47 @@ impl Bench {
             CommandTask::start(&self.runtime, artifact, spec).await.unwrap(),
             log,
         )
+    }
+}
+
+fn config(directory: &Path) -> RuntimeConfig {
+    RuntimeConfig {
+        cache_dir: directory.join("cache"),
+        compiler: CompilerCommand {
+            program: env!("CARGO_BIN_EXE_compile-child").into(),
+            args: Vec::new(),
+        },
+        serve: tokio::runtime::Handle::current(),
+        host: HostFiles::default(),
+    }
+}
+
+/// A host that says of itself what the test makes it say.
+pub(crate) struct FakeHost(TempDir);
+
+impl FakeHost {
+    pub(crate) fn new() -> Self {
+        let root = TempDir::new().unwrap();
+        std::fs::create_dir_all(root.path().join("proc/sys/vm")).unwrap();
+        let host = Self(root);
+        host.has_left(6_000_000);
+        host
+    }
+
+    pub(crate) fn files(&self) -> HostFiles {
+        HostFiles::below(self.0.path())
+    }
+
+    /// Of 8 GiB, so many KiB are left. The file is replaced: nobody reads half of it.
+    pub(crate) fn has_left(&self, kib: u64) {
+        let draft = self.0.path().join("meminfo");
+        std::fs::write(&draft, format!("MemTotal: 8388608 kB\nMemAvailable: {kib} kB\n")).unwrap();
+        std::fs::rename(draft, self.0.path().join("proc/meminfo")).unwrap();
+    }
+
+    pub(crate) fn has_mappings(&self, count: u32) {
+        let file = self.0.path().join("proc/sys/vm/max_map_count");
+        std::fs::write(file, count.to_string()).unwrap();
     }
 }
 
@@ -122,6 +173,30 @@ pub(crate) fn digest_of(path: &Path) -> String {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     format!("sha256:{hex}")
+}
+
+/// A command of this core module's `run`.
+pub(crate) fn command(module: &str) -> Vec<u8> {
+    program(&format!("{module} (core instance $i (instantiate $m))"))
+}
+
+/// A command of the `run` of the core instance `$i`.
+pub(crate) fn program(instances: &str) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+            {instances}
+            (func $run (result (result)) (canon lift (core func $i "run")))
+            (instance $e (export "run" (func $run)))
+            (export "wasi:cli/run@0.2.0" (instance $e)))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+/// These bytes made ready to run.
+pub(crate) async fn prepare(bench: &Bench, dir: &TempDir, bytes: &[u8]) -> Result<Artifact, PrepareError> {
+    let path = dir.path().join("component.wasm");
+    std::fs::write(&path, bytes).unwrap();
+    bench.runtime.prepare(&path, &digest_of(&path)).await
 }
 
 pub(crate) type Answer = Result<Response<GuestBody>, CallError>;

@@ -14,10 +14,13 @@ pub(crate) const SECRET: &str = "weather-key";
 /// How long the worker has to write its first lines.
 const FIRST_TICKS: Duration = Duration::from_secs(15);
 
+/// How long it has to end; more than its `stop_timeout`, after which it would be dropped.
+const STOP: Duration = Duration::from_secs(15);
+
 type Check = fn(&Demo<'_>) -> Result<String>;
 
 /// Every check: what it shows, and how.
-const CHECKS: [(&str, Check); 10] = [
+const CHECKS: [(&str, Check); 11] = [
     ("hello answers text", hello_text),
     (
         "hello answers JSON and finds itself in its environment",
@@ -34,6 +37,7 @@ const CHECKS: [(&str, Check); 10] = [
     ("a spinning request is cut off while its neighbour answers", spin),
     ("report runs to its end and exits with its code", report),
     ("ticker works and its log can be read", ticker),
+    ("ticker ends by itself when it is stopped", stopped_ticker),
 ];
 
 struct Demo<'a> {
@@ -60,6 +64,19 @@ pub(crate) fn run(server: &Server, weather: &Weather) -> Result<usize> {
 }
 
 impl Demo<'_> {
+    /// A command's answer in JSON.
+    fn json(&self, words: &[&str]) -> Result<serde_json::Value> {
+        let output = self.server.output(&[words, &["--output", "json"]].concat())?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "wharf {}: {}",
+            words.join(" "),
+            said.trim()
+        );
+        serde_json::from_slice(&output.stdout).context("not JSON")
+    }
+
     /// A request to a service, which has to answer with this status.
     fn ask(&self, status: u16, call: Call<'_>) -> Result<Answer> {
         let url = format!(
@@ -192,17 +209,41 @@ fn report(demo: &Demo<'_>) -> Result<String> {
 }
 
 fn ticker(demo: &Demo<'_>) -> Result<String> {
-    let deadline = Instant::now() + FIRST_TICKS;
-    loop {
+    until(FIRST_TICKS, "tick", || {
         let log = demo.server.output(&["logs", "ticker"])?;
         let text = String::from_utf8_lossy(&log.stdout).into_owned();
-        if let Some(line) = text.lines().find(|line| line.ends_with("tick 1")) {
-            return Ok(line.to_owned());
+        Ok(text
+            .lines()
+            .find(|line| line.ends_with("tick 1"))
+            .map(str::to_owned))
+    })
+}
+
+fn stopped_ticker(demo: &Demo<'_>) -> Result<String> {
+    let tasks = demo.json(&["ps", "ticker"])?;
+    let task = tasks
+        .pointer("/tasks/0/taskId")
+        .and_then(serde_json::Value::as_str);
+    let task = task.context("no task runs")?;
+    demo.json(&["stop", task])?;
+    let stopped = until(STOP, "end", || {
+        let task = demo.json(&["describe", "task", task])?;
+        let has_stopped = task.get("lastStatus").is_some_and(|status| status == "STOPPED");
+        Ok(has_stopped.then_some(task))
+    })?;
+    let ended_well = stopped.get("exitCode").is_some_and(|code| code == 0);
+    ensure!(ended_well, "it did not end by itself: {stopped}");
+    Ok("exit code 0".to_owned())
+}
+
+/// Ask until there is something.
+fn until<T>(limit: Duration, what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(found) = ask()? {
+            return Ok(found);
         }
-        ensure!(
-            Instant::now() < deadline,
-            "no tick after {FIRST_TICKS:?}; its log: {text:?}"
-        );
+        ensure!(Instant::now() < deadline, "no {what} after {limit:?}");
         std::thread::park_timeout(Duration::from_millis(200));
     }
 }

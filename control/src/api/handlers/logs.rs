@@ -17,7 +17,7 @@ use crate::api::types::{ErrorBody, Event, LogLine, LogStream};
 use crate::api::{Api, SharedApi};
 use crate::events::EventQuery;
 use crate::logs::{LogQuery, LogReader, LogRecord, Logs};
-use crate::model::{TaskStatus, keys};
+use crate::model::TaskStatus;
 use crate::names::{NamespaceName, ServiceName, TaskId};
 use crate::refusal::Refusal;
 use crate::tasks::Registry;
@@ -48,8 +48,8 @@ pub(crate) async fn logs(
     State(api): State<SharedApi>,
 ) -> Result<Response, Refusal> {
     let (ns, name): (_, ServiceName) = (&namespace.name, name.parse()?);
-    check_known(&api, ns, &name).await?;
     let orchestrator = &api.orchestrator;
+    orchestrator.check_known(ns, &name).await?;
     let WantedLogs {
         task,
         since,
@@ -75,23 +75,6 @@ pub(crate) async fn logs(
     });
     let lines = batches(reader, following).flat_map(|batch| stream::iter(batch.into_iter().map(line)));
     Ok(ndjson(lines, api.closing.clone()))
-}
-
-/// A mistyped name shall not look like a service that is silent.
-async fn check_known(api: &Api, namespace: &NamespaceName, name: &ServiceName) -> Result<(), Refusal> {
-    let store = &api.orchestrator.store;
-    let is_service = store.get(&keys::service(namespace, name)).await?.is_some();
-    if is_service
-        || !store
-            .list(&keys::family(namespace, name))
-            .await?
-            .entries
-            .is_empty()
-    {
-        return Ok(());
-    }
-    let message = format!("there is no service and no job `{name}` in namespace `{namespace}`");
-    Err(Refusal::not_found("ServiceNotFound", message).hint("`wharf services` shows those there are"))
 }
 
 /// Followed until a task has stopped.
@@ -174,7 +157,10 @@ pub(crate) async fn events(
     Query(wanted): Query<WantedEvents>,
     State(api): State<SharedApi>,
 ) -> Result<Response, Refusal> {
-    let service = wanted.service.map(|name| Named(name).parse()).transpose()?;
+    let service: Option<ServiceName> = wanted.service.map(|name| Named(name).parse()).transpose()?;
+    if let Some(name) = &service {
+        api.orchestrator.check_known(&namespace.name, name).await?;
+    }
     let query = EventQuery {
         service,
         since: wanted.since,

@@ -70,7 +70,10 @@ pub(crate) async fn get(
     Ok(Json(ServiceDescription {
         service: summarise(&api, ns, &service).await,
         deployments,
-        tasks: tasks.into_iter().map(convert::task).collect(),
+        tasks: tasks
+            .into_iter()
+            .map(|task| convert::task(&orchestrator.registry, task))
+            .collect(),
         events,
     }))
 }

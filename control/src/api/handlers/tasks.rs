@@ -60,7 +60,8 @@ pub(crate) async fn list(
     Query(query): Query<ListTasks>,
     State(api): State<SharedApi>,
 ) -> Result<Json<TaskList>, Refusal> {
-    let tasks = api.orchestrator.registry.of_namespace(&namespace.name);
+    let registry = &api.orchestrator.registry;
+    let tasks = registry.of_namespace(&namespace.name);
     let wanted = |task: &model::Task| {
         query.status.holds(task)
             && query
@@ -68,9 +69,9 @@ pub(crate) async fn list(
                 .as_deref()
                 .is_none_or(|service| task.group.name().as_str() == service)
     };
-    let tasks = tasks.into_iter().rev().filter(wanted).map(convert::task);
+    let tasks = tasks.into_iter().rev().filter(wanted);
     Ok(Json(TaskList {
-        tasks: tasks.collect(),
+        tasks: tasks.map(|task| convert::task(registry, task)).collect(),
     }))
 }
 
@@ -108,7 +109,10 @@ pub(crate) async fn run(
     Ok((
         StatusCode::CREATED,
         Json(TaskList {
-            tasks: tasks.into_iter().map(convert::task).collect(),
+            tasks: tasks
+                .into_iter()
+                .map(|task| convert::task(&api.orchestrator.registry, task))
+                .collect(),
         }),
     ))
 }
@@ -126,7 +130,7 @@ pub(crate) async fn get(
     let changes = api.orchestrator.registry.changes();
     let found = api.orchestrator.find_task(&namespace.name, &text)?;
     if !goes_on {
-        return Ok(Json(convert::task(found)).into_response());
+        return Ok(Json(convert::task(&api.orchestrator.registry, found)).into_response());
     }
     let looking = Looking {
         api: api.clone(),
@@ -156,7 +160,7 @@ impl Look for Looking {
             TaskStatus::Stopped => More::Nothing,
             _ => More::ToCome,
         };
-        Ok((convert::task(task), more))
+        Ok((convert::task(&self.api.orchestrator.registry, task), more))
     }
 }
 
@@ -174,5 +178,8 @@ pub(crate) async fn stop(
         .orchestrator
         .stop_task(&namespace.name, &text, ask.reason)
         .await?;
-    Ok((StatusCode::ACCEPTED, Json(convert::task(task))))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(convert::task(&api.orchestrator.registry, task)),
+    ))
 }

@@ -41,7 +41,7 @@ const CASES: &[(&str, &str, &str, u16, &str)] = &[
     ("DELETE", "~services/nope", "", 404, "ServiceNotFound"),
     ("GET", "~deployments/nope", "", 404, "DeploymentNotFound"),
     ("GET", "~deployments/nope?follow=maybe", "", 400, "InvalidQuery"),
-    ("GET", "~tasks/abc", "", 400, "InvalidTaskId"),
+    ("GET", "~tasks/a", "", 404, "TaskNotFound"),
     ("GET", "~tasks/abcdef", "", 404, "TaskNotFound"),
     ("POST", "~tasks/abcdef/stop", "{}", 404, "TaskNotFound"),
     ("GET", "~tasks?status=dead", "", 400, "InvalidQuery"),

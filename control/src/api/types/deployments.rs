@@ -149,13 +149,86 @@ pub struct TaskDefinition {
     pub secrets: BTreeMap<String, String>,
     /// Arguments.
     pub args: Vec<String>,
+    /// Whether it may use CPU that nobody else wants.
+    pub cpu_burst: bool,
+    /// The time one request or the job may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// The CPU time one request or the job may take, in milliseconds.
+    pub cpu_timeout_ms: u64,
+    /// The time a task may take to stop, in milliseconds.
+    pub stop_timeout_ms: u64,
+    /// Whether requests share instances.
+    pub isolation: Isolation,
+    /// Requests an instance serves before it is replaced; with isolation `task`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_requests: Option<u32>,
+    /// Requests a task handles at once.
+    pub concurrency: u32,
+    /// Requests that may wait for a task.
+    pub queue: u32,
     /// Where it may connect to.
     pub egress: Vec<String>,
-    /// Where its files are mounted.
-    pub mounts: Vec<String>,
+    /// The files it sees.
+    pub files: Vec<DefinitionFiles>,
+    /// How to tell that a task works; without it, one that runs does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<HealthCheck>,
+    /// Which requests come to the service; where it answers them and this is empty, those to its default host.
+    pub routes: Vec<Route>,
     /// When it was registered.
     #[schema(value_type = String, format = DateTime)]
     pub registered_at: Timestamp,
+}
+
+/// Whether requests share instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Isolation {
+    /// Each has one of its own.
+    Request,
+    /// They share the task's.
+    Task,
+}
+
+/// A folder of files that travels with the definition's bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DefinitionFiles {
+    /// Where the guest sees it.
+    pub mount: String,
+    /// How many files are in it.
+    pub files: usize,
+}
+
+/// How to tell that a task works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthCheck {
+    /// What is asked for.
+    pub path: String,
+    /// From the end of one check to the start of the next, in milliseconds.
+    pub interval_ms: u64,
+    /// How long an answer may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// Passes in a row that make an unhealthy task healthy.
+    pub healthy: u32,
+    /// Failures in a row that make a task unhealthy.
+    pub unhealthy: u32,
+    /// The statuses that pass: `200-399`.
+    pub codes: String,
+}
+
+/// Which requests come to a service: they match a host and a path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Route {
+    /// Lower goes first; without one, after those that have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u32>,
+    /// Any of these; empty: every host.
+    pub hosts: Vec<String>,
+    /// Any of these; empty: every path.
+    pub paths: Vec<String>,
 }
 
 /// Task definitions, newest revision first.

@@ -18,8 +18,9 @@ pub struct Service {
     pub status: ServiceStatus,
     /// What its tasks do.
     pub kind: ServiceKind,
-    /// `family:revision` its tasks shall run.
-    pub task_definition: String,
+    /// `family:revision` its tasks shall run; none after a first deployment that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_definition: Option<String>,
     /// How many tasks there shall be.
     pub desired_count: u32,
     /// How many tasks are RUNNING.

@@ -12,6 +12,8 @@ use utoipa::ToSchema;
 pub struct Task {
     /// Names the task.
     pub task_id: String,
+    /// The beginning of the id that names this task alone, for now.
+    pub short_id: String,
     /// Its namespace.
     pub namespace: String,
     /// Whose it is: `service:<name>` or `family:<name>`.
@@ -44,6 +46,9 @@ pub struct Task {
     /// Why the task in this place before it ended, where it was restarted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_reason: Option<String>,
+    /// What this run of a job changes over its definition.
+    #[serde(default, skip_serializing_if = "TaskOverrides::is_empty")]
+    pub overrides: TaskOverrides,
     /// CPU units; 1024 are one vCPU.
     pub cpu: u32,
     /// The memory envelope, in bytes.
@@ -164,10 +169,10 @@ pub struct TaskOverrides {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub args: Option<Vec<String>>,
     /// Added to the definition's environment, over a variable of the same name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
     /// Added to the definition's secrets, over one of the same environment name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, String>,
     /// CPU units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -175,6 +180,13 @@ pub struct TaskOverrides {
     /// The memory envelope, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+}
+
+impl TaskOverrides {
+    /// Whether nothing is different.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Stops a task. A service's task is replaced by a new one.

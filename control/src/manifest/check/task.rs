@@ -18,10 +18,10 @@ use crate::secrets::SecretReference;
 const DEFAULT_MEMORY: Bytes = Bytes::mib(128);
 
 /// What an instance needs before it has done anything: a smaller envelope serves no request.
-const MIN_MEMORY: Bytes = Bytes::mib(1);
+pub const MIN_MEMORY: Bytes = Bytes::mib(1);
 
 /// More than any host has; it keeps sums from overflowing.
-const MAX_MEMORY: Bytes = Bytes::gib(16 << 10);
+pub const MAX_MEMORY: Bytes = Bytes::gib(16 << 10);
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -43,7 +43,7 @@ const MAX_ENV: usize = 256;
 const MAX_EGRESS: usize = 256;
 
 /// The longest argument or environment value, in bytes.
-const MAX_TEXT: usize = 32 << 10;
+pub(in super::super) const MAX_TEXT: usize = 32 << 10;
 
 /// The longest command or path, in bytes (Linux: `PATH_MAX`).
 const MAX_PATH: usize = 4096;

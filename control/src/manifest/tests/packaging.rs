@@ -24,9 +24,9 @@ fn project() -> tempfile::TempDir {
     folder
 }
 
-fn collect(folder: &Path) -> Result<Package, PackageError> {
+fn collect(folder: &Path) -> Result<Package, Unpackable> {
     let file = ManifestFile::open(folder).unwrap();
-    Package::collect(&file.check().unwrap(), file.base())
+    file.package(&file.check().unwrap())
 }
 
 fn refusal(folder: &Path) -> String {
@@ -73,16 +73,14 @@ fn sha256_hex(content: &[u8]) -> String {
 fn a_folder_a_file_and_a_component_can_be_opened() {
     let folder = project();
     let by_file = ManifestFile::open(&folder.path().join(MANIFEST_FILE)).unwrap();
-    assert_eq!(by_file.base(), folder.path());
+    let package = by_file.package(&by_file.check().unwrap()).unwrap();
+    assert_eq!(package.component.host, folder.path().join("a.wasm"));
     let bare = folder.path().join("My_App.wasm");
     write(&bare, b"component");
     let bare = ManifestFile::open(&bare).unwrap();
     let manifest = bare.check().unwrap();
     assert_eq!(manifest.name.as_str(), "my-app");
-    assert_eq!(
-        Package::collect(&manifest, bare.base()).unwrap().component.size,
-        9
-    );
+    assert_eq!(bare.package(&manifest).unwrap().component.size, 9);
 
     let empty = tempfile::tempdir().unwrap();
     let refused = ManifestFile::open(empty.path()).unwrap_err().to_string();
@@ -135,6 +133,21 @@ fn errors_name_the_file_as_it_was_named() {
 }
 
 #[test]
+fn what_is_not_utf_8_is_placed() {
+    let folder = project();
+    let path = folder.path().join(MANIFEST_FILE);
+    fs::write(&path, b"name = \"api\"\n# \xC3\xA9t\xE9\n").unwrap();
+    let said = ManifestFile::open(folder.path()).unwrap_err().to_string();
+    assert_eq!(
+        said,
+        format!(
+            "{}:2:5: the byte 0xE9 is not UTF-8: save the file as UTF-8",
+            path.display()
+        )
+    );
+}
+
+#[test]
 fn symlinks_stay_in_the_folder() {
     let folder = project();
     let outside = tempfile::tempdir().unwrap();
@@ -173,7 +186,16 @@ fn endless_folders_end() {
 fn what_is_missing_empty_or_special_is_named() {
     let folder = project();
     fs::remove_file(folder.path().join("copy.html")).unwrap();
-    assert!(refusal(folder.path()).contains("copy.html, and there is nothing"));
+    let manifest = folder.path().join(MANIFEST_FILE);
+    let copy = folder.path().join("copy.html");
+    assert_eq!(
+        refusal(folder.path()),
+        format!(
+            "{}:6:3: `files` names {}, and there is nothing: correct `source`",
+            manifest.display(),
+            copy.display()
+        )
+    );
     fs::create_dir(folder.path().join("copy.html")).unwrap();
     assert!(refusal(folder.path()).contains("copy.html, and it has no files"));
     fs::remove_dir(folder.path().join("copy.html")).unwrap();
@@ -183,7 +205,8 @@ fn what_is_missing_empty_or_special_is_named() {
     fs::remove_file(folder.path().join("a.wasm")).unwrap();
     let refused = refusal(folder.path());
     assert!(
-        refused.contains("there is no component at") && refused.contains("build it first"),
+        refused.contains("wharf.toml:3:1: there is no component at")
+            && refused.ends_with("build it first, or correct `component` in [task]"),
         "{refused}"
     );
 }

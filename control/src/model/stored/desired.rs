@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use wharf_runtime::Bytes;
 
 use super::{Record, known};
 use crate::model::{
@@ -66,6 +67,9 @@ pub struct StoredBundle {
     digest: Digest,
     component: Digest,
     world: StoredWorld,
+    /// In bytes. Bundles of before it was recorded have 0: what they need is found at their start.
+    #[serde(default)]
+    least_memory: u64,
     mounts: Vec<StoredMount>,
 }
 
@@ -84,6 +88,7 @@ impl Record for Bundle {
             digest: self.digest.clone(),
             component: self.component.clone(),
             world: self.world.into(),
+            least_memory: self.least_memory.get(),
             mounts: mounts
                 .map(|BundleMount { mount, entries }| StoredMount { mount, entries })
                 .collect(),
@@ -96,6 +101,7 @@ impl Record for Bundle {
             digest: stored.digest,
             component: stored.component,
             world: stored.world.into(),
+            least_memory: Bytes::new(stored.least_memory),
             mounts: mounts
                 .map(|StoredMount { mount, entries }| BundleMount { mount, entries })
                 .collect(),
@@ -167,6 +173,9 @@ pub struct StoredService {
     kind: StoredKind,
     status: StoredStatus,
     count: u32,
+    /// Came later; as `count` where it is absent.
+    #[serde(default)]
+    stable_count: Option<u32>,
     goal: Option<Revision>,
     stable: Option<Revision>,
     rollout: Option<String>,
@@ -189,6 +198,7 @@ impl Record for Service {
                 ServiceStatus::Draining => StoredStatus::Draining,
             },
             count: self.count,
+            stable_count: Some(self.stable_count),
             goal: self.goal,
             stable: self.stable,
             rollout: self.rollout.as_ref().map(ToString::to_string),
@@ -209,6 +219,7 @@ impl Record for Service {
                 StoredStatus::Draining => ServiceStatus::Draining,
             },
             count: stored.count,
+            stable_count: stored.stable_count.unwrap_or(stored.count),
             goal: stored.goal,
             stable: stored.stable,
             rollout: stored.rollout.as_deref().map(DeploymentId::from_text),

@@ -120,6 +120,14 @@ async fn what_cannot_run_is_refused_at_once() {
     let large = json!({"name": "api", "task": {"cpu": 4096}});
     let refusal = refused(harbour.deploy("one", large).await, "TaskTooLarge");
     assert!(refusal.message.contains("4096"), "{}", refusal.message);
+    let small = json!({"name": "api", "task": {"memory": "1MiB"}});
+    let refusal = refused(harbour.deploy("one", small).await, "TaskTooSmall");
+    assert_eq!(
+        refusal.message,
+        "this component needs at least 1.5MiB of memory, the task has 1MiB"
+    );
+    assert_eq!(refusal.field.as_deref(), Some("task.memory"));
+    assert_eq!(refusal.hint.as_deref(), Some("set task.memory to 2MiB or more"));
     refused(
         harbour
             .deploy("one", json!({"name": "api", "task": {}, "job": {}}))

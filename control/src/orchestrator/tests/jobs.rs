@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::model::stored::Record as _;
 use crate::model::{Overrides, TaskStatus};
 
 async fn run(
@@ -36,6 +37,34 @@ async fn a_job_is_defined_once_and_run_as_often_as_asked() {
     assert_eq!(named.len(), 3);
     let changed = run(&harbour, "two", Overrides::default()).await.unwrap();
     assert_eq!(changed[0].definition.to_string(), "report:2");
+    for (text, hint) in [
+        ("report:99", "the newest revision is `report:2`"),
+        ("repot:1", "deploy it, or run it from its folder, first"),
+        ("repot", "deploy it, or run it from its folder, first"),
+    ] {
+        let refused = harbour
+            .orchestrator
+            .find_definition(&harbour.namespace, text)
+            .await;
+        let refusal = super::refused(refused, "TaskDefinitionNotFound");
+        assert!(
+            refusal.message.contains(&format!("`{text}`")),
+            "{}",
+            refusal.message
+        );
+        assert_eq!(refusal.hint.as_deref(), Some(hint));
+    }
+    for (text, found) in [
+        ("report", "report:2"),
+        ("report:1", "report:1"),
+        ("report:2", "report:2"),
+    ] {
+        let id = harbour
+            .orchestrator
+            .find_definition(&harbour.namespace, text)
+            .await;
+        assert_eq!(id.unwrap().to_string(), found);
+    }
     // It is recorded, and known, before the answer.
     let key = crate::model::keys::task(&harbour.namespace, &changed[0].id);
     assert!(harbour.orchestrator.store.get(&key).await.unwrap().is_some());
@@ -72,13 +101,100 @@ async fn overrides_are_checked_as_a_manifest_is() {
             with(|o| o.secrets.push(("A".into(), "Not A Name".into()))),
             "InvalidOverride",
         ),
-        (with(|o| o.cpu = Some(0)), "InvalidCpu"),
+        (with(|o| o.cpu = Some(0)), "InvalidOverride"),
+        (with(|o| o.memory = Some(1)), "InvalidOverride"),
+        (
+            with(|o| {
+                o.env.push(("A".into(), "x".into()));
+                o.secrets.push(("A".into(), "key".into()));
+            }),
+            "InvalidOverride",
+        ),
+        (
+            with(|o| {
+                let many = (0..=256).map(|n| (format!("A{n}"), String::new()));
+                o.env.extend(many);
+            }),
+            "InvalidOverride",
+        ),
         (with(|o| o.cpu = Some(1 << 20)), "TaskTooLarge"),
+        (with(|o| o.memory = Some(1 << 20)), "TaskTooSmall"),
     ] {
         refused(run(&harbour, "one", overrides).await, code);
     }
     let good = with(|o| o.cpu = Some(512));
     assert_eq!(run(&harbour, "one", good).await.unwrap()[0].cpu, 512);
+}
+
+/// ECS's `overrides`: a run's own.
+#[tokio::test]
+async fn what_a_run_changes_is_no_revision() {
+    let harbour = Harbour::open().await;
+    harbour.is_command();
+    let overrides = Overrides {
+        args: Some(vec!["x".into()]),
+        env: vec![("A".into(), "1".into())],
+        secrets: vec![("B".into(), "key".into())],
+        cpu: Some(512),
+        memory: Some(48 << 20),
+    };
+    let first = run(&harbour, "one", overrides.clone()).await.unwrap();
+    assert_eq!((first[0].cpu, first[0].memory), (512, 48 << 20));
+    let key = crate::model::keys::task(&harbour.namespace, &first[0].id);
+    let recorded = harbour.orchestrator.store.get(&key).await.unwrap().unwrap();
+    let recorded = crate::model::Task::decode(&recorded).unwrap();
+    assert_eq!(recorded.overrides, overrides);
+    let plain = run(&harbour, "one", Overrides::default()).await.unwrap();
+    assert_eq!(plain[0].definition, first[0].definition);
+    assert_eq!(
+        (plain[0].cpu, plain[0].overrides.clone()),
+        (256, Overrides::default())
+    );
+    let family = "report".parse().unwrap();
+    let revisions = harbour
+        .orchestrator
+        .revisions(&harbour.namespace, &family)
+        .await
+        .unwrap();
+    let [revision] = revisions.as_slice() else {
+        panic!("{revisions:?}")
+    };
+    assert_eq!(
+        revision.manifest["task"].get("env"),
+        None,
+        "{}",
+        revision.manifest
+    );
+}
+
+/// What is too large as it is defined may run smaller.
+#[tokio::test]
+async fn a_size_is_checked_as_it_is_run_with() {
+    let harbour = Harbour::open().await;
+    harbour.is_command();
+    let (bundle, component) = harbour.bundle("one").await;
+    let manifest =
+        json!({"name": "large", "task": {"component": component.as_str(), "cpu": 4096}, "job": {}});
+    let with = |overrides| NewRun {
+        what: What::Bundle {
+            bundle: bundle.clone(),
+            manifest: manifest.clone(),
+        },
+        overrides,
+        count: 1,
+    };
+    let run = async |overrides| {
+        harbour
+            .orchestrator
+            .run(&harbour.namespace, with(overrides))
+            .await
+    };
+    refused(run(Overrides::default()).await, "TaskTooLarge");
+    let smaller = Overrides {
+        cpu: Some(128),
+        ..Overrides::default()
+    };
+    assert_eq!(run(smaller).await.unwrap()[0].cpu, 128);
 }
 
 #[tokio::test]
@@ -87,4 +203,6 @@ async fn what_answers_requests_is_not_run() {
     refused(run(&harbour, "one", Overrides::default()).await, "NotAJob");
     let tasks = harbour.orchestrator.registry.of_namespace(&harbour.namespace);
     assert!(tasks.iter().all(|task| task.status == TaskStatus::Stopped));
+    let definitions = harbour.orchestrator.definitions(&harbour.namespace).await;
+    assert_eq!(definitions.unwrap(), []);
 }

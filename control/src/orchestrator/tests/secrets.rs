@@ -31,8 +31,10 @@ async fn a_secret_in_use_is_not_deleted_and_its_users_are_named() {
         .unwrap();
     harbour.ended(without).await;
     orchestrator.delete_secret(namespace, &name).await.unwrap();
-    refused(
+    let refusal = refused(
         orchestrator.delete_secret(namespace, &name).await,
         "SecretNotFound",
     );
+    assert_eq!(refusal.message, "there is no secret `prod/key`");
+    assert!(refusal.hint.unwrap().contains("wharf secret list"));
 }

@@ -14,12 +14,24 @@ use crate::tasks::registry::Unsaved;
 /// How long observed state may be newer than the store's.
 const BATCH_EVERY: Duration = Duration::from_millis(250);
 
+/// How long what a running task used may be newer than the store's: what a crash loses of it.
+pub(super) const USAGE_EVERY: Duration = Duration::from_secs(10);
+
 impl ControlLoop {
-    /// Sets the time of the next batch if there is something to write.
+    /// Sets the time of the next batch if there is something to write, and of the next look at usage.
     pub(super) fn schedule_batch(&mut self) {
         if self.next_batch.is_none() && self.parts.registry.has_unsaved() {
             self.next_batch = Some(Instant::now() + BATCH_EVERY);
         }
+        if self.next_usage.is_none() && self.driven > 0 {
+            self.next_usage = Some(Instant::now() + USAGE_EVERY);
+        }
+    }
+
+    /// Looks at what the running tasks used; what is new goes with the next batch.
+    pub(super) fn note_usage(&mut self) {
+        self.next_usage = None;
+        self.parts.registry.note_usage();
     }
 
     /// Writes what changed. What can't be written is tried again.

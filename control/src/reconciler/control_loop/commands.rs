@@ -122,7 +122,7 @@ impl ControlLoop {
     /// Tells a task to stop. One that has no place yet is stopped with that.
     pub(super) fn stop_task(&mut self, id: &TaskId, code: StopCode, reason: String) {
         self.waiting.remove(id);
-        let group = self.parts.registry.update(id, |entry| {
+        let stopped = self.parts.registry.update(id, |entry| {
             if entry.task.status == TaskStatus::Stopped || entry.task.desired == DesiredStatus::Stopped {
                 return None;
             }
@@ -141,9 +141,19 @@ impl ControlLoop {
                 entry.task.reason = None;
             }
             entry.stop.cancel();
-            Some((entry.task.namespace.clone(), entry.task.group.clone()))
+            Some((
+                entry.task.namespace.clone(),
+                entry.task.group.clone(),
+                entry.driven,
+            ))
         });
-        if let Some(Some((namespace, Group::Service(name)))) = group {
+        let Some(Some((namespace, group, driven))) = stopped else {
+            return;
+        };
+        if driven == Driven::No {
+            self.say_stopped(id);
+        }
+        if let Group::Service(name) = group {
             self.dirty.insert((namespace, name));
         }
     }

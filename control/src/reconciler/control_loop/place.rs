@@ -70,10 +70,10 @@ impl ControlLoop {
 
     /// A deployment's time runs while its tasks could have become healthy.
     fn begin_deadline_anew(&mut self, task: &Task) {
-        let key = (task.namespace.clone(), task.group.name().clone());
+        let Group::Service(name) = &task.group else { return };
         let rollout = self
             .services
-            .get_mut(&key)
+            .get_mut(&(task.namespace.clone(), name.clone()))
             .and_then(|watched| watched.rollout.as_mut());
         if let Some(rollout) = rollout {
             rollout.since = Instant::now();
@@ -88,15 +88,17 @@ impl ControlLoop {
             is_new
         });
         self.waiting.insert(order.task.id.clone());
-        let key = (order.task.namespace.clone(), order.task.group.name().clone());
-        if is_new == Some(true) && self.is_news(&key, &reason) {
-            self.say(&key, wording::unplaced(&key.1, &reason));
+        let group = &order.task.group;
+        let key = (order.task.namespace.clone(), group.name().clone());
+        if is_new == Some(true) && self.is_news(&key, group, &reason) {
+            self.say(&key, wording::unplaced(group, &reason));
         }
     }
 
     /// Whether the service wasn't blocked by the same thing before: ten tasks that don't fit are one event.
-    fn is_news(&mut self, key: &ServiceKey, reason: &str) -> bool {
-        let Some(watched) = self.services.get_mut(key) else {
+    fn is_news(&mut self, key: &ServiceKey, group: &Group, reason: &str) -> bool {
+        let service = matches!(group, Group::Service(_)).then_some(key);
+        let Some(watched) = service.and_then(|key| self.services.get_mut(key)) else {
             return true;
         };
         let is_news = watched.last_blocked.as_deref() != Some(reason);
@@ -106,7 +108,9 @@ impl ControlLoop {
 
     /// Tries again what waits, in one namespace or in all: jobs here, services when they are planned.
     pub(super) async fn retry_blocked(&mut self, namespace: Option<&NamespaceName>) {
-        for id in self.waiting.clone() {
+        let waiting = self.parts.registry.oldest_first(&self.waiting);
+        self.waiting = waiting.iter().cloned().collect();
+        for id in waiting {
             let key = self.parts.registry.update(&id, |entry| key_of(&entry.task));
             match key {
                 Some((here, _)) if namespace.is_some_and(|namespace| here != *namespace) => {}
@@ -114,9 +118,7 @@ impl ControlLoop {
                     self.dirty.insert((namespace, name));
                 }
                 Some((_, Group::Job(_))) => self.place(&id).await,
-                None => {
-                    self.waiting.remove(&id);
-                }
+                None => {}
             }
         }
     }

@@ -104,7 +104,7 @@ impl ControlLoop {
                 none => {
                     *none = Some(Stopped {
                         code,
-                        reason: reason.clone(),
+                        reason,
                         exit_code,
                     })
                 }
@@ -113,10 +113,6 @@ impl ControlLoop {
                 entry.task.status = TaskStatus::Stopping;
             }
         });
-        if matches!(task.group, Group::Job(_)) {
-            let key = key_of(task);
-            self.say(&key, wording::job_ended(&key.1, &task.id, &reason));
-        }
     }
 
     /// A service's task failed: its place gets a successor, later with every failure.
@@ -170,12 +166,19 @@ impl ControlLoop {
             entry.task.reason = None;
             entry.blueprint = None;
         });
-        let stopped = self.parts.registry.task(&task.id).and_then(|task| task.stopped);
-        if let (Some(stopped), Group::Service(name)) = (stopped, &task.group) {
-            self.say(&key_of(task), wording::stopped(name, &task.id, &stopped.reason));
-        }
+        self.say_stopped(&task.id);
         // Its place is free.
         self.retry_blocked(None).await;
+    }
+
+    /// Tells that a task is gone, and why.
+    pub(super) fn say_stopped(&self, id: &TaskId) {
+        let Some(task) = self.parts.registry.task(id) else {
+            return;
+        };
+        if let Some(stopped) = &task.stopped {
+            self.say(&key_of(&task), wording::stopped(&task.group, id, &stopped.reason));
+        }
     }
 }
 

@@ -99,7 +99,8 @@ impl ControlLoop {
                 }
                 Action::Start { revision, vacancy } => started.extend(self.start(key, revision, vacancy)),
                 Action::Stop { task, why } => {
-                    let reason = wording::stopped_reason(&key.1, why);
+                    let seen = self.parts.registry.task(&task).and_then(|task| task.reason);
+                    let reason = wording::stopped_reason(&key.1, why, seen.as_deref());
                     self.stop_task(&task, StopCode::ServiceSchedulerInitiated, reason);
                     stopping.push(task);
                 }
@@ -152,8 +153,14 @@ impl ControlLoop {
         let mut service = watched.service.clone();
         service.rollout = None;
         match &ending {
-            Ending::Completed => service.stable = service.goal,
-            Ending::Failed(_) => service.goal = service.stable,
+            Ending::Completed => {
+                service.stable = service.goal;
+                service.stable_count = service.count;
+            }
+            Ending::Failed(_) => {
+                service.goal = service.stable;
+                service.count = service.stable_count;
+            }
         }
         let service_key = keys::service(&key.0, &key.1);
         let deployment_key = keys::deployment(&key.0, &key.1, &id);
@@ -235,7 +242,9 @@ impl ControlLoop {
         };
         let all_healthy = observed.tasks.iter().all(|task| task.phase == Phase::Healthy);
         let complete = usize::try_from(watched.service.count) == Ok(observed.tasks.len());
-        let calm = all_healthy && complete && watched.service.rollout.is_none();
+        // After a first deployment that failed there is nothing to be steady.
+        let runs = watched.service.goal.is_some();
+        let calm = runs && all_healthy && complete && watched.service.rollout.is_none();
         match (calm, watched.steady) {
             (true, Steady::No) => {
                 watched.steady = Steady::Announced;

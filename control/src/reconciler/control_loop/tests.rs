@@ -12,4 +12,4 @@ use std::time::Duration;
 
 use self::cluster::Cluster;
 use self::fake::Behaviour;
-use crate::model::{Health, StopCode, TaskStatus};
+use crate::model::{Health, StopCode, Stopped, TaskStatus};

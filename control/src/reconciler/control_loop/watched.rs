@@ -85,6 +85,7 @@ impl Watched {
     pub(super) fn desired(&self) -> Desired {
         Desired {
             count: self.service.count,
+            stable_count: self.service.stable_count,
             goal: self.service.goal,
             stable: self.service.stable,
             rollout: self.rollout.clone(),
@@ -122,7 +123,7 @@ impl Watched {
 
     /// Drops the vacancies of places that are filled: the task recovered, or there are fewer places now.
     fn trim_vacancies(&mut self, tasks: &[ObservedTask]) {
-        let count = usize::try_from(self.service.count).unwrap_or(usize::MAX);
+        let desired = self.desired();
         let hopeful = |revision: Revision| {
             let filled = |task: &&ObservedTask| {
                 task.revision == revision && !matches!(task.phase, Phase::Unhealthy | Phase::Leaving)
@@ -133,6 +134,7 @@ impl Watched {
         // From the newest: it knows most about its place.
         let mut rest: Vec<Vacancy> = self.vacancies.drain(..).rev().collect();
         rest.retain(|vacancy| {
+            let count = usize::try_from(desired.count_of(vacancy.revision)).unwrap_or(usize::MAX);
             let missing = count.saturating_sub(hopeful(vacancy.revision));
             let kept = kept.entry(vacancy.revision).or_default();
             *kept += 1;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::model::{DeploymentId, Health};
+use crate::model::{DeploymentId, Group, Health};
 use crate::names::{ServiceName, TaskId};
 use crate::reconciler::plan::StopWhy;
 use crate::tasks::HealthReport;
@@ -24,8 +24,14 @@ pub(super) fn stopping(service: &ServiceName, tasks: &[TaskId]) -> String {
     )
 }
 
-pub(super) fn stopped(service: &ServiceName, task: &TaskId, reason: &str) -> String {
-    format!("(service {service}) has stopped 1 running tasks: (task {task}). Reason: {reason}")
+pub(super) fn stopped(group: &Group, task: &TaskId, reason: &str) -> String {
+    match group {
+        Group::Service(_) => format!(
+            "({}) has stopped 1 running tasks: (task {task}). Reason: {reason}",
+            who(group)
+        ),
+        Group::Job(_) => format!("({}) (task {task}) has ended: {reason}.", who(group)),
+    }
 }
 
 pub(super) fn registered(service: &ServiceName, task: &TaskId) -> String {
@@ -48,8 +54,8 @@ pub(super) fn superseded(service: &ServiceName, ended: &DeploymentId, by: &Deplo
     format!("(service {service}) (deployment {ended}) was superseded by (deployment {by}).")
 }
 
-pub(super) fn unplaced(service: &ServiceName, reason: &str) -> String {
-    format!("(service {service}) was unable to place a task. Reason: {reason}.")
+pub(super) fn unplaced(group: &Group, reason: &str) -> String {
+    format!("({}) was unable to place a task. Reason: {reason}.", who(group))
 }
 
 pub(super) fn restart(service: &ServiceName, task: &TaskId, reason: &str, again: Again) -> String {
@@ -78,16 +84,23 @@ pub(super) fn health(service: &ServiceName, task: &TaskId, report: &HealthReport
     })
 }
 
-pub(super) fn job_ended(family: &ServiceName, task: &TaskId, reason: &str) -> String {
-    format!("(job {family}) (task {task}) has ended: {reason}.")
+fn who(group: &Group) -> String {
+    match group {
+        Group::Service(name) => format!("service {name}"),
+        Group::Job(family) => format!("job {family}"),
+    }
 }
 
-/// A stopped task's `stoppedReason`.
-pub(super) fn stopped_reason(service: &ServiceName, why: StopWhy) -> String {
+/// A stopped task's `stoppedReason`; `ill` is why it is unhealthy, if it is.
+pub(super) fn stopped_reason(service: &ServiceName, why: StopWhy, ill: Option<&str>) -> String {
     match why {
         StopWhy::ScaledIn => format!("Scaling activity initiated by (service {service})"),
         StopWhy::Replaced => "Replaced by a deployment".to_owned(),
-        StopWhy::Unhealthy => format!("Task failed health checks in (target-group {service})"),
+        StopWhy::DeploymentFailed => "The deployment that started it failed".to_owned(),
+        StopWhy::Unhealthy => {
+            let failed = format!("Task failed health checks in (target-group {service})");
+            ill.map_or(failed.clone(), |ill| format!("{failed}: {ill}"))
+        }
         StopWhy::Deleted => format!("(service {service}) was deleted"),
     }
 }

@@ -64,6 +64,7 @@ fn written(actions: &[Action]) -> String {
 fn steady(count: u32) -> Desired {
     Desired {
         count,
+        stable_count: count,
         goal: Some(revision("1")),
         stable: Some(revision("1")),
         rollout: None,
@@ -155,6 +156,64 @@ fn a_rollout_starts_all_before_it_stops_any() {
         (1, "1h 3s 2s", "-1"),
     ] {
         check(&rolling(count, now), tasks, expected);
+    }
+}
+
+#[test]
+fn a_rollout_that_changes_the_count_leaves_the_old_ones_as_many_as_they_were() {
+    let now = Instant::now();
+    for (before, count, tasks, expected) in [
+        // More.
+        (1, 3, "1h", "+2 +2 +2"),
+        (1, 3, "1h 2h 2h 2s", ""),
+        (1, 3, "1h 2h 2h 2h", "-0"),
+        // Fewer.
+        (3, 1, "1h 1h 1h", "+2"),
+        (3, 1, "1h 1h 1h 2s", ""),
+        (3, 1, "1h 1h 1h 2h", "-0 -1 -2"),
+        (3, 0, "1h 1h", "-0 -1"),
+        // An old one that dies meanwhile is replaced.
+        (3, 1, "1h 1h 2s", "+1"),
+        // No room for both: one makes room for the next, down to what was or what is wanted.
+        (2, 4, "1h 1h 2B 2B 2B 2B", ""),
+        (2, 4, "1h 1h 2h 2B 2B 2B", "-1"),
+        (2, 4, "1h 2h 2h 2B 2B", "-0"),
+        (3, 1, "1h 1h 1h 2B", "-2 -1"),
+    ] {
+        let desired = Desired {
+            stable_count: before,
+            ..rolling(count, now)
+        };
+        check(&desired, tasks, expected);
+    }
+}
+
+#[test]
+fn what_a_failed_deployment_left_is_stopped_for_that() {
+    let failed = Desired {
+        goal: None,
+        stable: None,
+        ..steady(2)
+    };
+    for (desired, tasks, expected) in [
+        (failed, "2u 2s", [StopWhy::Unhealthy, StopWhy::DeploymentFailed]),
+        (
+            steady(1),
+            "1h 2u 2h",
+            [StopWhy::Unhealthy, StopWhy::DeploymentFailed],
+        ),
+        (
+            rolling(1, Instant::now()),
+            "3u 3h 2s 1h",
+            [StopWhy::Replaced, StopWhy::Replaced],
+        ),
+    ] {
+        let actions = plan(&desired, &observed(tasks), Instant::now());
+        let whys = actions.iter().filter_map(|action| match action {
+            Action::Stop { why, .. } => Some(*why),
+            _ => None,
+        });
+        assert_eq!(whys.collect::<Vec<_>>(), expected, "for `{tasks}`");
     }
 }
 

@@ -53,10 +53,10 @@ async fn deleting_nothing_wakes_nobody_with_nothing() {
 #[tokio::test]
 async fn what_was_before_a_restart_is_compacted() {
     let directory = tempfile::tempdir().unwrap();
-    let store = RedbStore::open(directory.path()).unwrap();
+    let store = open(directory.path()).unwrap();
     let revision = store.put_if("a", Expect::Any, value("1")).await.unwrap();
     drop(store);
-    let store = RedbStore::open(directory.path()).unwrap();
+    let store = open(directory.path()).unwrap();
     let compacted = store.watch("", revision).unwrap_err();
     assert_eq!(
         compacted,

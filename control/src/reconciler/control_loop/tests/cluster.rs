@@ -158,6 +158,7 @@ impl Cluster {
         let (namespace, name) = key();
         let digest = Digest::from_sha256([u8::try_from(revision.get()).unwrap(); 32]);
         let bundle = Bundle {
+            least_memory: wharf_runtime::Bytes::mib(1),
             digest: digest.clone(),
             component: digest.clone(),
             world: World::Http,
@@ -329,6 +330,7 @@ fn new_service(count: u32) -> Service {
         kind: ServiceKind::Http,
         status: ServiceStatus::Active,
         count,
+        stable_count: count,
         goal: None,
         stable: None,
         rollout: None,

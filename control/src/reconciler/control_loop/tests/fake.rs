@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use wharf_runtime::{Bytes, CpuUnits};
 use crate::model::{Health, Usage, World};
 use crate::names::{Digest, NamespaceName, ServiceName, TaskId};
 use crate::refusal::Refusal;
-use crate::tasks::{Executor, Exit, Exposure, HealthReport, LiveTask, Order, Room};
+use crate::tasks::{Executor, Exit, Exposure, HealthReport, LiveTask, Order, Prepared, Room};
 
 /// How tasks of a revision behave.
 #[derive(Debug, Clone)]
@@ -24,7 +25,7 @@ pub(crate) enum Behaviour {
     Unhealthy,
     /// Doesn't start.
     Refuses(&'static str),
-    /// RUNNING, healthy after [`WELL_AFTER`], ends by itself after this long.
+    /// RUNNING, healthy after [`WELL_AFTER`], ends by itself after this long or when it is asked to.
     Exits { after: Duration, code: i32 },
 }
 
@@ -53,11 +54,16 @@ pub(crate) struct Fake {
 
 /// More CPU than this fits no host.
 pub(crate) const LARGEST_CPU: u32 = 2048;
+/// What its components need.
+const LEAST_MEMORY: Bytes = Bytes::kib(1500);
 
 #[derive(Debug)]
 pub(super) struct FakeTask {
     pub(super) health: watch::Sender<HealthReport>,
+    pub(super) cpu_ms: AtomicU64,
     exit: Mutex<Option<oneshot::Receiver<Exit>>>,
+    /// What it exits with when it is asked to stop.
+    code: Option<i32>,
 }
 
 struct Place(Arc<Mutex<(usize, Option<usize>)>>);
@@ -70,8 +76,11 @@ impl Drop for Place {
 
 #[async_trait::async_trait]
 impl Executor for Fake {
-    async fn prepare(&self, _: &Path, _: &Digest) -> Result<World, Refusal> {
-        Ok(self.world.lock().unwrap().unwrap_or(World::Http))
+    async fn prepare(&self, _: &Path, _: &Digest) -> Result<Prepared, Refusal> {
+        Ok(Prepared {
+            world: self.world.lock().unwrap().unwrap_or(World::Http),
+            least_memory: LEAST_MEMORY,
+        })
     }
 
     fn could_ever_fit(&self, cpu: CpuUnits, _: Bytes) -> Result<(), String> {
@@ -112,16 +121,19 @@ impl Executor for Fake {
                 tokio::spawn(async move {
                     tokio::time::sleep(after).await;
                     // Nobody listens once it was stopped.
-                    let _ = send.send(Exit {
-                        code: Some(code),
-                        reason: format!("exited with code {code}"),
-                    });
+                    let _ = send.send(exited(code));
                 });
                 (HealthReport::unknown(), Some(receive))
             }
         };
+        let code = match behaviour {
+            Behaviour::Exits { code, .. } => Some(code),
+            _ => None,
+        };
         let task = Arc::new(FakeTask {
+            code,
             health: watch::channel(health).0,
+            cpu_ms: AtomicU64::new(5),
             exit: Mutex::new(exit),
         });
         if matches!(behaviour, Behaviour::Exits { .. }) {
@@ -156,7 +168,7 @@ struct Handle(Arc<FakeTask>);
 impl LiveTask for Handle {
     fn usage(&self) -> Usage {
         Usage {
-            cpu_ms: 5,
+            cpu_ms: self.0.cpu_ms.load(Ordering::Relaxed),
             ..Usage::default()
         }
     }
@@ -177,7 +189,16 @@ impl LiveTask for Handle {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
-    async fn stop(&self, _: Duration) {}
+    async fn stop(&self, _: Duration) -> Option<Exit> {
+        self.0.code.map(exited)
+    }
+}
+
+fn exited(code: i32) -> Exit {
+    Exit {
+        code: Some(code),
+        reason: format!("exited with code {code}"),
+    }
 }
 
 pub(super) fn unhealthy(reason: &str) -> HealthReport {

@@ -1,9 +1,12 @@
 //! Starting from the store, after an end in order and after one without.
 
+use std::sync::atomic::Ordering;
+
 use super::cluster::key;
 use super::*;
 use crate::model::stored::Record as _;
 use crate::model::{RolloutState, Task, keys};
+use crate::reconciler::control_loop::batch::USAGE_EVERY;
 
 #[tokio::test(start_paused = true)]
 async fn after_a_crash_services_are_back_and_lost_tasks_say_so() {
@@ -57,4 +60,30 @@ async fn an_empty_store_is_ready_at_once() {
     let cluster = Cluster::empty().await;
     assert!(cluster.reconciler.is_ready());
     assert_eq!(cluster.registry.of_namespace(&key().0), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_task_used_survives_a_crash() {
+    let cluster = Cluster::steady(2).await;
+    let ids: Vec<_> = cluster.tasks().into_iter().map(|task| task.id).collect();
+    let written = async |cluster: &Cluster| cluster.store.list(keys::TASKS).await.unwrap().revision;
+    tokio::time::sleep(USAGE_EVERY).await;
+    let before = written(&cluster).await;
+    tokio::time::sleep(USAGE_EVERY * 6).await;
+    assert_eq!(
+        written(&cluster).await,
+        before,
+        "nothing is written while nothing is new"
+    );
+    for id in &ids {
+        cluster.fake.live.lock().unwrap()[id]
+            .cpu_ms
+            .store(900, Ordering::Relaxed);
+    }
+    tokio::time::sleep(USAGE_EVERY * 2).await;
+    assert_eq!(written(&cluster).await, before.next(), "one transaction for all");
+    let cluster = cluster.crash().await;
+    for id in &ids {
+        assert_eq!(cluster.registry.task(id).unwrap().usage.cpu_ms, 900);
+    }
 }

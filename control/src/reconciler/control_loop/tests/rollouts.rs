@@ -157,3 +157,72 @@ async fn where_both_do_not_fit_it_goes_one_by_one() {
     );
     cluster.until_picture("2h 2h").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_count_that_comes_with_a_revision_is_not_the_old_ones() {
+    let cluster = Cluster::steady(2).await;
+    cluster.behave(2, Behaviour::Unsure);
+    cluster.deploy(2, 4).await;
+    cluster.until_picture("1h 1h 2? 2? 2? 2?").await;
+    // A task of the old revision that is lost has a successor, no more.
+    let lost = cluster.tasks()[0].id.clone();
+    cluster.reconciler.stop_task(lost, "lost".into()).await;
+    cluster.until_picture("1h 2? 2? 2? 2? 1h").await;
+    // It fails: all is as it was, and so is the count.
+    assert_eq!(cluster.ended(2).await.state, RolloutState::Failed);
+    cluster.until_picture("1h 1h").await;
+    let service = cluster.service().await.unwrap();
+    assert_eq!((service.count, service.stable_count), (2, 2));
+    cluster.deploy(3, 1).await;
+    assert_eq!(cluster.ended(3).await.state, RolloutState::Completed);
+    cluster.until_picture("3h").await;
+    let service = cluster.service().await.unwrap();
+    assert_eq!((service.count, service.stable_count), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_of_a_failed_deployment_say_what_it_failed_of() {
+    for count in [1, 3] {
+        let cluster = Cluster::empty().await;
+        cluster.behave(1, Behaviour::Unhealthy);
+        cluster.deploy(1, count).await;
+        assert_eq!(cluster.ended(1).await.state, RolloutState::Failed);
+        cluster.until_picture("").await;
+        let tasks = cluster.tasks();
+        assert!(tasks.len() >= 3, "{tasks:?}");
+        for task in &tasks {
+            let reason = task.stopped.clone().unwrap().reason;
+            assert_eq!(
+                reason,
+                "Task failed health checks in (target-group api): it says so"
+            );
+        }
+    }
+    let cluster = Cluster::steady(1).await;
+    cluster.behave(2, Behaviour::Unsure);
+    cluster.deploy(2, 1).await;
+    assert_eq!(cluster.ended(2).await.state, RolloutState::Failed);
+    cluster.until_picture("1h").await;
+    let stopped = cluster.tasks()[1].stopped.clone().unwrap();
+    assert_eq!(stopped.reason, "The deployment that started it failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_at_all_is_no_steady_state() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(1, Behaviour::Refuses("no such import"));
+    cluster.deploy(1, 1).await;
+    assert_eq!(cluster.ended(1).await.state, RolloutState::Failed);
+    cluster
+        .change(|service| {
+            service.count = 0;
+            service.stable_count = 0;
+        })
+        .await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let said = cluster.said().await;
+    assert!(
+        said.iter().all(|event| !event.contains("steady state")),
+        "{said:?}"
+    );
+}

@@ -12,13 +12,16 @@
 //! | `grow MIB` | allocates so much, touches it, prints how far it came; exit code 1 if refused |
 //! | `grow-or-die MIB` | the same, but a failed allocation aborts |
 //! | `stdin` | waits until stdin ends, then prints `bye` |
-//! | `stdin-ignore` | stdin ends or not: waits for ever |
+//! | `nap MS` | sleeps so long again and again, and ends when it wakes to a closed stdin |
+//! | `doze MS AGAIN` | waits so long, prints `woke`, waits again, prints `slept N ms` |
 //! | `env`, `args` | prints the environment as `NAME=value`, the arguments one a line |
 //! | `cat PATH` | prints a file |
 
 use std::hint::black_box;
 use std::io::Read as _;
+use std::time::{Duration, Instant};
 use wasip2::clocks::monotonic_clock::subscribe_duration;
+use wasip2::io::streams::StreamError;
 
 const MIB: usize = 1024 * 1024;
 
@@ -44,9 +47,8 @@ fn main() {
             println!("grew by {} MiB", memory.len() / MIB);
         }
         "stdin" => until_stdin_ends(),
-        "stdin-ignore" => loop {
-            wait_ms(60_000);
-        },
+        "nap" => nap(Duration::from_millis(number)),
+        "doze" => doze(number, word(2).parse().unwrap_or(0)),
         "env" => std::env::vars().for_each(|(name, value)| println!("{name}={value}")),
         "args" => args.iter().for_each(|arg| println!("{arg}")),
         "cat" => print_file(word(1)),
@@ -103,6 +105,24 @@ fn until_stdin_ends() {
     if let Err(error) = read {
         eprintln!("stdin failed: {error}");
     }
+}
+
+fn nap(long: Duration) {
+    let stdin = wasip2::cli::stdin::get_stdin();
+    while !matches!(stdin.read(1), Err(StreamError::Closed)) {
+        println!("sleeping");
+        std::thread::sleep(long);
+    }
+    println!("bye");
+}
+
+fn doze(ms: u64, again: u64) {
+    println!("sleeping");
+    wait_ms(ms);
+    println!("woke");
+    let begin = Instant::now();
+    wait_ms(again);
+    println!("slept {} ms", begin.elapsed().as_millis());
 }
 
 fn print_file(path: &str) {

@@ -19,6 +19,22 @@ pub fn methods(query: &Query, reply: Reply) {
     reply.text(200, &held.len().to_string());
 }
 
+/// Sets each part of a request to a text of `len` bytes, and says which were refused.
+pub fn parts(query: &Query, reply: Reply) {
+    let text = "a".repeat(query.number("len") as usize);
+    let request = OutgoingRequest::new(Fields::new());
+    let set = [
+        ("method", request.set_method(&Method::Other(text.clone()))),
+        ("authority", request.set_authority(Some(&text))),
+        (
+            "path",
+            request.set_path_with_query(Some(&format!("/{}", &text[1..]))),
+        ),
+    ];
+    let refused = set.iter().filter(|(_, result)| result.is_err());
+    reply.text(200, &refused.map(|(part, _)| *part).collect::<Vec<_>>().join(" "));
+}
+
 /// Makes `n` header blocks of `kib` KiB, and keeps them.
 pub fn fields(query: &Query, reply: Reply) {
     let value = vec![b'h'; query.number("kib") as usize * 1024];

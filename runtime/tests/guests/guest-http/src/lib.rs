@@ -60,6 +60,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Guest {
             "/clock" => plain::clock(reply),
             "/random" => plain::random(&query, reply),
             "/hostile/methods" => hostile::methods(&query, reply),
+            "/hostile/parts" => hostile::parts(&query, reply),
             "/hostile/fields" => hostile::fields(&query, reply),
             "/hostile/large-write" => hostile::large_write(reply),
             "/hostile/error-code" => hostile::error_code(&query, reply),
@@ -88,6 +89,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Guest {
             "/read" => files::read(&query, reply),
             "/list" => files::list(&query, reply),
             "/write" => files::write(&query, reply),
+            "/hold-files" => files::hold(&query, reply),
             "/fetch" => outgoing::fetch(&query, reply),
             _ => reply.text(404, "no such behaviour"),
         }

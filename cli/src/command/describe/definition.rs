@@ -1,0 +1,108 @@
+//! `wharf describe task-definition`: everything a manifest came to, defaults included.
+
+use wharf_control::api::types::{DefinitionFiles, HealthCheck, Isolation, Route, TaskDefinition, World};
+
+use super::{fields, pairs};
+use crate::output::{bytes, harmless, name};
+
+pub(super) fn text(definition: &TaskDefinition) -> String {
+    let none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+    let mut lines = vec![
+        (
+            "Task definition",
+            format!("{}:{}", definition.family, definition.revision),
+        ),
+        ("Bundle", definition.bundle.clone()),
+        ("Component", definition.component.clone()),
+        ("World", name(&definition.world)),
+    ];
+    lines.extend(limits(definition));
+    lines.extend([
+        ("Arguments", none(harmless(&definition.args.join(" ")))),
+        ("Environment", none(pairs(&definition.environment))),
+        ("Secrets", none(pairs(&definition.secrets))),
+        ("Egress", none(definition.egress.join(" "))),
+        ("Files", none(each(&definition.files, files))),
+    ]);
+    if definition.world == World::Http {
+        let own_host = definition.routes.is_empty();
+        let routes = if own_host {
+            "its default host".to_owned()
+        } else {
+            each(&definition.routes, route)
+        };
+        let health = definition.health.as_ref().map(health);
+        lines.push(("Routes", routes));
+        lines.push(("Health", health.unwrap_or_else(|| "alive is healthy".to_owned())));
+    }
+    lines.push(("Registered", definition.registered_at.to_string()));
+    fields(&lines)
+}
+
+fn limits(definition: &TaskDefinition) -> Vec<(&'static str, String)> {
+    let burst = if definition.cpu_burst {
+        "with burst"
+    } else {
+        "no burst"
+    };
+    let isolation = match (definition.isolation, definition.max_requests) {
+        (Isolation::Task, Some(most)) => format!("task, {most} requests an instance"),
+        (isolation, _) => name(&isolation),
+    };
+    vec![
+        ("CPU", format!("{} units, {burst}", definition.cpu)),
+        ("Memory", bytes(definition.memory_bytes)),
+        ("Timeout", duration(definition.timeout_ms)),
+        ("CPU timeout", duration(definition.cpu_timeout_ms)),
+        ("Stop timeout", duration(definition.stop_timeout_ms)),
+        ("Isolation", isolation),
+        (
+            "Concurrency",
+            format!("{} at once, {} waiting", definition.concurrency, definition.queue),
+        ),
+    ]
+}
+
+fn each<T>(all: &[T], text: impl Fn(&T) -> String) -> String {
+    all.iter().map(text).collect::<Vec<_>>().join("; ")
+}
+
+fn files(files: &DefinitionFiles) -> String {
+    format!("{} ({} files)", files.mount, files.files)
+}
+
+fn health(health: &HealthCheck) -> String {
+    format!(
+        "GET {} every {}, within {}, {} pass; {} well, {} ill",
+        health.path,
+        duration(health.interval_ms),
+        duration(health.timeout_ms),
+        health.codes,
+        health.healthy,
+        health.unhealthy
+    )
+}
+
+fn route(route: &Route) -> String {
+    let any = |what: &str, all: &[String]| match all {
+        [] => format!("every {what}"),
+        some => format!("{what} {}", some.join(" or ")),
+    };
+    let text = format!("{}, {}", any("host", &route.hosts), any("path", &route.paths));
+    match route.priority {
+        Some(priority) => format!("{text} (priority {priority})"),
+        None => text,
+    }
+}
+
+/// As a manifest writes it.
+fn duration(milliseconds: u64) -> String {
+    let units = [("h", 3_600_000), ("m", 60_000), ("s", 1000)];
+    let whole = units
+        .iter()
+        .find(|(_, unit)| milliseconds >= *unit && milliseconds.is_multiple_of(*unit));
+    match whole {
+        Some((name, unit)) => format!("{}{name}", milliseconds / unit),
+        None => format!("{milliseconds}ms"),
+    }
+}
