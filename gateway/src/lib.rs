@@ -23,6 +23,7 @@ pub mod routing;
 mod sticky;
 pub mod target;
 mod tls;
+pub mod upstream;
 
 pub use self::{
     access_log::{AccessEntry, AccessLog, BufferedAccessLog},
@@ -54,4 +55,8 @@ pub use self::{
         Condition, Load, SharedProbe, Target, TargetError, TargetErrorKind, TargetProtocol, Usage, UsageProbe,
     },
     tls::TlsError,
+    upstream::{
+        Certificates, CertificatesError, Upstream, UpstreamError, UpstreamSpec, UpstreamUrl,
+        UpstreamUrlError, UpstreamVersion,
+    },
 };

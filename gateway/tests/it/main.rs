@@ -15,12 +15,22 @@ mod health;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod outside;
+#[cfg(test)]
 mod shutdown;
 #[cfg(test)]
 mod smuggling;
+#[cfg(test)]
+mod sticky;
 #[cfg(test)]
 mod streaming;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
 mod swap;
+#[cfg(test)]
+mod upgrades;
+#[cfg(test)]
+mod upstream;
+#[cfg(test)]
+mod upstream_http2;
