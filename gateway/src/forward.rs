@@ -85,7 +85,7 @@ async fn answer(request: Request<Incoming>, exchange: &mut Exchange) -> Result<A
 
 /// Has a target of one of these groups answer, in the rule's time.
 async fn forward(ask: Ask<'_>, groups: &WeightedGroups, exchange: &mut Exchange) -> Result<Answered, Cause> {
-    let timeout = ask.rule.timeout();
+    let timeout = ask.rule.spec.timeout;
     let group = matching::choose(groups, &ask.head, exchange).ok_or(Cause::NoTarget)?;
     exchange.routed(group.clone());
     let call = attempt::call(ask, &group, exchange);

@@ -44,12 +44,12 @@ pub use self::{
     listener::{ListenerError, ListenerStatus},
     names::{GroupName, ListenerName, NameError, RuleName, TargetId},
     routing::{
-        Action, ConditionError, Conditions, FixedError, FixedResponse, Forward, ForwardError,
+        Action, ConditionError, Conditions, Explanation, FixedError, FixedResponse, Forward, ForwardError,
         HeaderCondition, HeaderEditError, HeaderEdits, HeaderMatch, HostMatch, HostPattern, ListenerRules,
         Match, MethodName, PathMatch, PathPattern, PatternError, Precedence, Priority, PriorityError,
-        QueryCondition, QueryMatch, Redirect, RedirectError, RedirectText, RegexError, RegexValue, Rewrite,
-        RewriteError, Routing, RoutingError, RoutingFault, RuleSpec, Scheme, Transforms, Unmet, ValuePattern,
-        Weight, WeightedGroup,
+        QueryCondition, QueryMatch, Ranked, Redirect, RedirectError, RedirectText, RegexError, RegexValue,
+        RequestSample, Rewrite, RewriteError, Routing, RoutingError, RoutingFault, RuleSpec, Scheme,
+        Transforms, Unmet, ValuePattern, Weight, WeightedGroup,
     },
     target::{
         Condition, Load, SharedProbe, Target, TargetError, TargetErrorKind, TargetProtocol, Usage, UsageProbe,

@@ -63,7 +63,8 @@ pub(super) async fn call(
 ) -> Result<Answered, Cause> {
     let Ask { mut head, body, rule } = ask;
     let limit = rule
-        .body_limit()
+        .spec
+        .body_limit
         .unwrap_or(exchange.connection.limits().request_body);
     admission::admit_body(&body, limit)?;
     let has_body = !http_body::Body::is_end_stream(&body);

@@ -124,8 +124,8 @@ impl Exchange {
 
     /// Does to a response's headers what the rule says.
     pub(super) fn edit(&self, response: &mut HeaderMap) {
-        if let Some(edits) = self.rule.as_ref().and_then(|rule| rule.response_headers()) {
-            edits.apply(response);
+        if let Some(rule) = &self.rule {
+            rule.spec.response_headers.apply(response);
         }
     }
 
@@ -253,7 +253,7 @@ impl Exchange {
             host: self.host.as_ref().and_then(|host| host.to_str().ok()),
             path: self.uri.path(),
             protocol: protocol(self.version),
-            rule: self.rule.as_ref().map(|rule| rule.name.as_str()),
+            rule: self.rule.as_ref().map(|rule| rule.name().as_str()),
             service: self.group.as_ref().map(|group| group.name().as_str()),
             task: self.lease.as_ref().map(|lease| lease.member().id().as_str()),
             status: self
