@@ -5,12 +5,15 @@
 
 mod admission;
 mod attempt;
+mod chance;
 mod exchange;
+mod forwarding;
 mod headers;
 mod matching;
 mod protocol;
 pub(crate) mod request_id;
 mod response;
+mod trace;
 pub(crate) mod upgrade;
 mod upload;
 
@@ -64,6 +67,7 @@ async fn answer(request: Request<Incoming>, exchange: &mut Exchange) -> Result<A
     }
     let (head, body) = request.into_parts();
     admission::admit(&head, exchange.host.as_ref(), exchange.connection.limits())?;
+    forwarding::check(&head.headers, &exchange.connection)?;
     let rule = matching::find(&head, exchange).ok_or(Cause::NoRule)?;
     exchange.matched(rule.clone());
     let mut response = match &rule.action {

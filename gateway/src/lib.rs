@@ -26,7 +26,7 @@ mod tls;
 pub mod upstream;
 
 pub use self::{
-    access_log::{AccessEntry, AccessLog, BufferedAccessLog},
+    access_log::{AccessEntry, AccessLog, BufferedAccessLog, TlsEntry, TraceId},
     body::{Body, BodyError, Upgraded},
     config::{
         CertificateFiles, ClientPort, Config, CookieKey, DesyncMode, Forwarding, HostHeader, Limits,

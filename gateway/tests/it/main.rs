@@ -9,6 +9,8 @@ mod client_leaves;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod forwarding;
+#[cfg(test)]
 mod headers;
 #[cfg(test)]
 mod health;
