@@ -99,18 +99,51 @@ struct Answer {
     retry_after: Option<Duration>,
 }
 
+fn answer(status: StatusCode, text: &'static str) -> Answer {
+    Answer {
+        status,
+        text,
+        retry_after: None,
+    }
+}
+
+fn retry(after: Duration, text: &'static str) -> Answer {
+    Answer {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        text,
+        retry_after: Some(after),
+    }
+}
+
+/// What a target's failure is to a client.
+fn of_target(kind: TargetErrorKind) -> Answer {
+    match kind {
+        TargetErrorKind::QueueFull { retry_after } => retry(retry_after, "the service is busy"),
+        TargetErrorKind::Overloaded => retry(RETRY_SOON, "the service is busy"),
+        TargetErrorKind::Stopping => retry(RETRY_SOON, "the service is restarting"),
+        TargetErrorKind::SecretUnavailable => retry(RETRY_SOON, "the service is not ready"),
+        TargetErrorKind::QueueDeadline
+        | TargetErrorKind::Deadline
+        | TargetErrorKind::CpuTimeout
+        | TargetErrorKind::ConnectTimeout
+        | TargetErrorKind::IdleTimeout => {
+            answer(StatusCode::GATEWAY_TIMEOUT, "the service took too long to answer")
+        }
+        TargetErrorKind::Trapped
+        | TargetErrorKind::Exited
+        | TargetErrorKind::NoResponse
+        | TargetErrorKind::InvalidResponse
+        | TargetErrorKind::Unreachable
+        | TargetErrorKind::Broken
+        | TargetErrorKind::Stale => answer(StatusCode::BAD_GATEWAY, "the service failed to answer"),
+        TargetErrorKind::OutOfMemory => {
+            answer(StatusCode::INSUFFICIENT_STORAGE, "the service ran out of memory")
+        }
+    }
+}
+
 impl Cause {
     fn answer(&self) -> Answer {
-        let answer = |status, text| Answer {
-            status,
-            text,
-            retry_after: None,
-        };
-        let retry = |after, text| Answer {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            text,
-            retry_after: Some(after),
-        };
         match self {
             Self::Malformed(text) => answer(StatusCode::BAD_REQUEST, text),
             Self::NoRule => answer(StatusCode::NOT_FOUND, "no rule matches this request"),
@@ -162,29 +195,7 @@ impl Cause {
             Self::NoHealthyTarget => retry(RETRY_SOON, "no target is healthy"),
             Self::ProtocolMismatch(text) => answer(PROTOCOL_MISMATCH, text),
             Self::Deregistered => answer(StatusCode::BAD_GATEWAY, "the service is going away"),
-            Self::Target(error) => match error.kind {
-                TargetErrorKind::QueueFull { retry_after } => retry(retry_after, "the service is busy"),
-                TargetErrorKind::Overloaded => retry(RETRY_SOON, "the service is busy"),
-                TargetErrorKind::Stopping => retry(RETRY_SOON, "the service is restarting"),
-                TargetErrorKind::SecretUnavailable => retry(RETRY_SOON, "the service is not ready"),
-                TargetErrorKind::QueueDeadline
-                | TargetErrorKind::Deadline
-                | TargetErrorKind::CpuTimeout
-                | TargetErrorKind::ConnectTimeout
-                | TargetErrorKind::IdleTimeout => {
-                    answer(StatusCode::GATEWAY_TIMEOUT, "the service took too long to answer")
-                }
-                TargetErrorKind::Trapped
-                | TargetErrorKind::Exited
-                | TargetErrorKind::NoResponse
-                | TargetErrorKind::InvalidResponse
-                | TargetErrorKind::Unreachable
-                | TargetErrorKind::Broken
-                | TargetErrorKind::Stale => answer(StatusCode::BAD_GATEWAY, "the service failed to answer"),
-                TargetErrorKind::OutOfMemory => {
-                    answer(StatusCode::INSUFFICIENT_STORAGE, "the service ran out of memory")
-                }
-            },
+            Self::Target(error) => of_target(error.kind),
         }
     }
 

@@ -44,9 +44,7 @@ pub(crate) async fn respond(
         Ok(Answer::Target(Answered {
             response,
             wish: Some(wish),
-        })) if response.status() == StatusCode::SWITCHING_PROTOCOLS => wish
-            .grant(response, exchange)
-            .unwrap_or_else(|(cause, exchange)| response::refuse(&cause, exchange)),
+        })) if response.status() == StatusCode::SWITCHING_PROTOCOLS => wish.grant(response, exchange),
         Ok(Answer::Target(Answered { response, .. })) => response::stream(response, exchange),
         Ok(Answer::Rule(response)) => response::own(response, exchange),
         Err(cause) => response::refuse(&cause, exchange),

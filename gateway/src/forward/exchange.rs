@@ -164,11 +164,9 @@ impl Exchange {
     }
 
     /// The target failed, and another attempt is made.
-    pub(super) fn tries_again(&mut self, cause: &Cause) {
+    pub(super) fn tries_again(&mut self) {
         self.retries += 1;
-        if let Cause::Target(_) = cause {
-            self.target_failed();
-        }
+        self.target_failed();
     }
 
     /// Ready when the target was deregistered and its time to finish is over.

@@ -24,6 +24,10 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct Idle {
+    #[expect(
+        clippy::vec_box,
+        reason = "they move in and out with every request, and are large"
+    )]
     connections: Vec<Box<Connection>>,
     sweep: Sweep,
 }
