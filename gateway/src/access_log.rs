@@ -24,6 +24,10 @@ pub struct AccessEntry<'r> {
     pub request_id: &'r str,
     /// The peer of the connection.
     pub client: IpAddr,
+    /// The client behind it, as the listener's trusted proxies name it.
+    pub forwarded_for: Option<IpAddr>,
+    /// The trace it belongs to, as `traceparent` has it.
+    pub trace_id: TraceId,
     /// The listener it came to.
     pub listener: &'r str,
     /// Its method.
@@ -62,8 +66,38 @@ pub struct AccessEntry<'r> {
     pub classification: Option<&'static str>,
     /// Why it is of that class: ALB's `classification_reason`.
     pub classification_reason: Option<&'static str>,
+    /// What was agreed upon with the client; none for a listener without TLS.
+    pub tls: Option<TlsEntry<'r>>,
     /// Whether the client left before the response's end.
     pub client_left: bool,
+}
+
+/// How a connection was encrypted.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TlsEntry<'r> {
+    /// `TLSv1.3` or `TLSv1.2`.
+    pub version: &'static str,
+    /// The cipher suite, by its registered name.
+    pub cipher: &'static str,
+    /// The name the client asked for, if it did.
+    pub server_name: Option<&'r str>,
+}
+
+/// The id of a trace: 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceId(pub u128);
+
+impl std::fmt::Display for TraceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl Serialize for TraceId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 impl AccessEntry<'_> {

@@ -10,6 +10,7 @@
 //! | 405 | TRACE, and CONNECT, which a reverse proxy has no use for |
 //! | 408 | the client was too slow with head or body |
 //! | 413, 414, 431 | body, URI or headers too large |
+//! | 463 | more than thirty addresses in `X-Forwarded-For` |
 //! | 464 | the target does not speak the request's protocol |
 //! | 500 | what a rule's transform or redirect makes of the request is no URL, or too long |
 //! | 501 | a Transfer-Encoding other than chunked |
@@ -39,6 +40,12 @@ const PROTOCOL_MISMATCH: StatusCode = match StatusCode::from_u16(464) {
     Err(_) => StatusCode::BAD_GATEWAY,
 };
 
+/// ALB's own: `X-Forwarded-For` has more addresses than it takes.
+const TOO_MANY_FORWARDERS: StatusCode = match StatusCode::from_u16(463) {
+    Ok(status) => status,
+    Err(_) => StatusCode::BAD_REQUEST,
+};
+
 /// Why the gateway answers instead of a target.
 #[derive(Debug)]
 pub(crate) enum Cause {
@@ -60,6 +67,9 @@ pub(crate) enum Cause {
         limit: usize,
     },
     TooManyHeaders {
+        limit: usize,
+    },
+    TooManyForwarders {
         limit: usize,
     },
     /// A Transfer-Encoding that is not spoken here.
@@ -89,18 +99,51 @@ struct Answer {
     retry_after: Option<Duration>,
 }
 
+fn answer(status: StatusCode, text: &'static str) -> Answer {
+    Answer {
+        status,
+        text,
+        retry_after: None,
+    }
+}
+
+fn retry(after: Duration, text: &'static str) -> Answer {
+    Answer {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        text,
+        retry_after: Some(after),
+    }
+}
+
+/// What a target's failure is to a client.
+fn of_target(kind: TargetErrorKind) -> Answer {
+    match kind {
+        TargetErrorKind::QueueFull { retry_after } => retry(retry_after, "the service is busy"),
+        TargetErrorKind::Overloaded => retry(RETRY_SOON, "the service is busy"),
+        TargetErrorKind::Stopping => retry(RETRY_SOON, "the service is restarting"),
+        TargetErrorKind::SecretUnavailable => retry(RETRY_SOON, "the service is not ready"),
+        TargetErrorKind::QueueDeadline
+        | TargetErrorKind::Deadline
+        | TargetErrorKind::CpuTimeout
+        | TargetErrorKind::ConnectTimeout
+        | TargetErrorKind::IdleTimeout => {
+            answer(StatusCode::GATEWAY_TIMEOUT, "the service took too long to answer")
+        }
+        TargetErrorKind::Trapped
+        | TargetErrorKind::Exited
+        | TargetErrorKind::NoResponse
+        | TargetErrorKind::InvalidResponse
+        | TargetErrorKind::Unreachable
+        | TargetErrorKind::Broken
+        | TargetErrorKind::Stale => answer(StatusCode::BAD_GATEWAY, "the service failed to answer"),
+        TargetErrorKind::OutOfMemory => {
+            answer(StatusCode::INSUFFICIENT_STORAGE, "the service ran out of memory")
+        }
+    }
+}
+
 impl Cause {
     fn answer(&self) -> Answer {
-        let answer = |status, text| Answer {
-            status,
-            text,
-            retry_after: None,
-        };
-        let retry = |after, text| Answer {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            text,
-            retry_after: Some(after),
-        };
         match self {
             Self::Malformed(text) => answer(StatusCode::BAD_REQUEST, text),
             Self::NoRule => answer(StatusCode::NOT_FOUND, "no rule matches this request"),
@@ -125,6 +168,10 @@ impl Cause {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "the request has too many headers",
             ),
+            Self::TooManyForwarders { .. } => answer(
+                TOO_MANY_FORWARDERS,
+                "the request's X-Forwarded-For has too many addresses",
+            ),
             Self::CodingRefused => answer(
                 StatusCode::NOT_IMPLEMENTED,
                 "the request's Transfer-Encoding is not supported: send it chunked",
@@ -148,29 +195,7 @@ impl Cause {
             Self::NoHealthyTarget => retry(RETRY_SOON, "no target is healthy"),
             Self::ProtocolMismatch(text) => answer(PROTOCOL_MISMATCH, text),
             Self::Deregistered => answer(StatusCode::BAD_GATEWAY, "the service is going away"),
-            Self::Target(error) => match error.kind {
-                TargetErrorKind::QueueFull { retry_after } => retry(retry_after, "the service is busy"),
-                TargetErrorKind::Overloaded => retry(RETRY_SOON, "the service is busy"),
-                TargetErrorKind::Stopping => retry(RETRY_SOON, "the service is restarting"),
-                TargetErrorKind::SecretUnavailable => retry(RETRY_SOON, "the service is not ready"),
-                TargetErrorKind::QueueDeadline
-                | TargetErrorKind::Deadline
-                | TargetErrorKind::CpuTimeout
-                | TargetErrorKind::ConnectTimeout
-                | TargetErrorKind::IdleTimeout => {
-                    answer(StatusCode::GATEWAY_TIMEOUT, "the service took too long to answer")
-                }
-                TargetErrorKind::Trapped
-                | TargetErrorKind::Exited
-                | TargetErrorKind::NoResponse
-                | TargetErrorKind::InvalidResponse
-                | TargetErrorKind::Unreachable
-                | TargetErrorKind::Broken
-                | TargetErrorKind::Stale => answer(StatusCode::BAD_GATEWAY, "the service failed to answer"),
-                TargetErrorKind::OutOfMemory => {
-                    answer(StatusCode::INSUFFICIENT_STORAGE, "the service ran out of memory")
-                }
-            },
+            Self::Target(error) => of_target(error.kind),
         }
     }
 
@@ -187,7 +212,9 @@ impl Cause {
             Self::UriTooLong { limit } | Self::HeadersTooLarge { limit } => {
                 format!("{} (more than {limit} bytes)", self.answer().text).into()
             }
-            Self::TooManyHeaders { limit } => format!("{} (more than {limit})", self.answer().text).into(),
+            Self::TooManyHeaders { limit } | Self::TooManyForwarders { limit } => {
+                format!("{} (more than {limit})", self.answer().text).into()
+            }
             Self::RuleTimeout { timeout } => {
                 format!("the rule's timeout of {} was over", Seconds(*timeout)).into()
             }

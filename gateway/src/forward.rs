@@ -5,12 +5,15 @@
 
 mod admission;
 mod attempt;
+mod chance;
 mod exchange;
+mod forwarding;
 mod headers;
 mod matching;
 mod protocol;
 pub(crate) mod request_id;
 mod response;
+mod trace;
 pub(crate) mod upgrade;
 mod upload;
 
@@ -41,9 +44,7 @@ pub(crate) async fn respond(
         Ok(Answer::Target(Answered {
             response,
             wish: Some(wish),
-        })) if response.status() == StatusCode::SWITCHING_PROTOCOLS => wish
-            .grant(response, exchange)
-            .unwrap_or_else(|(cause, exchange)| response::refuse(&cause, exchange)),
+        })) if response.status() == StatusCode::SWITCHING_PROTOCOLS => wish.grant(response, exchange),
         Ok(Answer::Target(Answered { response, .. })) => response::stream(response, exchange),
         Ok(Answer::Rule(response)) => response::own(response, exchange),
         Err(cause) => response::refuse(&cause, exchange),
@@ -64,6 +65,7 @@ async fn answer(request: Request<Incoming>, exchange: &mut Exchange) -> Result<A
     }
     let (head, body) = request.into_parts();
     admission::admit(&head, exchange.host.as_ref(), exchange.connection.limits())?;
+    forwarding::check(&head.headers, &exchange.connection)?;
     let rule = matching::find(&head, exchange).ok_or(Cause::NoRule)?;
     exchange.matched(rule.clone());
     let mut response = match &rule.action {
@@ -85,7 +87,7 @@ async fn answer(request: Request<Incoming>, exchange: &mut Exchange) -> Result<A
 
 /// Has a target of one of these groups answer, in the rule's time.
 async fn forward(ask: Ask<'_>, groups: &WeightedGroups, exchange: &mut Exchange) -> Result<Answered, Cause> {
-    let timeout = ask.rule.timeout();
+    let timeout = ask.rule.spec.timeout;
     let group = matching::choose(groups, &ask.head, exchange).ok_or(Cause::NoTarget)?;
     exchange.routed(group.clone());
     let call = attempt::call(ask, &group, exchange);

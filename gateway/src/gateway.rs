@@ -11,7 +11,7 @@ use crate::{
     group::Groups,
     listener::{ListenerError, ListenerStatus, Socket, set::Listeners},
     names::ListenerName,
-    routing::{Routing, RoutingError, snapshot::Snapshot},
+    routing::{Explanation, RequestSample, Routing, RoutingError, snapshot::Snapshot},
     sticky::Stickiness,
 };
 
@@ -167,6 +167,12 @@ impl Gateway {
     pub fn apply(&self, routing: Routing) -> Result<(), RoutingError> {
         self.groups
             .route(routing, |snapshot| self.shared.snapshot.store(Arc::new(snapshot)))
+    }
+
+    /// What would become of a request, and why, by the rules in force. None when its listener has no rules.
+    #[must_use]
+    pub fn explain(&self, sample: &RequestSample) -> Option<Explanation> {
+        self.shared.snapshot.load().explain(sample)
     }
 
     /// Closes every listener, and lets requests finish for as long as `grace`.

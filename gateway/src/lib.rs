@@ -23,9 +23,10 @@ pub mod routing;
 mod sticky;
 pub mod target;
 mod tls;
+pub mod upstream;
 
 pub use self::{
-    access_log::{AccessEntry, AccessLog, BufferedAccessLog},
+    access_log::{AccessEntry, AccessLog, BufferedAccessLog, TlsEntry, TraceId},
     body::{Body, BodyError, Upgraded},
     config::{
         CertificateFiles, ClientPort, Config, CookieKey, DesyncMode, Forwarding, HostHeader, Limits,
@@ -43,15 +44,19 @@ pub use self::{
     listener::{ListenerError, ListenerStatus, Socket},
     names::{GroupName, ListenerName, NameError, RuleName, TargetId},
     routing::{
-        Action, ConditionError, Conditions, FixedError, FixedResponse, Forward, ForwardError,
+        Action, ConditionError, Conditions, Explanation, FixedError, FixedResponse, Forward, ForwardError,
         HeaderCondition, HeaderEditError, HeaderEdits, HeaderMatch, HostMatch, HostPattern, ListenerRules,
         Match, MethodName, PathMatch, PathPattern, PatternError, Precedence, Priority, PriorityError,
-        QueryCondition, QueryMatch, Redirect, RedirectError, RedirectText, RegexError, RegexValue, Rewrite,
-        RewriteError, Routing, RoutingError, RoutingFault, RuleSpec, Scheme, Transforms, Unmet, ValuePattern,
-        Weight, WeightedGroup,
+        QueryCondition, QueryMatch, Ranked, Redirect, RedirectError, RedirectText, RegexError, RegexValue,
+        RequestSample, Rewrite, RewriteError, Routing, RoutingError, RoutingFault, RuleSpec, Scheme,
+        Transforms, Unmet, ValuePattern, Weight, WeightedGroup,
     },
     target::{
         Condition, Load, SharedProbe, Target, TargetError, TargetErrorKind, TargetProtocol, Usage, UsageProbe,
     },
     tls::TlsError,
+    upstream::{
+        Certificates, CertificatesError, Upstream, UpstreamError, UpstreamSpec, UpstreamUrl,
+        UpstreamUrlError, UpstreamVersion,
+    },
 };

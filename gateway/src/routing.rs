@@ -7,6 +7,7 @@
 pub mod action;
 pub mod condition;
 pub mod error;
+pub mod explain;
 mod glob;
 pub mod header_edit;
 pub mod pattern;
@@ -27,6 +28,7 @@ pub use self::{
         QueryCondition, QueryMatch, Unmet,
     },
     error::{RoutingError, RoutingFault},
+    explain::{Explanation, Ranked, RequestSample},
     header_edit::{HeaderEditError, HeaderEdits},
     pattern::{HostPattern, PathPattern, PatternError, ValuePattern},
     regex::{RegexError, RegexValue},

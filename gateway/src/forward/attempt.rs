@@ -24,7 +24,7 @@ use crate::{
     group::{ChoiceHints, Lease, Policy, TargetGroup},
     names::TargetId,
     routing::snapshot::Rule,
-    target::{Repeat, TargetError, TargetErrorKind},
+    target::{Repeat, TargetError, TargetErrorKind, TargetProtocol},
 };
 
 /// What is asked, and what of it a second attempt needs.
@@ -63,7 +63,8 @@ pub(super) async fn call(
 ) -> Result<Answered, Cause> {
     let Ask { mut head, body, rule } = ask;
     let limit = rule
-        .body_limit()
+        .spec
+        .body_limit
         .unwrap_or(exchange.connection.limits().request_body);
     admission::admit_body(&body, limit)?;
     let has_body = !http_body::Body::is_end_stream(&body);
@@ -115,15 +116,12 @@ impl Attempts<'_> {
         mut incoming: Option<Incoming>,
         exchange: &mut Exchange,
     ) -> Result<Response<Body>, Cause> {
-        let mut last = None;
+        let mut lease = self.choose().ok_or_else(|| self.nobody())?;
         loop {
-            let Some(lease) = self.choose() else {
-                return Err(last.unwrap_or_else(|| self.nobody()));
-            };
             let member = exchange.chose(lease);
             let protocol = member.target().protocol();
             self.spoken.check(protocol)?;
-            let again = self.may_come_again().then(|| head.clone());
+            let again = self.may_come_again(protocol).then(|| head.clone());
             if let Some(wish) = &self.wish {
                 wish.pass_on(&mut head, protocol);
             }
@@ -148,13 +146,13 @@ impl Attempts<'_> {
                     untouched => untouched,
                 },
             };
-            if !self.group.spend_retry() {
-                return Err(cause);
-            }
             self.note(&cause, member.id());
-            exchange.tries_again(&cause);
+            lease = match self.choose() {
+                Some(other) if self.group.spend_retry() => other,
+                _ => return Err(cause),
+            };
+            exchange.tries_again();
             head = next;
-            last = Some(cause);
         }
     }
 
@@ -174,8 +172,10 @@ impl Attempts<'_> {
     }
 
     /// Whether it is worth keeping what another attempt would need.
-    fn may_come_again(&self) -> bool {
-        self.left > 0 && (self.is_harmless || self.policy.takers > 1)
+    fn may_come_again(&self, target: TargetProtocol) -> bool {
+        // Alone it is asked again only about a connection that was closing.
+        let may_be_stale = self.is_harmless && target == TargetProtocol::Http1;
+        self.left > 0 && (self.policy.takers > 1 || may_be_stale)
     }
 
     fn is_worth_another(&self, cause: &Cause) -> bool {

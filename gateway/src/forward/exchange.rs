@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    net::IpAddr,
     sync::Arc,
     task::{Context, Poll},
     time::Instant,
@@ -10,11 +11,13 @@ use std::{
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 
 use super::{
+    forwarding,
     request_id::{self, X_REQUEST_ID},
+    trace::Trace,
     upload::Upload,
 };
 use crate::{
-    access_log::AccessEntry,
+    access_log::{AccessEntry, TlsEntry},
     body::BodyError,
     connection::Connection,
     error::Cause,
@@ -38,6 +41,9 @@ pub(super) struct Exchange {
     upgraded_bytes: u64,
     /// What the inspector made of its head.
     classification: Reason,
+    pub(super) trace: Trace,
+    /// The client as trusted proxies name it.
+    origin: Option<IpAddr>,
     uri: Uri,
     time: jiff::Timestamp,
     started: Instant,
@@ -75,6 +81,12 @@ impl Exchange {
         };
         Self {
             classification: reason,
+            trace: Trace::of(request.headers()),
+            origin: forwarding::origin(
+                request.headers(),
+                &connection.settings.forwarding,
+                connection.client.ip(),
+            ),
             request_id: request_id::keep_or_make(request.headers().get(X_REQUEST_ID)),
             method: request.method().clone(),
             version: request.version(),
@@ -124,8 +136,8 @@ impl Exchange {
 
     /// Does to a response's headers what the rule says.
     pub(super) fn edit(&self, response: &mut HeaderMap) {
-        if let Some(edits) = self.rule.as_ref().and_then(|rule| rule.response_headers()) {
-            edits.apply(response);
+        if let Some(rule) = &self.rule {
+            rule.spec.response_headers.apply(response);
         }
     }
 
@@ -152,11 +164,9 @@ impl Exchange {
     }
 
     /// The target failed, and another attempt is made.
-    pub(super) fn tries_again(&mut self, cause: &Cause) {
+    pub(super) fn tries_again(&mut self) {
         self.retries += 1;
-        if let Cause::Target(_) = cause {
-            self.target_failed();
-        }
+        self.target_failed();
     }
 
     /// Ready when the target was deregistered and its time to finish is over.
@@ -248,12 +258,14 @@ impl Exchange {
             time: self.time,
             request_id: self.request_id.to_str().unwrap_or_default(),
             client: self.connection.client.ip(),
+            forwarded_for: self.origin,
+            trace_id: self.trace.id(),
             listener: self.connection.listener.name.as_str(),
             method: self.method.as_str(),
             host: self.host.as_ref().and_then(|host| host.to_str().ok()),
             path: self.uri.path(),
             protocol: protocol(self.version),
-            rule: self.rule.as_ref().map(|rule| rule.name.as_str()),
+            rule: self.rule.as_ref().map(|rule| rule.name().as_str()),
             service: self.group.as_ref().map(|group| group.name().as_str()),
             task: self.lease.as_ref().map(|lease| lease.member().id().as_str()),
             status: self
@@ -276,6 +288,11 @@ impl Exchange {
                 Reason::Compliant => None,
                 reason => Some(reason.code()),
             },
+            tls: self.connection.encryption.as_ref().map(|encryption| TlsEntry {
+                version: encryption.version,
+                cipher: encryption.cipher,
+                server_name: encryption.server_name.as_deref(),
+            }),
             client_left: left,
         };
         self.connection.shared.access_log.record(&entry);

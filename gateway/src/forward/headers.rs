@@ -6,16 +6,13 @@ use http::{
 };
 use http_body::Body as _;
 
-use super::{exchange::Exchange, request_id::X_REQUEST_ID};
+use super::{exchange::Exchange, forwarding, request_id::X_REQUEST_ID};
 use crate::{
     body::Body,
     error::Cause,
     target::{TargetError, TargetErrorKind, Usage},
 };
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
@@ -38,13 +35,11 @@ pub(super) fn for_target(head: &mut Parts, exchange: &Exchange) {
     }
     join_cookies(&mut head.headers);
     let headers = &mut head.headers;
-    append_forwarded_for(headers, &exchange.connection.forwarded_for);
-    // Not appended: what this hop knows replaces what a client may claim (ALB).
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
-    headers.insert(X_FORWARDED_PORT, exchange.connection.settings.port_value.clone());
+    forwarding::apply(headers, &exchange.connection);
+    exchange.trace.apply(headers);
     headers.insert(X_REQUEST_ID, exchange.request_id.clone());
     if let Some(host) = &exchange.host {
-        headers.insert(header::HOST, host.clone());
+        headers.insert(header::HOST, forwarding::host(host, &exchange.connection));
     }
     if head.uri.authority().is_some() {
         head.uri = origin_form(&head.uri);
@@ -145,23 +140,6 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 fn accepts_trailers(te: &HeaderValue) -> bool {
     let names = |part: &str| part.trim().eq_ignore_ascii_case("trailers");
     te.to_str().is_ok_and(|te| te.split(',').any(names))
-}
-
-/// ALB: append mode.
-fn append_forwarded_for(headers: &mut HeaderMap, client: &HeaderValue) {
-    let mut list = Vec::new();
-    for value in headers.get_all(X_FORWARDED_FOR) {
-        list.extend_from_slice(value.as_bytes());
-        list.extend_from_slice(b", ");
-    }
-    if list.is_empty() {
-        headers.insert(X_FORWARDED_FOR, client.clone());
-        return;
-    }
-    list.extend_from_slice(client.as_bytes());
-    // Parts of header values make a header value.
-    let list = HeaderValue::from_maybe_shared(bytes::Bytes::from(list)).unwrap_or_else(|_| client.clone());
-    headers.insert(X_FORWARDED_FOR, list);
 }
 
 /// RFC 9113 8.2.3: HTTP/2 may split cookies, but others must see them as one line.

@@ -68,10 +68,8 @@ pub(super) fn choose(groups: &WeightedGroups, head: &Parts, exchange: &Exchange)
 
 /// Does to a head what its rule says, after it was made into one for targets.
 pub(super) fn edit(rule: &Rule, head: &mut Parts, exchange: &Exchange) -> Result<(), Cause> {
-    if let Some(spec) = &rule.spec {
-        transform(&spec.transforms, head, exchange)?;
-        spec.request_headers.apply(&mut head.headers);
-    }
+    transform(&rule.spec.transforms, head, exchange)?;
+    rule.spec.request_headers.apply(&mut head.headers);
     Ok(())
 }
 

@@ -1,7 +1,10 @@
 //! The id a request goes under: the client's, if it is one, else a new one that sorts by time.
 
+use std::time::SystemTime;
+
 use http::HeaderValue;
-use uuid::Uuid;
+
+use super::chance;
 
 /// The header that carries it.
 pub(crate) const X_REQUEST_ID: http::HeaderName = http::HeaderName::from_static("x-request-id");
@@ -20,7 +23,12 @@ pub(crate) fn keep_or_make(sent: Option<&HeaderValue>) -> HeaderValue {
 /// A new id: a UUID, version 7.
 pub(crate) fn make() -> HeaderValue {
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    let text = Uuid::now_v7().hyphenated().encode_lower(&mut text);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let millis = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+    let chance = (u128::from(chance::number()) << 64 | u128::from(chance::number())).to_le_bytes();
+    let chance = chance.first_chunk().unwrap_or(&[0; 10]);
+    let id = uuid::Builder::from_unix_timestamp_millis(millis, chance).into_uuid();
+    let text = id.hyphenated().encode_lower(&mut text);
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown"))
 }
 
@@ -31,6 +39,8 @@ fn is_valid(id: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]

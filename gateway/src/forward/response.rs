@@ -87,6 +87,7 @@ fn response_is_last(cause: &Cause) -> bool {
         | Cause::CodingRefused
         | Cause::VersionRefused => true,
         Cause::NoRule
+        | Cause::TooManyForwarders { .. }
         | Cause::MethodRefused
         | Cause::NoTarget
         | Cause::NoHealthyTarget

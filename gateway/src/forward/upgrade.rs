@@ -9,10 +9,13 @@ use http::{HeaderValue, Response, StatusCode, Version, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 
 pub(crate) use self::tunnel::Tunnel;
-use super::{exchange::Exchange, headers, response::ResponseBody};
+use super::{
+    exchange::Exchange,
+    headers,
+    response::{self, ResponseBody},
+};
 use crate::{
     body::{Body, Upgraded},
-    error::Cause,
     target::TargetProtocol,
 };
 
@@ -45,15 +48,15 @@ impl UpgradeWish {
         self,
         mut response: Response<Body>,
         mut exchange: Exchange,
-    ) -> Result<Response<ResponseBody>, (Cause, Exchange)> {
+    ) -> Response<ResponseBody> {
         let Some(target) = response.extensions_mut().remove::<Upgraded>() else {
-            return Err((headers::not_upgraded(), exchange));
+            return response::refuse(&headers::not_upgraded(), exchange);
         };
         headers::for_upgraded_client(&mut response, &exchange);
         exchange.answered(StatusCode::SWITCHING_PROTOCOLS, None);
         let connection = exchange.connection.clone();
         connection.switch_to(Tunnel::new(self.client, target, exchange));
-        Ok(response.map(|_| ResponseBody::switching()))
+        response.map(|_| ResponseBody::switching())
     }
 }
 

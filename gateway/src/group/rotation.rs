@@ -154,7 +154,7 @@ impl Rotation {
             share > 0.0 && left < 0.0
         });
         // Sums of fractions may miss the end by a hair, and shares that have only begun are all nought.
-        drawn.or_else(|| candidates().filter(|taker| weight(taker) > 0).last())
+        drawn.or_else(|| candidates().rfind(|taker| weight(taker) > 0))
     }
 
     fn is_ramping(&self) -> bool {

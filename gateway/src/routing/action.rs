@@ -10,6 +10,8 @@ pub use self::{
     forward::{Forward, ForwardError, MAX_FORWARD_GROUPS, Weight, WeightedGroup},
     redirect::{MAX_REDIRECT_PART_BYTES, Redirect, RedirectError, RedirectText},
 };
+use std::fmt;
+
 use crate::names::GroupName;
 
 /// What a rule does with a request it matches.
@@ -30,5 +32,17 @@ impl Action {
     #[must_use]
     pub fn forward(group: GroupName) -> Self {
         Self::Forward(Forward::to(group))
+    }
+}
+
+/// In a few words.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forward(forward) => write!(f, "forward to {forward}"),
+            Self::Redirect(redirect) => write!(f, "redirect with {}", redirect.status().as_u16()),
+            Self::Fixed(fixed) => write!(f, "answer {}", fixed.status().as_u16()),
+            Self::NotFound => f.write_str("answer 404"),
+        }
     }
 }

@@ -38,23 +38,12 @@ pub(super) enum Token {
 }
 
 /// Bytes that every match of a pattern has: what it is filed under.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Anchors {
-    /// Whether the start is all there is.
+    /// Whether the start is all there may be.
     pub(super) whole: bool,
     pub(super) start: Vec<u8>,
     pub(super) end: Vec<u8>,
-}
-
-impl Anchors {
-    /// Nothing is known.
-    pub(super) fn none() -> Self {
-        Self {
-            whole: false,
-            start: Vec::new(),
-            end: Vec::new(),
-        }
-    }
 }
 
 impl Glob {

@@ -6,6 +6,12 @@
 use std::fmt;
 
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::{
+    ParserBuilder,
+    hir::{Class, Hir, HirKind, Look},
+};
+
+use super::glob::Anchors;
 
 /// The longest regular expression, in bytes. ALB's transforms: 1024.
 pub const MAX_REGEX_BYTES: usize = 1024;
@@ -56,6 +62,7 @@ pub(super) enum Case {
 #[derive(Clone)]
 pub struct RegexValue {
     compiled: Regex,
+    anchors: Anchors,
 }
 
 impl RegexValue {
@@ -76,7 +83,8 @@ impl RegexValue {
             .nest_limit(MAX_NESTING)
             .build()
             .map_err(|error| refuse(pattern, error))?;
-        Ok(Self { compiled })
+        let anchors = anchors(pattern, case);
+        Ok(Self { compiled, anchors })
     }
 
     /// The expression, as it was written.
@@ -89,8 +97,76 @@ impl RegexValue {
         self.compiled.is_match(text)
     }
 
+    /// What every match begins and ends with, in lower case where case is ignored.
+    pub(super) fn anchors(&self) -> &Anchors {
+        &self.anchors
+    }
+
     pub(super) fn compiled(&self) -> &Regex {
         &self.compiled
+    }
+}
+
+/// Nothing is known of an expression that is not bound to start and end, or begins with a choice.
+fn anchors(pattern: &str, case: Case) -> Anchors {
+    let parsed = ParserBuilder::new()
+        .utf8(false)
+        .unicode(false)
+        .case_insensitive(case == Case::Ignored)
+        .nest_limit(MAX_NESTING)
+        .build()
+        .parse(pattern);
+    let Ok(hir) = parsed else {
+        return Anchors::default();
+    };
+    let properties = hir.properties();
+    let (mut start, mut end) = (Vec::new(), Vec::new());
+    if properties.look_set_prefix().contains(Look::Start) {
+        literals(&hir, Side::Front, case, &mut start);
+    }
+    if properties.look_set_suffix().contains(Look::End) {
+        literals(&hir, Side::Back, case, &mut end);
+        end.reverse();
+    }
+    Anchors {
+        whole: false,
+        start,
+        end,
+    }
+}
+
+/// From which side an expression is read.
+#[derive(Clone, Copy)]
+enum Side {
+    Front,
+    Back,
+}
+
+/// Collects the bytes that have to come first on that side; tells whether the expression ends with them.
+fn literals(hir: &Hir, side: Side, case: Case, found: &mut Vec<u8>) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(Look::Start | Look::End) => true,
+        HirKind::Literal(literal) => {
+            match side {
+                Side::Front => found.extend(literal.0.iter()),
+                Side::Back => found.extend(literal.0.iter().rev()),
+            }
+            true
+        }
+        HirKind::Class(Class::Bytes(class)) if case == Case::Ignored => {
+            let mut bytes = class.iter().flat_map(|range| range.start()..=range.end());
+            let first = bytes.next().map(|byte| byte.to_ascii_lowercase());
+            let same = bytes.all(|byte| Some(byte.to_ascii_lowercase()) == first);
+            // One letter regardless of case; the text is in lower case then.
+            found.extend(first.filter(|_| same));
+            same
+        }
+        HirKind::Capture(group) => literals(&group.sub, side, case, found),
+        HirKind::Concat(parts) => match side {
+            Side::Front => parts.iter().all(|part| literals(part, side, case, found)),
+            Side::Back => parts.iter().rev().all(|part| literals(part, side, case, found)),
+        },
+        HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) | HirKind::Alternation(_) => false,
     }
 }
 

@@ -1,15 +1,20 @@
-//! The rules of all listeners compiled for matching: exact hosts by hash, everything else in order of precedence.
+//! The rules of all listeners compiled for matching.
 //!
-//! Rules that name exact hosts are the many, rules with wildcards the few. A request therefore looks only at the
-//! rules filed under its own host and at the unfiled ones, merged by rank; thousands of services with a host each
-//! cost one look-up.
+//! Rules lie in order of precedence, and are found through an [`index`] by host and path, so that a request is not
+//! compared with those it cannot meet.
 
 mod compile;
 pub(crate) mod host;
+mod index;
+mod trie;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
-use super::{HeaderEdits, Redirect, RuleSpec, action::FixedResponse, condition::RequestView};
+use self::{host::MAX_HOST_BYTES, index::Index};
+use super::{
+    Action, Explanation, Ranked, Redirect, RequestSample, RuleSpec, action::FixedResponse,
+    condition::RequestView,
+};
 use crate::{
     group::{StickyFor, TargetGroup},
     names::{GroupName, ListenerName, RuleName},
@@ -29,6 +34,7 @@ pub(crate) struct Snapshot {
 pub(crate) struct RuleSet {
     /// By rank.
     rules: Vec<Arc<Rule>>,
+    index: Index,
     /// What happens when none matches; none is the gateway's own 404.
     default: Option<Arc<Rule>>,
 }
@@ -36,9 +42,7 @@ pub(crate) struct RuleSet {
 /// A compiled rule.
 #[derive(Debug)]
 pub(crate) struct Rule {
-    pub(crate) name: RuleName,
-    /// None is the default action.
-    pub(crate) spec: Option<Arc<RuleSpec>>,
+    pub(crate) spec: Arc<RuleSpec>,
     pub(crate) action: Decision,
 }
 
@@ -86,16 +90,15 @@ impl WeightedGroups {
 }
 
 impl Rule {
-    pub(crate) fn timeout(&self) -> Option<Duration> {
-        self.spec.as_ref()?.timeout
+    pub(crate) fn name(&self) -> &RuleName {
+        &self.spec.name
     }
 
-    pub(crate) fn body_limit(&self) -> Option<u64> {
-        self.spec.as_ref()?.body_limit
-    }
-
-    pub(crate) fn response_headers(&self) -> Option<&HeaderEdits> {
-        self.spec.as_ref().map(|spec| &spec.response_headers)
+    fn ranked(&self) -> Ranked {
+        Ranked {
+            rule: self.spec.name.clone(),
+            precedence: self.spec.precedence,
+        }
     }
 }
 
@@ -105,6 +108,20 @@ impl Snapshot {
         self.listeners.get(listener)?.find(request)
     }
 
+    /// What becomes of a request, and why; none when the listener has no rules here.
+    pub(crate) fn explain(&self, sample: &RequestSample) -> Option<Explanation> {
+        let mut buffer = [0; MAX_HOST_BYTES];
+        let request = RequestView {
+            host: host::normalise(sample.host.as_bytes(), &mut buffer),
+            path: sample.path.as_bytes(),
+            query: sample.query.as_bytes(),
+            method: &sample.method,
+            headers: &sample.headers,
+            source: sample.source.to_canonical(),
+        };
+        Some(self.listeners.get(&sample.listener)?.explain(&request))
+    }
+
     /// The groups in use, each with a rule that uses it.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&GroupName, &RuleName)> {
         let rules = self
@@ -112,7 +129,7 @@ impl Snapshot {
             .values()
             .flat_map(|set| set.rules.iter().chain(&set.default));
         rules.flat_map(|rule| match &rule.action {
-            Decision::Forward(groups) => groups.iter().map(|group| (group.name(), &rule.name)).collect(),
+            Decision::Forward(groups) => groups.iter().map(|group| (group.name(), rule.name())).collect(),
             Decision::Redirect(_) | Decision::Fixed(_) | Decision::NotFound => Vec::new(),
         })
     }
@@ -120,12 +137,33 @@ impl Snapshot {
 
 impl RuleSet {
     fn find(&self, request: &RequestView<'_>) -> Option<&Arc<Rule>> {
-        let holds = |rule: &&Arc<Rule>| {
-            rule.spec
-                .as_ref()
-                .is_some_and(|spec| spec.conditions.hold(request))
-        };
-        self.rules.iter().find(holds).or(self.default.as_ref())
+        let rule = |rank: usize| self.rules.get(rank);
+        let holds = |rank| rule(rank).is_some_and(|rule| rule.spec.conditions.hold(request));
+        let found = self.index.find(request.host, request.path, holds);
+        found.and_then(rule).or(self.default.as_ref())
+    }
+
+    /// Looks at every rule in order.
+    fn explain(&self, request: &RequestView<'_>) -> Explanation {
+        let mut tried = Vec::new();
+        for rule in &self.rules {
+            match rule.spec.conditions.unmet(request) {
+                Some(unmet) => tried.push((rule.ranked(), unmet)),
+                None => {
+                    return Explanation {
+                        matched: Some(rule.ranked()),
+                        action: rule.spec.action.clone(),
+                        tried,
+                    };
+                }
+            }
+        }
+        let default = self.default.as_ref().map(|rule| rule.spec.action.clone());
+        Explanation {
+            matched: None,
+            action: default.unwrap_or(Action::NotFound),
+            tried,
+        }
     }
 }
 

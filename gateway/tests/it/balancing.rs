@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
-use wharf_gateway::{Condition, Drained, Health, HealthReason, TargetErrorKind, TargetWeight};
+use wharf_gateway::{
+    Algorithm, Condition, Drained, FailOpen, GroupSpec, Health, HealthReason, TargetErrorKind, TargetWeight,
+};
 
 use crate::support::{Closure, Rig, failure, ok, seen, within};
 
@@ -159,4 +161,140 @@ async fn an_id_can_be_registered_once() {
         again.to_string(),
         "target `t1` is already registered with target group `app`"
     );
+}
+
+/// ALB: when the deregistration delay elapses, an open request is answered 502.
+#[tokio::test]
+async fn a_request_that_outlasts_the_delay_is_502_and_a_response_is_cut() {
+    let rig = Rig::new();
+    let (target, _gate) = gated();
+    let id = "t1".parse().unwrap();
+    rig.register("t1", &target);
+    let mut client = rig.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;
+    within("the call", async {
+        while target.calls() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    within("the drain", rig.app.deregister(&id, Duration::ZERO).unwrap()).await;
+    let answer = client.answer().await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (502, "the service is going away")
+    );
+    assert_eq!(client.get("/").await.status, 503, "the connection goes on");
+
+    let (feed, body) = crate::streaming::fed();
+    let body = std::sync::Mutex::new(Some(body));
+    let streaming = Closure::new(move |_| {
+        let body = body.lock().unwrap().take().unwrap();
+        async move { Ok(http::Response::new(body)) }
+    });
+    rig.register("t1", &streaming);
+    let mut client = rig.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;
+    client.until("\r\n\r\n").await;
+    feed.send(Ok("one")).await.unwrap();
+    client.chunk().await;
+    within("the drain", rig.app.deregister(&id, Duration::ZERO).unwrap()).await;
+    assert_eq!(client.rest().await, "", "no closing chunk");
+    let line = &rig.log.lines(3).await[2];
+    assert_eq!(line["clientLeft"], false, "{line}");
+    assert!(
+        line["reason"].as_str().unwrap().contains("deregistered"),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn a_group_that_fails_closed_answers_503_when_all_are_unhealthy() {
+    let rig = Rig::new();
+    rig.app.configure(GroupSpec {
+        fail_open: FailOpen::Closed,
+        ..GroupSpec::default()
+    });
+    let target = Closure::saying("a");
+    target.set_condition(Condition::Unfit("feverish".into()));
+    let health = rig.register("a", &target);
+    let answer = rig.get("/").await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (503, "no target is healthy")
+    );
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    target.set_condition(Condition::Fit);
+    seen("the recovery", health, |health| *health == Health::Healthy).await;
+    assert_eq!(rig.get("/").await.body, "a");
+    // What is switched at run time counts from then on.
+    target.set_condition(Condition::Unfit("feverish".into()));
+    let health = rig.app.health(&"a".parse().unwrap()).unwrap();
+    seen("the verdict", health, |health| *health != Health::Healthy).await;
+    assert_eq!(rig.get("/").await.status, 503);
+    rig.app.configure(GroupSpec::default());
+    assert_eq!(rig.get("/").await.body, "a");
+}
+
+#[tokio::test]
+async fn the_algorithm_can_be_changed_under_way() {
+    let rig = Rig::new();
+    let (busy, _gate) = gated();
+    rig.register("busy", &busy);
+    rig.register("idle", &Closure::saying("idle"));
+    rig.app.configure(GroupSpec {
+        algorithm: Algorithm::LeastOutstanding,
+        ..GroupSpec::default()
+    });
+    let mut held = Vec::new();
+    while busy.calls() == 0 {
+        let mut client = rig.connect().await;
+        client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;
+        held.push(client);
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..6 {
+        assert_eq!(rig.get("/").await.body, "idle");
+    }
+    assert_eq!(busy.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_task_that_had_not_begun_is_given_up_for_another() {
+    for (kind, body, status) in [
+        (TargetErrorKind::Overloaded, "precious", 200),
+        (TargetErrorKind::Overloaded, "", 200),
+        (TargetErrorKind::Stopping, "", 200),
+        (TargetErrorKind::Stopping, "precious", 503), // it may have begun
+        (TargetErrorKind::Trapped, "", 502),          // another would trap, too
+    ] {
+        let rig = Rig::new();
+        rig.register("fails", &Closure::new(move |_| async move { Err(failure(kind)) }));
+        rig.register(
+            "answers",
+            &Closure::new(|request| async {
+                use http_body_util::BodyExt as _;
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                Ok(ok(body))
+            }),
+        );
+        let mut client = rig.connect().await;
+        let mut statuses = Vec::new();
+        for _ in 0..2 {
+            let method = if body.is_empty() { "GET" } else { "POST" };
+            let length = body.len();
+            client
+                .send(format!(
+                    "{method} / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {length}\r\n\r\n{body}"
+                ))
+                .await;
+            let answer = client.answer().await;
+            if answer.status == 200 {
+                assert_eq!(answer.body, body, "{kind:?}");
+            }
+            statuses.push(answer.status);
+        }
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, status], "{kind:?} {body:?}");
+    }
 }

@@ -5,18 +5,19 @@ use wharf_gateway::{Body, SharedProbe, Usage, UsageProbe};
 
 use crate::support::{Rig, ok, within};
 
-/// Answers with the request it got: target, version, then headers, sorted.
-fn describe(request: &Request<Body>) -> String {
+/// Answers with the request it got: target, version, then headers, sorted. Its trace is another test's.
+pub(crate) fn describe(request: &Request<Body>) -> String {
     let mut lines: Vec<_> = request
         .headers()
         .iter()
+        .filter(|(name, _)| !["traceparent", "x-amzn-trace-id"].contains(&name.as_str()))
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
         .collect();
     lines.sort();
     format!("{} {:?}\n{}", request.uri(), request.version(), lines.join("\n"))
 }
 
-fn describing() -> Rig {
+pub(crate) fn describing() -> Rig {
     Rig::answering(|request| async move { Ok(ok(describe(&request))) })
 }
 
@@ -159,15 +160,16 @@ async fn the_log_line_says_it_all() {
         .await;
     assert_eq!(client.answer().await.status, 200);
     let mut line = rig.log.line().await;
-    for timed in ["time", "durationMs", "headMs"] {
+    assert_eq!(line["traceId"].as_str().unwrap().len(), 32, "{line}");
+    for timed in ["time", "durationMs", "headMs", "traceId"] {
         assert!(!line[timed].is_null(), "{line}");
         line.as_object_mut().unwrap().remove(timed);
     }
     let expected = serde_json::json!({
-        "requestId": "r-1", "client": "127.0.0.1", "listener": "main", "method": "POST", "host": "app.test", "path": "/p",
+        "requestId": "r-1", "client": "127.0.0.1", "forwardedFor": null, "listener": "main", "method": "POST", "host": "app.test", "path": "/p",
         "protocol": "HTTP/1.1", "rule": "all", "service": "app", "task": "t1", "status": 200, "retries": 0,
         "requestBytes": 5, "responseBytes": 10, "cpuUs": 120, "peakMemory": 1 << 20,
-        "reason": null, "classification": null, "classificationReason": null, "clientLeft": false,
+        "reason": null, "classification": null, "classificationReason": null, "tls": null, "clientLeft": false,
     });
     assert_eq!(line, expected);
 }

@@ -8,8 +8,9 @@ use std::{
     time::Duration,
 };
 
-use wharf_gateway::{GroupSpec, Health, HealthReason, HealthSpec, Matcher};
+use wharf_gateway::{GroupSpec, Health, HealthPort, HealthReason, HealthSpec, Matcher, UpstreamVersion};
 
+use crate::outside::{Outside, answer, nowhere, target_at, text};
 use crate::support::{Closure, Rig, seen, status};
 
 fn spec() -> HealthSpec {
@@ -193,4 +194,119 @@ async fn changes_can_be_waited_for_over_all_groups() {
         }
     })
     .await;
+}
+
+/// ALB: `Host` is the target's own, the connection is closed after each check.
+#[tokio::test]
+async fn targets_outside_are_checked_over_connections_of_their_own() {
+    let (sender, heads) = tokio::sync::watch::channel(Vec::<String>::new());
+    let server = Outside::raw(move |mut stream, _| {
+        let sender = sender.clone();
+        async move {
+            let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            while let Some(head) = answer(&mut stream, ok).await {
+                sender.send_modify(|heads| heads.push(head));
+            }
+        }
+    })
+    .await;
+    let rig = Rig::new();
+    rig.check(spec());
+    let health = rig.register_any("outside", server.target());
+    seen("the first pass", health, |health| *health == Health::Healthy).await;
+    seen("three checks", heads.clone(), |heads| heads.len() >= 3).await;
+    assert!(server.accepted() >= 3, "one connection each");
+    let head = heads.borrow()[0].to_lowercase();
+    let address = server.address;
+    assert!(head.starts_with("get /health?deep=1 http/1.1\r\n"), "{head}");
+    for line in [
+        format!("host: {address}"),
+        "connection: close".into(),
+        "user-agent: wharf-healthchecker/1.0".into(),
+    ] {
+        assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} in {head}");
+    }
+}
+
+#[tokio::test]
+async fn another_port_can_be_checked() {
+    let server = Outside::http(|_| async { text("requests") }).await;
+    let checks = Outside::http(|_| async {
+        let mut response = text("checks");
+        *response.status_mut() = http::StatusCode::IM_A_TEAPOT;
+        response
+    })
+    .await;
+    let rig = Rig::new();
+    rig.check(HealthSpec {
+        port: HealthPort::Number(checks.address.port()),
+        unhealthy: 1.try_into().unwrap(),
+        matcher: Matcher::Http("200".parse().unwrap()),
+        ..spec()
+    });
+    let health = rig.register_any("outside", server.target());
+    seen("the verdict", health, |health| {
+        *health
+            == Health::Unhealthy {
+                reason: HealthReason::ResponseCodeMismatch(418),
+            }
+    })
+    .await;
+    assert_eq!(server.accepted(), 0);
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_reached_fails_its_check() {
+    let rig = Rig::new();
+    rig.check(HealthSpec {
+        unhealthy: 1.try_into().unwrap(),
+        ..spec()
+    });
+    let health = rig.register_any("dead", target_at(nowhere().await));
+    seen("the verdict", health.clone(), |health| {
+        health.state() == "unhealthy"
+    })
+    .await;
+    let reason = health.borrow().reason().unwrap();
+    assert_eq!(reason.code(), "Target.FailedHealthChecks");
+    assert!(
+        reason
+            .to_string()
+            .starts_with("Health checks failed: cannot connect"),
+        "{reason}"
+    );
+}
+
+/// ALB: `/AWS.ALB/healthcheck`, which nobody implements, answered 12.
+#[tokio::test]
+async fn grpc_targets_are_checked_by_a_call() {
+    let answering = |code: &'static str| async move {
+        Outside::http(move |request| async move {
+            assert_eq!(request.uri().path(), "/AWS.ALB/healthcheck");
+            assert_eq!(request.method(), http::Method::POST);
+            assert_eq!(request.headers()["content-type"], "application/grpc");
+            let mut response = text("");
+            response
+                .headers_mut()
+                .insert("grpc-status", code.parse().unwrap());
+            response
+        })
+        .await
+    };
+    let grpc = HealthSpec {
+        interval: Duration::from_millis(5),
+        unhealthy: 1.try_into().unwrap(),
+        ..HealthSpec::outside_grpc()
+    };
+    for (code, state) in [("12", "healthy"), ("14", "unhealthy")] {
+        let server = answering(code).await;
+        let rig = Rig::new();
+        rig.check(grpc.clone());
+        let health = rig.register_any("grpc", server.speaking(UpstreamVersion::Grpc));
+        seen("the verdict", health.clone(), |health| health.state() == state).await;
+        if state == "unhealthy" {
+            let reason = health.borrow().reason().unwrap();
+            assert_eq!(reason, HealthReason::ResponseCodeMismatch(14));
+        }
+    }
 }

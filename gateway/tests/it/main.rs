@@ -9,18 +9,30 @@ mod client_leaves;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod forwarding;
+#[cfg(test)]
 mod headers;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod outside;
+#[cfg(test)]
 mod shutdown;
 #[cfg(test)]
 mod smuggling;
+#[cfg(test)]
+mod sticky;
 #[cfg(test)]
 mod streaming;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
 mod swap;
+#[cfg(test)]
+mod upgrades;
+#[cfg(test)]
+mod upstream;
+#[cfg(test)]
+mod upstream_http2;

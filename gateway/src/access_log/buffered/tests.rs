@@ -7,6 +7,8 @@ fn entry(path: &str) -> AccessEntry<'_> {
         time: jiff::Timestamp::UNIX_EPOCH,
         request_id: "r-1",
         client: [127, 0, 0, 1].into(),
+        forwarded_for: None,
+        trace_id: crate::access_log::TraceId(10),
         listener: "main",
         method: "GET",
         host: Some("app.test"),
@@ -26,6 +28,7 @@ fn entry(path: &str) -> AccessEntry<'_> {
         reason: None,
         classification: None,
         classification_reason: None,
+        tls: None,
         client_left: false,
     }
 }
@@ -73,10 +76,12 @@ fn lines_are_json_and_none_is_lost_at_the_end() {
     let written: Vec<u8> = lines.iter().flatten().collect();
     let written = String::from_utf8(written).unwrap();
     let expected = concat!(
-        r#"{"time":"1970-01-01T00:00:00Z","requestId":"r-1","client":"127.0.0.1","listener":"main","method":"GET","#,
-        r#""host":"app.test","path":"/\"quoted\"","protocol":"HTTP/1.1","rule":null,"service":null,"task":null,"status":404,"#,
-        r#""retries":0,"requestBytes":0,"responseBytes":3,"durationMs":0.25,"headMs":0.125,"cpuUs":null,"peakMemory":null,"#,
-        r#""reason":null,"classification":null,"classificationReason":null,"clientLeft":false}"#
+        r#"{"time":"1970-01-01T00:00:00Z","requestId":"r-1","client":"127.0.0.1","forwardedFor":null,"#,
+        r#""traceId":"0000000000000000000000000000000a","listener":"main","method":"GET","#,
+        r#""host":"app.test","path":"/\"quoted\"","protocol":"HTTP/1.1","rule":null,"service":null,"task":null,"#,
+        r#""status":404,"retries":0,"requestBytes":0,"responseBytes":3,"durationMs":0.25,"headMs":0.125,"#,
+        r#""cpuUs":null,"peakMemory":null,"reason":null,"classification":null,"classificationReason":null,"#,
+        r#""tls":null,"clientLeft":false}"#
     );
     assert_eq!(written.lines().next(), Some(expected));
     assert_eq!(written.lines().count(), 2);

@@ -122,3 +122,16 @@ impl Forward {
         self.stickiness
     }
 }
+
+impl fmt::Display for Forward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [WeightedGroup { group, .. }] = self.groups.as_slice() {
+            return write!(f, "{group}");
+        }
+        for (index, WeightedGroup { group, weight }) in self.groups.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{group} ({weight})")?;
+        }
+        Ok(())
+    }
+}

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::{ConditionError, MAX_METHOD_BYTES, check_count};
 use crate::routing::{
-    glob::Glob,
+    glob::{Anchors, Glob},
     pattern::{HostPattern, PathPattern, PatternError, ValuePattern},
     regex::{Case, RegexValue},
 };
@@ -100,6 +100,14 @@ impl<P: Pattern> Match<P> {
         match self {
             Self::Pattern(pattern) => pattern.takes(text),
             Self::Regex(regex) => regex.matches(text),
+        }
+    }
+
+    /// What it can be filed under.
+    pub(in crate::routing) fn anchors(&self) -> Anchors {
+        match self {
+            Self::Pattern(pattern) => pattern.glob().anchors(),
+            Self::Regex(regex) => regex.anchors().clone(),
         }
     }
 }

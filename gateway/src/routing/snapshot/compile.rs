@@ -2,11 +2,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{DEFAULT_RULE, Decision, Rule, RuleSet, Snapshot, WeightedGroups};
+use super::{DEFAULT_RULE, Decision, Index, Rule, RuleSet, Snapshot, WeightedGroups};
 use crate::{
     group::TargetGroup,
     names::{GroupName, RuleName},
-    routing::{Action, Forward, ListenerRules, Routing, RoutingError, RoutingFault, RuleSpec},
+    routing::{
+        Action, Conditions, Forward, ListenerRules, Precedence, Routing, RoutingError, RoutingFault, RuleSpec,
+    },
 };
 
 impl Snapshot {
@@ -49,14 +51,18 @@ impl<G: Fn(&GroupName) -> Option<Arc<TargetGroup>>> Compiler<G> {
                 .map_err(|fault| error(Some(&spec.name), "action", fault))?;
             rules.push(rule);
         }
-        let default = match self
-            .decision(&of.default)
-            .map_err(|fault| error(None, "default", fault))?
-        {
-            Decision::NotFound => None,
-            action => default_rule(action),
+        let default = match &of.default {
+            Action::NotFound => None,
+            action => default_spec(action),
         };
-        Ok(RuleSet { rules, default })
+        let default = default.map(|spec| self.rule(&spec)).transpose();
+        let default = default.map_err(|fault| error(None, "default", fault))?;
+        let index = Index::of(rules.iter().map(|rule| &rule.spec.conditions));
+        Ok(RuleSet {
+            rules,
+            index,
+            default,
+        })
     }
 
     fn rule(&mut self, spec: &Arc<RuleSpec>) -> Result<Arc<Rule>, RoutingFault> {
@@ -64,8 +70,7 @@ impl<G: Fn(&GroupName) -> Option<Arc<TargetGroup>>> Compiler<G> {
             return Ok(rule.clone());
         }
         let rule = Arc::new(Rule {
-            name: spec.name.clone(),
-            spec: Some(spec.clone()),
+            spec: spec.clone(),
             action: self.decision(&spec.action)?,
         });
         self.shared.insert(Arc::as_ptr(spec), rule.clone());
@@ -100,11 +105,10 @@ impl<G: Fn(&GroupName) -> Option<Arc<TargetGroup>>> Compiler<G> {
     }
 }
 
-fn default_rule(action: Decision) -> Option<Arc<Rule>> {
+/// The default action as a rule that comes after all others and matches everything.
+fn default_spec(action: &Action) -> Option<Arc<RuleSpec>> {
     let name = RuleName::new(DEFAULT_RULE).ok()?;
-    Some(Arc::new(Rule {
-        name,
-        spec: None,
-        action,
-    }))
+    let last = Precedence::Unranked { looseness: u16::MAX };
+    let rule = RuleSpec::new(name, last, Conditions::default(), action.clone());
+    Some(Arc::new(rule))
 }

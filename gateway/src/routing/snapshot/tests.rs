@@ -64,7 +64,7 @@ fn found(snapshot: &Snapshot, host: &str, path: &str) -> String {
         source: [127, 0, 0, 1].into(),
     };
     let rule = snapshot.find(&"http".parse().unwrap(), &request);
-    rule.map_or_else(|| "none".to_owned(), |rule| rule.name.to_string())
+    rule.map_or_else(|| "none".to_owned(), |rule| rule.name().to_string())
 }
 
 #[test]
