@@ -252,6 +252,9 @@ impl Exchange {
                 .get_or_insert("the gateway shut down before the response had ended".into());
         }
         let left = self.ending.is_none() && !cut;
+        if left && self.version == Version::HTTP_2 {
+            self.connection.pace.reset();
+        }
         let usage = self.probe.as_ref().map_or(self.usage, |probe| probe.usage());
         let millis = |until: Instant| (until - self.started).as_micros() as f64 / 1000.0;
         let entry = AccessEntry {

@@ -17,6 +17,8 @@ mod health;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod listeners;
+#[cfg(test)]
 mod outside;
 #[cfg(test)]
 mod shutdown;
@@ -30,6 +32,8 @@ mod streaming;
 mod support;
 #[cfg(test)]
 mod swap;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod upgrades;
 #[cfg(test)]
