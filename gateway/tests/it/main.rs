@@ -23,6 +23,8 @@ mod listeners;
 #[cfg(test)]
 mod outside;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod shutdown;
 #[cfg(test)]
 mod smuggling;

@@ -10,7 +10,7 @@ use crate::{
     group::{GroupSpec, Groups},
     routing::{
         Conditions, FixedResponse, Forward, HeaderEdits, HostMatch, ListenerRules, PathMatch, Precedence,
-        Priority, RedirectText, Rewrite, Routing, RoutingError, Scheme, Transforms, Weight, WeightedGroup,
+        Priority, RedirectText, Rewrite, Routing, RoutingError, Scheme, Weight, WeightedGroup,
     },
 };
 
@@ -181,107 +181,119 @@ fn only_a_chosen_priority_takes_over_a_default_host() {
     assert!(error.contains("service") && error.contains("unranked"), "{error}");
 }
 
+fn fixed(status: u16) -> Action {
+    Action::Fixed(FixedResponse::new(status, None, "").unwrap())
+}
+
+fn to_http() -> Action {
+    let text = RedirectText {
+        status: 301,
+        protocol: Some("http"),
+        host: Some("b.test"),
+        ..RedirectText::default()
+    };
+    Action::Redirect(Box::new(Redirect::new(&text).unwrap()))
+}
+
 #[test]
-fn what_cannot_be_in_force_is_refused_naming_listener_rule_and_field() {
-    let fixed = || Action::Fixed(FixedResponse::new(200, None, "").unwrap());
-    let redirect = |protocol| {
-        let text = RedirectText {
-            status: 301,
-            protocol: Some(protocol),
-            host: Some("b.test"),
-            ..RedirectText::default()
-        };
-        Action::Redirect(Box::new(Redirect::new(&text).unwrap()))
-    };
-    let edits = || HeaderEdits::new(vec![], vec![], vec![http::header::COOKIE]).unwrap();
-    let rule = || spec("a", Some(1), "a.test");
-    let of = |rule: RuleSpec| vec![on_listener("http", vec![rule])];
-    let https = |rules| ListenerRules {
-        scheme: Scheme::Https,
-        ..on_listener("https", rules)
-    };
+fn a_rule_that_makes_no_sense_is_refused_naming_the_field() {
     let only_forward = "this does something only beside a forward action: remove it";
-    for (listeners, error) in [
+    for (change, field, fault) in [
         (
-            vec![on_listener("http", vec![]), on_listener("http", vec![])],
-            "listener `http`, name: it is there twice: put all its rules together".to_owned(),
+            (|r| r.action = to_http()) as fn(&mut RuleSpec),
+            "action",
+            "the redirect leads from HTTPS back to HTTP",
         ),
         (
-            of(spec("default", Some(1), "a.test")),
-            "listener `http`, rule `default`, name: this is what the access log calls the default action: choose another \
-             name"
-                .to_owned(),
+            |r| r.name = "default".parse().unwrap(),
+            "name",
+            "this is what the access log calls the default action",
         ),
         (
-            vec![https(vec![RuleSpec { action: redirect("http"), ..rule() }])],
-            "listener `https`, rule `a`, action: the redirect leads from HTTPS back to HTTP: leave the protocol out or \
-             make it `https`"
-                .to_owned(),
+            |r| r.timeout = Some(Duration::ZERO),
+            "timeout",
+            "a timeout of 0 would refuse every request",
         ),
         (
-            vec![ListenerRules { default: redirect("http"), ..https(vec![]) }],
-            "listener `https`, default: the redirect leads from HTTPS back to HTTP: leave the protocol out or make it \
-             `https`"
-                .to_owned(),
+            |r| r.conditions.path = vec![PathMatch::pattern("/a").unwrap(); 1001],
+            "path",
+            "the path condition has 1001 values, the most is 1000",
         ),
         (
-            vec![ListenerRules {
-                default: Action::forward("gone".parse().unwrap()),
-                ..on_listener("http", vec![])
-            }],
-            "listener `http`, default: target group `gone` does not exist: create it, or forward to another".to_owned(),
+            |r| (r.action, r.timeout) = (fixed(200), Some(Duration::from_secs(1))),
+            "timeout",
+            only_forward,
         ),
         (
-            of(RuleSpec {
-                action: fixed(),
-                transforms: Transforms { host: None, url: Some(Rewrite::url("a", "b").unwrap()) },
-                ..rule()
-            }),
-            format!("listener `http`, rule `a`, transforms: {only_forward}"),
+            |r| (r.action, r.body_limit) = (fixed(200), Some(1)),
+            "body_limit",
+            only_forward,
         ),
         (
-            of(RuleSpec { action: fixed(), request_headers: edits(), ..rule() }),
-            format!("listener `http`, rule `a`, request_headers: {only_forward}"),
+            |r| (r.action, r.transforms.url) = (fixed(200), Some(Rewrite::url("a", "b").unwrap())),
+            "transforms",
+            only_forward,
         ),
         (
-            of(RuleSpec { action: fixed(), body_limit: Some(1), ..rule() }),
-            format!("listener `http`, rule `a`, body_limit: {only_forward}"),
-        ),
-        (
-            of(RuleSpec { action: fixed(), timeout: Some(Duration::from_secs(1)), ..rule() }),
-            format!("listener `http`, rule `a`, timeout: {only_forward}"),
-        ),
-        (
-            of(RuleSpec { timeout: Some(Duration::ZERO), ..rule() }),
-            "listener `http`, rule `a`, timeout: a timeout of 0 would refuse every request: set it higher, or leave it out"
-                .to_owned(),
-        ),
-        (
-            of(RuleSpec {
-                conditions: Conditions {
-                    path: vec![PathMatch::pattern("/a").unwrap(); 1001],
-                    ..Conditions::default()
-                },
-                ..rule()
-            }),
-            "listener `http`, rule `a`, path: the path condition has 1001 values, the most is 1000".to_owned(),
+            |r| {
+                r.action = fixed(200);
+                r.request_headers = HeaderEdits::new(vec![], vec![], vec![http::header::COOKIE]).unwrap();
+            },
+            "request_headers",
+            only_forward,
         ),
     ] {
-        assert_eq!(snapshot_of(listeners).unwrap_err().to_string(), error);
+        let mut rule = spec("a", Some(1), "a.test");
+        change(&mut rule);
+        let expected = format!("listener `https`, rule `{}`, {field}: {fault}", rule.name);
+        let https = ListenerRules {
+            scheme: Scheme::Https,
+            ..on_listener("https", vec![rule])
+        };
+        let error = snapshot_of(vec![https]).unwrap_err().to_string();
+        assert!(error.starts_with(&expected), "{error}");
     }
-    assert!(
-        snapshot_of(of(RuleSpec {
-            action: fixed(),
-            response_headers: edits(),
-            ..rule()
-        }))
-        .is_ok()
+}
+
+#[test]
+fn headers_of_every_response_can_be_edited() {
+    let edited = RuleSpec {
+        action: fixed(200),
+        response_headers: HeaderEdits::new(vec![], vec![], vec![http::header::COOKIE]).unwrap(),
+        ..spec("a", Some(1), "a.test")
+    };
+    assert!(compile(vec![edited]).is_ok());
+}
+
+#[test]
+fn a_listener_that_makes_no_sense_is_refused_naming_the_field() {
+    let twice = vec![on_listener("http", vec![]), on_listener("http", vec![])];
+    assert_eq!(
+        snapshot_of(twice).unwrap_err().to_string(),
+        "listener `http`, name: it is there twice: put all its rules together"
     );
+    for (default, error) in [
+        (
+            to_http(),
+            "listener `https`, default: the redirect leads from HTTPS back to HTTP",
+        ),
+        (
+            Action::forward("gone".parse().unwrap()),
+            "listener `https`, default: target group `gone` does not exist",
+        ),
+    ] {
+        let https = ListenerRules {
+            scheme: Scheme::Https,
+            default,
+            ..on_listener("https", vec![])
+        };
+        let found = snapshot_of(vec![https]).unwrap_err().to_string();
+        assert!(found.starts_with(error), "{found}");
+    }
 }
 
 #[test]
 fn every_listener_has_its_own_rules_and_default() {
-    let fixed = |status| Action::Fixed(FixedResponse::new(status, None, "").unwrap());
     let shared = Arc::new(spec("shared", Some(1), "/x"));
     let one = ListenerRules {
         rules: vec![shared.clone(), Arc::new(spec("own", Some(2), "/y"))],
