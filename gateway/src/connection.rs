@@ -123,6 +123,7 @@ pub(crate) async fn serve(
             Box::pin(serve_stream(stream, connection, &opened)).await;
         }
         Some(Err(error)) => {
+            connection.listener.counts.failed_handshakes.inc();
             tracing::debug!(%client, error = &error as &dyn std::error::Error, "connection refused")
         }
     }

@@ -21,6 +21,8 @@ mod limits;
 #[cfg(test)]
 mod listeners;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod outside;
 #[cfg(test)]
 mod rules;
