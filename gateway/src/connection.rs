@@ -3,17 +3,15 @@
 //! All of it is one future on one task: hyper polls the requests of an HTTP/1 connection inline, so nothing is
 //! spawned for them. (Those of HTTP/2 are tasks, so that the streams of one connection do not wait for each other.)
 
+mod drive;
 pub(crate) mod handoff;
 pub(crate) mod pace;
 mod stream;
 
 use std::{
     convert::Infallible,
-    future::poll_fn,
     net::SocketAddr,
-    pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -21,26 +19,21 @@ use http::HeaderValue;
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
-    service::{HttpService, service_fn},
+    service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, Sleep},
-};
+use tokio::net::TcpStream;
 
 use self::{
-    pace::{Overdue, Pace},
+    drive::{begins, drive, unless_closing},
+    pace::Pace,
     stream::{ClientStream, Protocol, Transport},
 };
 use crate::{
     config::{ClientPort, Limits},
     forward::{self, upgrade::Tunnel},
     gateway::Shared,
-    listener::{
-        Listener, Settings,
-        connections::{Opened, Phase},
-    },
+    listener::{Listener, Settings, connections::Opened},
     tls::{self, Encryption},
 };
 
@@ -117,8 +110,10 @@ pub(crate) async fn serve(
         return serve_stream(stream, connection, &opened).await;
     };
     // Boxed: what a handshake needs is not to weigh on connections without one.
-    match Box::pin(tls::shake_hands(stream, tls, &settings.limits)).await {
-        Ok(stream) => {
+    let handshake = Box::pin(tls::shake_hands(stream, tls, &settings.limits));
+    match unless_closing(handshake, &opened).await {
+        None => {}
+        Some(Ok(stream)) => {
             let encryption = Some(Encryption::of(&stream));
             let stream = ClientStream::new(stream, connection.pace.clone(), settings.clone());
             let connection = Connection {
@@ -127,7 +122,8 @@ pub(crate) async fn serve(
             };
             Box::pin(serve_stream(stream, connection, &opened)).await;
         }
-        Err(error) => {
+        Some(Err(error)) => {
+            connection.listener.counts.failed_handshakes.inc();
             tracing::debug!(%client, error = &error as &dyn std::error::Error, "connection refused")
         }
     }
@@ -158,9 +154,12 @@ async fn serve_stream<S: Transport>(mut stream: ClientStream<S>, connection: Con
     let ended = match protocol {
         Protocol::Http1 => {
             let connection = http1(limits).serve_connection(io, service);
-            drive(connection.with_upgrades(), limits, opened).await
+            drive(connection.with_upgrades(), protocol, limits, opened).await
         }
-        Protocol::Http2 => drive(http2(limits).serve_connection(io, service), limits, opened).await,
+        Protocol::Http2 => {
+            let connection = http2(limits).serve_connection(io, service);
+            drive(connection, protocol, limits, opened).await
+        }
     };
     let tunnel = connection.take_tunnel();
     match (ended, tunnel) {
@@ -169,31 +168,6 @@ async fn serve_stream<S: Transport>(mut stream: ClientStream<S>, connection: Con
         (Ok(()), None) => {}
         (Err(error), _) => tracing::debug!(client = %connection.client, %error, "connection failed"),
     }
-}
-
-/// Waits until the client has said enough to tell what it speaks; false when there is nothing to serve. A client
-/// that says nothing at all, or leaves, is owed no answer.
-async fn begins<S: Transport>(stream: &mut ClientStream<S>, limits: &Limits, opened: &Opened) -> bool {
-    let pace = opened.pace();
-    let mut detecting = pin!(stream.detect());
-    let mut alarm = pin!(tokio::time::sleep(limits.keep_alive_timeout));
-    poll_fn(|cx| {
-        pace.driver.register(cx.waker());
-        if opened.phase() != Phase::Open {
-            return Poll::Ready(false);
-        }
-        if let Poll::Ready(detected) = detecting.as_mut().poll(cx) {
-            return Poll::Ready(detected.unwrap_or(false));
-        }
-        Poll::Ready(match ready!(poll_overdue(alarm.as_mut(), pace, limits, cx)) {
-            Overdue::Head => {
-                pace.give_up_head();
-                true
-            }
-            Overdue::Idle | Overdue::Write | Overdue::Look => false,
-        })
-    })
-    .await
 }
 
 fn http1(limits: &Limits) -> http1::Builder {
@@ -222,96 +196,4 @@ fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
         .initial_stream_window_size(HTTP2_STREAM_WINDOW)
         .max_send_buf_size(HTTP2_SEND_BUFFER);
     builder
-}
-
-/// What both of hyper's connections can do.
-trait Closing: Future<Output = hyper::Result<()>> {
-    /// Takes no new requests, finishes those it has, then ends.
-    fn close(self: Pin<&mut Self>);
-}
-
-impl<I, B, S> Closing for http1::UpgradeableConnection<I, S>
-where
-    S: HttpService<Incoming, ResBody = B>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-    B: http_body::Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    fn close(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-impl<I, B, S, E> Closing for http2::Connection<I, S, E>
-where
-    S: HttpService<Incoming, ResBody = B>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
-    B: http_body::Body + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    E: hyper::rt::bounds::Http2ServerConnExec<S::Future, B>,
-{
-    fn close(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-/// Polls a connection to its end, and ends it when it is overdue or the gateway closes.
-async fn drive(connection: impl Closing, limits: &Limits, opened: &Opened) -> hyper::Result<()> {
-    let pace = opened.pace();
-    let mut connection = pin!(connection);
-    let mut alarm = pin!(tokio::time::sleep(limits.keep_alive_timeout));
-    let mut closing = false;
-    poll_fn(|cx| {
-        pace.driver.register(cx.waker());
-        match opened.phase() {
-            Phase::Cut => return Poll::Ready(Ok(())),
-            Phase::Draining if !closing => {
-                closing = true;
-                connection.as_mut().close();
-            }
-            Phase::Draining | Phase::Open => {}
-        }
-        loop {
-            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
-                return Poll::Ready(ended);
-            }
-            match ready!(poll_overdue(alarm.as_mut(), pace, limits, cx)) {
-                Overdue::Idle if !closing => {
-                    closing = true;
-                    pace.closing();
-                    connection.as_mut().close();
-                }
-                Overdue::Head if !pace.head_is_late() => pace.give_up_head(),
-                Overdue::Look => pace.ask_to_look(),
-                Overdue::Idle | Overdue::Head | Overdue::Write => return Poll::Ready(Ok(())),
-            }
-        }
-    })
-    .await
-}
-
-/// One timer for the life of the connection, set anew when it goes off rather than at every change: all but the
-/// start of a head only move the due time back.
-fn poll_overdue(
-    mut alarm: Pin<&mut Sleep>,
-    pace: &Pace,
-    limits: &Limits,
-    cx: &mut Context<'_>,
-) -> Poll<Overdue> {
-    loop {
-        let due = pace.due(limits);
-        if let Some((at, _)) = due
-            && at < alarm.deadline()
-        {
-            alarm.as_mut().reset(at);
-        }
-        ready!(alarm.as_mut().poll(cx));
-        match due {
-            Some((at, overdue)) if at <= Instant::now() => return Poll::Ready(overdue),
-            Some((at, _)) => alarm.as_mut().reset(at),
-            None => alarm.as_mut().reset(Instant::now() + limits.keep_alive_timeout),
-        }
-    }
 }

@@ -10,6 +10,7 @@ use crate::{
     config::{Config, ListenerSpec},
     group::Groups,
     listener::{ListenerError, ListenerStatus, Socket, set::Listeners},
+    metrics::Scrape,
     names::ListenerName,
     routing::{Explanation, RequestSample, Routing, RoutingError, snapshot::Snapshot},
     sticky::Stickiness,
@@ -165,8 +166,21 @@ impl Gateway {
     /// # Errors
     /// When the rules cannot be in force together, naming listener, rule and field. Those before stay in force.
     pub fn apply(&self, routing: Routing) -> Result<(), RoutingError> {
-        self.groups
-            .route(routing, |snapshot| self.shared.snapshot.store(Arc::new(snapshot)))
+        self.groups.route(routing, |snapshot| {
+            snapshot.count_on_from(&self.shared.snapshot.load());
+            self.shared.snapshot.store(Arc::new(snapshot));
+        })
+    }
+
+    /// What was counted since the gateway was built, as Prometheus reads it: per listener, rule, target group and target.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let scrape = Scrape {
+            listeners: self.listeners.list(),
+            snapshot: self.shared.snapshot.load_full(),
+            groups: self.groups.list(),
+        };
+        scrape.text()
     }
 
     /// What would become of a request, and why, by the rules in force. None when its listener has no rules.

@@ -36,6 +36,7 @@ pub use self::{
 };
 use crate::{
     health::{self, Health, HealthSpec},
+    metrics::GroupCounts,
     names::{GroupName, TargetId},
     target::{Load, Target},
 };
@@ -49,6 +50,7 @@ pub struct TargetGroup {
     /// Choices made: whose turn it is, and what the lots are drawn from.
     turns: AtomicUsize,
     retries: Budget,
+    pub(crate) counts: GroupCounts,
     /// Counts changes of health and membership, over all groups.
     changes: watch::Sender<u64>,
     /// Where health checks run: they poll guests, as connections do.
@@ -106,6 +108,7 @@ impl TargetGroup {
         Arc::new_cyclic(|myself| Self {
             name,
             retries: Budget::new(spec.retry),
+            counts: GroupCounts::default(),
             rotation: ArcSwap::from_pointee(Rotation::new(spec.clone(), Vec::new())),
             members: Mutex::new(Members::new(spec)),
             turns: AtomicUsize::new(0),
@@ -201,6 +204,12 @@ impl TargetGroup {
     pub fn targets(&self) -> Vec<TargetStatus> {
         let members = self.lock();
         members.all.iter().map(|entry| entry.member.status()).collect()
+    }
+
+    /// The same as they are.
+    pub(crate) fn members(&self) -> Vec<Arc<Member>> {
+        let members = self.lock();
+        members.all.iter().map(|entry| entry.member.clone()).collect()
     }
 
     /// The target whose turn it is, held for one request. None when there is none that may have it.

@@ -18,6 +18,7 @@ pub mod group;
 pub mod health;
 mod inspect;
 mod listener;
+mod metrics;
 pub mod names;
 pub mod routing;
 mod sticky;

@@ -27,6 +27,7 @@ pub(crate) use self::settings::Settings;
 use crate::{
     config::ListenerSpec,
     gateway::{Closed, Shared, Threads},
+    metrics::ListenerCounts,
     names::ListenerName,
     tls::TlsError,
 };
@@ -91,6 +92,7 @@ pub struct ListenerStatus {
 pub(crate) struct Listener {
     pub(crate) name: ListenerName,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) counts: ListenerCounts,
     settings: ArcSwap<Settings>,
     /// Tells the accept loop that the settings have changed.
     changed: watch::Sender<()>,
@@ -135,6 +137,7 @@ impl Listener {
         let listener = Arc::new(Self {
             name: spec.name,
             connections: Arc::new(Connections::new()),
+            counts: ListenerCounts::default(),
             settings: ArcSwap::from_pointee(settings),
             changed: watch::Sender::new(()),
             accepting: Mutex::default(),

@@ -26,17 +26,30 @@ pub(crate) enum Overdue {
     Write,
     /// Nothing yet, but the client may have left unnoticed: it is time to look.
     Look,
+    /// It has been open for as long as any may be.
+    Age,
 }
 
 /// How often to look whether a client has left while its request's body lies unread. Otherwise hyper reads, and
 /// notices at once.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Over which time HTTP/2 requests that were given up are counted: what a browser gives up when its user goes
+/// elsewhere is few in ten seconds, what an attack gives up is many in one.
+const RESET_WINDOW: Duration = Duration::from_secs(10);
+
 /// The state of one connection, as far as time goes.
 #[derive(Debug)]
 pub(crate) struct Pace {
     born: Instant,
     requests: AtomicU32,
+    /// Over the connection's life.
+    total: AtomicU64,
+    /// That the connection has reached its age was noticed.
+    aged: AtomicBool,
+    /// Requests given up since `resets_since`.
+    resets: AtomicU32,
+    resets_since: AtomicU64,
     /// When the last request ended. All times in milliseconds since `born`.
     idle_since: AtomicU64,
     head_since: Mark,
@@ -79,6 +92,10 @@ impl Pace {
         Self {
             born: Instant::now(),
             requests: AtomicU32::new(0),
+            total: AtomicU64::new(0),
+            aged: AtomicBool::new(false),
+            resets: AtomicU32::new(0),
+            resets_since: AtomicU64::new(0),
             idle_since: AtomicU64::new(0),
             head_since: Mark::default(),
             write_since: Mark::default(),
@@ -124,6 +141,7 @@ impl Pace {
     /// A request's head is complete.
     pub(crate) fn begin(&self) {
         self.requests.fetch_add(1, Relaxed);
+        self.total.fetch_add(1, Relaxed);
         self.head_since.clear();
     }
 
@@ -134,6 +152,32 @@ impl Pace {
         if self.handoff.end() {
             self.driver.wake();
         }
+    }
+
+    /// How many requests there have been.
+    pub(crate) fn total(&self) -> u64 {
+        self.total.load(Relaxed)
+    }
+
+    /// The client gave an HTTP/2 request up.
+    pub(crate) fn reset(&self) {
+        let now = self.now();
+        if now.saturating_sub(self.resets_since.load(Relaxed)) > RESET_WINDOW.as_millis() as u64 {
+            self.resets_since.store(now, Relaxed);
+            self.resets.store(0, Relaxed);
+        }
+        self.resets.fetch_add(1, Relaxed);
+        self.driver.wake();
+    }
+
+    /// How many it gave up lately.
+    pub(crate) fn resets(&self) -> u32 {
+        self.resets.load(Relaxed)
+    }
+
+    /// The connection's age has been taken note of.
+    pub(crate) fn aged(&self) {
+        self.aged.store(true, Relaxed);
     }
 
     /// A request's body is to be read.
@@ -167,9 +211,19 @@ impl Pace {
         self.head_late.load(Relaxed)
     }
 
-    /// What the connection will have overstepped next, and when. None while a request is being answered: target and
-    /// bodies have bounds of their own, and hyper notices who leaves unless a body stands in its way.
+    /// What the connection will have overstepped next, and when.
     pub(crate) fn due(&self, limits: &Limits) -> Option<(Instant, Overdue)> {
+        let silence = self.silence(limits);
+        if self.aged.load(Relaxed) {
+            return silence;
+        }
+        let age = (self.born + limits.connection_lifetime, Overdue::Age);
+        Some(silence.filter(|(at, _)| *at <= age.0).unwrap_or(age))
+    }
+
+    /// None while a request is being answered: target and bodies have bounds of their own, and hyper notices who leaves
+    /// unless a body stands in its way.
+    fn silence(&self, limits: &Limits) -> Option<(Instant, Overdue)> {
         let at = |since: u64, allowed: Duration| self.born + Duration::from_millis(since) + allowed;
         if let Some(since) = self.write_since.get() {
             return Some((at(since, limits.write_timeout), Overdue::Write));
@@ -214,7 +268,7 @@ mod tests {
             "counts from the head's first byte"
         );
         pace.begin();
-        assert_eq!(due(&pace), None, "busy");
+        assert_eq!(due(&pace), Some((3600, Overdue::Age)), "busy");
         pace.read();
         pace.write_blocked();
         assert_eq!(due(&pace), Some((75, Overdue::Write)), "even when busy");
@@ -222,6 +276,7 @@ mod tests {
         pace.upload_begun();
         assert_eq!(due(&pace), Some((16, Overdue::Look)));
         pace.upload_ended();
+        pace.aged();
         assert_eq!(due(&pace), None);
         pass(5).await;
         pace.end();
@@ -230,5 +285,18 @@ mod tests {
             Some((80, Overdue::Idle)),
             "counts from the last request's end"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_given_up_are_counted_over_ten_seconds() {
+        let pace = Pace::new();
+        for _ in 0..3 {
+            pace.reset();
+            tokio::time::advance(Duration::from_secs(3)).await;
+        }
+        assert_eq!(pace.resets(), 3);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        pace.reset();
+        assert_eq!(pace.resets(), 1);
     }
 }

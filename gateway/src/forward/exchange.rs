@@ -24,6 +24,7 @@ use crate::{
     group::{Lease, Member, TargetGroup},
     inspect::Reason,
     listener::connections::Phase,
+    metrics::Counted,
     routing::snapshot::Rule,
     target::{SharedProbe, Usage},
 };
@@ -245,6 +246,28 @@ impl Exchange {
         }
     }
 
+    fn count(&self, entry: &AccessEntry<'_>) {
+        let counted = Counted {
+            status: entry.status,
+            class: self.classification.class(),
+            received: entry.request_bytes,
+            sent: entry.response_bytes,
+            duration: self.started.elapsed(),
+            head: self.head.map(|(_, at)| at - self.started),
+            retries: self.retries,
+        };
+        self.connection.listener.counts.count(&counted);
+        if let Some(rule) = &self.rule {
+            rule.count();
+        }
+        if let Some(group) = &self.group {
+            group.counts.count(&counted);
+        }
+        if let (Some(lease), Some(status)) = (&self.lease, counted.status) {
+            lease.member().responses.count(status);
+        }
+    }
+
     fn log(&mut self) {
         let cut = self.ending.is_none() && self.connection.listener.connections.phase() == Phase::Cut;
         if cut {
@@ -252,6 +275,9 @@ impl Exchange {
                 .get_or_insert("the gateway shut down before the response had ended".into());
         }
         let left = self.ending.is_none() && !cut;
+        if left && self.version == Version::HTTP_2 {
+            self.connection.pace.reset();
+        }
         let usage = self.probe.as_ref().map_or(self.usage, |probe| probe.usage());
         let millis = |until: Instant| (until - self.started).as_micros() as f64 / 1000.0;
         let entry = AccessEntry {
@@ -295,6 +321,7 @@ impl Exchange {
             }),
             client_left: left,
         };
+        self.count(&entry);
         self.connection.shared.access_log.record(&entry);
     }
 }

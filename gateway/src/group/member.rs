@@ -17,6 +17,7 @@ use tokio::{
 use super::{TargetStatus, spec::TargetWeight};
 use crate::{
     health::{Health, HealthReason},
+    metrics::Responses,
     names::TargetId,
     target::{Condition, Target},
 };
@@ -35,6 +36,8 @@ pub(crate) struct Member {
     /// Its time to drain is over: what it has is to end.
     cut: AtomicBool,
     in_flight: AtomicU32,
+    /// To requests it was given.
+    pub(crate) responses: Responses,
     /// Woken when the last request of a draining target ends.
     idle: Notify,
     /// Who is to be woken when the target is cut: the requests that wait for it, each with a place of its own.
@@ -59,6 +62,7 @@ impl Member {
             draining: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
+            responses: Responses::default(),
             idle: Notify::new(),
             waiting: Mutex::default(),
         }

@@ -104,3 +104,66 @@ fn a_drain_that_is_given_up_ends_the_target_too() {
     drop(held);
     assert_eq!(group.targets().len(), 1, "the new one of that name is another");
 }
+
+fn chosen(group: &Arc<TargetGroup>, times: usize) -> Vec<String> {
+    (0..times)
+        .map(|_| group.choose(ChoiceHints::default()).unwrap())
+        .map(|lease| lease.member().id().to_string())
+        .collect()
+}
+
+/// ALB: a target that becomes healthy beside one that is not in slow start begins slowly; the first does not.
+#[tokio::test(start_paused = true)]
+async fn targets_that_join_begin_slowly() {
+    let group = Groups::new(Handle::current())
+        .create(
+            "app".parse().unwrap(),
+            GroupSpec {
+                slow_start: Some(SlowStart::new(Duration::from_secs(30)).unwrap()),
+                ..GroupSpec::default()
+            },
+        )
+        .unwrap();
+    add(&group, "old", Arc::new(Fleeting::default()));
+    assert_eq!(chosen(&group, 2), ["old", "old"]);
+    let new = Arc::new(Fleeting::default());
+    add(&group, "new", new.clone());
+    assert_eq!(chosen(&group, 50), vec!["old"; 50]);
+    tokio::time::advance(Duration::from_secs(30)).await;
+    assert!(chosen(&group, 2).contains(&"new".to_owned()));
+    // Who was unhealthy begins anew.
+    new.gone.store(true, Ordering::SeqCst);
+    group.settle_all();
+    assert_eq!(chosen(&group, 4), vec!["old"; 4]);
+    new.gone.store(false, Ordering::SeqCst);
+    group.settle_all();
+    assert_eq!(chosen(&group, 50), vec!["old"; 50]);
+}
+
+#[test]
+fn a_bound_client_gets_its_target_as_long_as_it_takes_requests() {
+    let runtime = runtime();
+    let group = group(&runtime);
+    let sick = Arc::new(Fleeting::default());
+    add(&group, "a", sick.clone());
+    add(&group, "b", Arc::new(Fleeting::default()));
+    let bound = |id, tried: &[TargetId]| {
+        let hints = ChoiceHints {
+            bound_to: Some(id),
+            tried,
+        };
+        group.choose(hints).unwrap().member().id().to_string()
+    };
+    for _ in 0..4 {
+        assert_eq!(bound("a", &[]), "a");
+        assert_eq!(
+            bound("a", &["a".parse().unwrap()]),
+            "b",
+            "it failed the request already"
+        );
+    }
+    assert_ne!(bound("gone", &[]), bound("gone", &[]), "turns are taken");
+    sick.gone.store(true, Ordering::SeqCst);
+    group.settle_all();
+    assert_eq!(bound("a", &[]), "b");
+}

@@ -36,34 +36,47 @@ impl Class {
 }
 
 macro_rules! reasons {
-    ($($name:ident, $class:ident, $text:literal;)*) => {
+    ($best:ident, $best_class:ident, $best_text:literal; $($name:ident, $class:ident, $text:literal;)*) => {
         /// Why a request is of its class.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[repr(u8)]
-        pub(crate) enum Reason { $($name,)* }
+        pub(crate) enum Reason {
+            #[default]
+            $best,
+            $($name,)*
+        }
 
         impl Reason {
             #[cfg(test)]
-            pub(crate) const ALL: &[Self] = &[$(Self::$name,)*];
+            pub(crate) const ALL: &[Self] = &[Self::$best, $(Self::$name,)*];
 
             pub(crate) fn class(self) -> Class {
-                match self { $(Self::$name => Class::$class,)* }
+                match self {
+                    Self::$best => Class::$best_class,
+                    $(Self::$name => Class::$class,)*
+                }
             }
 
             /// ALB's reason code.
             pub(crate) fn code(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)* }
+                match self {
+                    Self::$best => stringify!($best),
+                    $(Self::$name => stringify!($name),)*
+                }
             }
 
             /// For the client whose request is refused.
             pub(crate) fn text(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
+                match self {
+                    Self::$best => $best_text,
+                    $(Self::$name => $text,)*
+                }
             }
 
             pub(crate) fn from_number(number: u8) -> Self {
                 match number {
                     $(number if number == Self::$name as u8 => Self::$name,)*
-                    _ => Self::Compliant,
+                    _ => Self::$best,
                 }
             }
         }

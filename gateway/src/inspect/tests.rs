@@ -44,108 +44,105 @@ struct Row {
     fate: Fate,
 }
 
-fn row(head: &'static [u8], reason: Reason, fate: Fate) -> Row {
+const fn row(head: &'static [u8], reason: Reason, fate: Fate) -> Row {
     Row { head, reason, fate }
 }
 
 /// ALB's access log, `classification_reason`: each code, with the class that the documentation gives it.
 #[rustfmt::skip]
-fn rows() -> Vec<Row> {
-    use Reason::*;
-    vec![
-        row(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", Compliant, AsIs),
-        row(b"GET /a%09b%20c?d=%0D%0A HTTP/1.1\r\nHost: a\r\n\r\n", Compliant, AsIs),
-        row(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n", Compliant, AsIs),
-        row(b"POST / HTTP/1.1\r\nHost: a\r\ntransfer-encoding:chunked\r\n\r\n", Compliant, AsIs),
-        row(b"GET / HTTP/1.0\r\n\r\n", Compliant, AsIs),
-        row(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", Compliant, AsIs),
-        row(b"GET http://a.test:80/p HTTP/1.1\r\nHost: b\r\n\r\n", Compliant, AsIs),
-        row(b"QUERY / HTTP/1.1\r\nX: \xff\ty\r\nEmpty:\r\n\r\n", Compliant, AsIs),
+const ROWS: &[Row] = &[
+        row(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", Reason::Compliant, AsIs),
+        row(b"GET /a%09b%20c?d=%0D%0A HTTP/1.1\r\nHost: a\r\n\r\n", Reason::Compliant, AsIs),
+        row(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n", Reason::Compliant, AsIs),
+        row(b"POST / HTTP/1.1\r\nHost: a\r\ntransfer-encoding:chunked\r\n\r\n", Reason::Compliant, AsIs),
+        row(b"GET / HTTP/1.0\r\n\r\n", Reason::Compliant, AsIs),
+        row(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", Reason::Compliant, AsIs),
+        row(b"GET http://a.test:80/p HTTP/1.1\r\nHost: b\r\n\r\n", Reason::Compliant, AsIs),
+        row(b"QUERY / HTTP/1.1\r\nX: \xff\ty\r\nEmpty:\r\n\r\n", Reason::Compliant, AsIs),
         // Not written as RFC 3986 wants it, but with one meaning (http-desync-guardian: compliant).
-        row(b"GET /<\xc3\xa9> HTTP/1.1\r\nHost: a\r\n\r\n", Compliant, As("GET /%3C%C3%A9%3E HTTP/1.1\r\nHost: a\r\n\r\n")),
+        row(b"GET /<\xc3\xa9> HTTP/1.1\r\nHost: a\r\n\r\n", Reason::Compliant, As("GET /%3C%C3%A9%3E HTTP/1.1\r\nHost: a\r\n\r\n")),
 
-        row(b"GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", GetHeadZeroContentLength, AsIs),
-        row(b"HEAD / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", GetHeadZeroContentLength, AsIs),
-        row(b"PUT / HTTP/1.1\r\nHost: a\r\nx-my-header : v\r\n\r\n", NonCompliantHeader, As("PUT / HTTP/1.1\r\nHost: a\r\n\r\n")),
-        row(b"PUT / HTTP/1.1\r\n\x01X: v\r\nA: b\r\n\r\n", NonCompliantHeader, As("PUT / HTTP/1.1\r\nA: b\r\n\r\n")),
-        row(b"PUT / HTTP/1.1\r\nX: v\x01\r\nA: b\r\n\r\n", NonCompliantHeader, As("PUT / HTTP/1.1\r\nA: b\r\n\r\n")),
-        row(b"GET / HTTP/1.2\r\n\r\n", NonCompliantVersion, As("GET / HTTP/1.1\r\n\r\n")),
-        row(b"GET / HTTP/1.1 \t\r\n\r\n", NonCompliantVersion, As("GET / HTTP/1.1\r\n\r\n")),
-        row(b"GET / HTTP/1.1\nHost: a\r\n\r\n", NonCrLfLineTermination, As("GET / HTTP/1.1\r\nHost: a\r\n\r\n")),
-        row(b"GET / HTTP/1.1\r\nHost: a\n\n", NonCrLfLineTermination, As("GET / HTTP/1.1\r\nHost: a\r\n\r\n")),
-        row(b"GET /a?b=not escaped HTTP/1.1\r\n\r\n", SpaceInUri, As("GET /a?b=not%20escaped HTTP/1.1\r\n\r\n")),
+        row(b"GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", Reason::GetHeadZeroContentLength, AsIs),
+        row(b"HEAD / HTTP/1.1\r\nContent-Length: 0\r\n\r\n", Reason::GetHeadZeroContentLength, AsIs),
+        row(b"PUT / HTTP/1.1\r\nHost: a\r\nx-my-header : v\r\n\r\n", Reason::NonCompliantHeader, As("PUT / HTTP/1.1\r\nHost: a\r\n\r\n")),
+        row(b"PUT / HTTP/1.1\r\n\x01X: v\r\nA: b\r\n\r\n", Reason::NonCompliantHeader, As("PUT / HTTP/1.1\r\nA: b\r\n\r\n")),
+        row(b"PUT / HTTP/1.1\r\nX: v\x01\r\nA: b\r\n\r\n", Reason::NonCompliantHeader, As("PUT / HTTP/1.1\r\nA: b\r\n\r\n")),
+        row(b"GET / HTTP/1.2\r\n\r\n", Reason::NonCompliantVersion, As("GET / HTTP/1.1\r\n\r\n")),
+        row(b"GET / HTTP/1.1 \t\r\n\r\n", Reason::NonCompliantVersion, As("GET / HTTP/1.1\r\n\r\n")),
+        row(b"GET / HTTP/1.1\nHost: a\r\n\r\n", Reason::NonCrLfLineTermination, As("GET / HTTP/1.1\r\nHost: a\r\n\r\n")),
+        row(b"GET / HTTP/1.1\r\nHost: a\n\n", Reason::NonCrLfLineTermination, As("GET / HTTP/1.1\r\nHost: a\r\n\r\n")),
+        row(b"GET /a?b=not escaped HTTP/1.1\r\n\r\n", Reason::SpaceInUri, As("GET /a?b=not%20escaped HTTP/1.1\r\n\r\n")),
 
-        row(b"GET /a\tHTTP/1.1 HTTP/1.1\r\n\r\n", AmbiguousUri, As("GET /a%09HTTP/1.1 HTTP/1.1\r\n\r\n")),
-        row(b"GET /a\x01b HTTP/1.1\r\n\r\n", AmbiguousUri, As("GET /a%01b HTTP/1.1\r\n\r\n")),
-        row(b"GET /a#b HTTP/1.1\r\n\r\n", AmbiguousUri, As("GET /a%23b HTTP/1.1\r\n\r\n")),
-        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 100\r\nA: b\r\n\r\n", BothTeClPresent,
+        row(b"GET /a\tHTTP/1.1 HTTP/1.1\r\n\r\n", Reason::AmbiguousUri, As("GET /a%09HTTP/1.1 HTTP/1.1\r\n\r\n")),
+        row(b"GET /a\x01b HTTP/1.1\r\n\r\n", Reason::AmbiguousUri, As("GET /a%01b HTTP/1.1\r\n\r\n")),
+        row(b"GET /a#b HTTP/1.1\r\n\r\n", Reason::AmbiguousUri, As("GET /a%23b HTTP/1.1\r\n\r\n")),
+        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 100\r\nA: b\r\n\r\n", Reason::BothTeClPresent,
             As("POST / HTTP/1.1\r\nA: b\r\ntransfer-encoding: chunked\r\n\r\n")),
-        row(b"POST / HTTP/1.1\r\nContent-Length: 100\r\nTransfer-Encoding: identity\r\n\r\n", BothTeClPresent,
+        row(b"POST / HTTP/1.1\r\nContent-Length: 100\r\nTransfer-Encoding: identity\r\n\r\n", Reason::BothTeClPresent,
             As("POST / HTTP/1.1\r\ncontent-length: 100\r\n\r\n")),
-        row(b"PUT / HTTP/1.1\r\nContent-Length: 7\r\nContent-Length: 7\r\n\r\n", DuplicateContentLength,
+        row(b"PUT / HTTP/1.1\r\nContent-Length: 7\r\nContent-Length: 7\r\n\r\n", Reason::DuplicateContentLength,
             As("PUT / HTTP/1.1\r\ncontent-length: 7\r\n\r\n")),
-        row(b"POST / HTTP/1.1\r\n: chunked\r\nContent-Length: 7\r\n\r\n", EmptyHeader, As("POST / HTTP/1.1\r\ncontent-length: 7\r\n\r\n")),
-        row(b"POST / HTTP/1.1\r\n \t : chunked\r\n\r\n", EmptyHeader, As("POST / HTTP/1.1\r\n\r\n")),
-        row(b"POST / HTTP/1.1\r\n:A:B: chunked\r\n\r\n", EmptyHeader, As("POST / HTTP/1.1\r\n\r\n")),
-        row(b"GET / HTTP/1.1\r\nX: a\r\n\t b\r\n\r\n", MultilineHeader, As("GET / HTTP/1.1\r\nX: a b\r\n\r\n")),
-        row(b"GET / HTTP/1.1\r\nX: a\r\n b: c\r\n d\r\n\r\n", MultilineHeader, As("GET / HTTP/1.1\r\nX: a b: c d\r\n\r\n")),
-        row(b"GET / HTTP/1.1\r\n X: a\r\nY: b\r\n\r\n", MultilineHeader, As("GET / HTTP/1.1\r\nY: b\r\n\r\n")),
-        row(b"GET / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n", UndefinedContentLengthSemantics, AsIs),
-        row(b"HEAD / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n", UndefinedContentLengthSemantics, AsIs),
-        row(b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", UndefinedTransferEncodingSemantics, AsIs),
-        row(b"HEAD / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", UndefinedTransferEncodingSemantics, AsIs),
+        row(b"POST / HTTP/1.1\r\n: chunked\r\nContent-Length: 7\r\n\r\n", Reason::EmptyHeader, As("POST / HTTP/1.1\r\ncontent-length: 7\r\n\r\n")),
+        row(b"POST / HTTP/1.1\r\n \t : chunked\r\n\r\n", Reason::EmptyHeader, As("POST / HTTP/1.1\r\n\r\n")),
+        row(b"POST / HTTP/1.1\r\n:A:B: chunked\r\n\r\n", Reason::EmptyHeader, As("POST / HTTP/1.1\r\n\r\n")),
+        row(b"GET / HTTP/1.1\r\nX: a\r\n\t b\r\n\r\n", Reason::MultilineHeader, As("GET / HTTP/1.1\r\nX: a b\r\n\r\n")),
+        row(b"GET / HTTP/1.1\r\nX: a\r\n b: c\r\n d\r\n\r\n", Reason::MultilineHeader, As("GET / HTTP/1.1\r\nX: a b: c d\r\n\r\n")),
+        row(b"GET / HTTP/1.1\r\n X: a\r\nY: b\r\n\r\n", Reason::MultilineHeader, As("GET / HTTP/1.1\r\nY: b\r\n\r\n")),
+        row(b"GET / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n", Reason::UndefinedContentLengthSemantics, AsIs),
+        row(b"HEAD / HTTP/1.1\r\nContent-Length: 1000\r\n\r\n", Reason::UndefinedContentLengthSemantics, AsIs),
+        row(b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", Reason::UndefinedTransferEncodingSemantics, AsIs),
+        row(b"HEAD / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", Reason::UndefinedTransferEncodingSemantics, AsIs),
         // Ambiguous, but there is no reading to let through (RFC 9112 6.1).
-        row(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", UndefinedTransferEncodingSemantics, Answered(400)),
+        row(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", Reason::UndefinedTransferEncodingSemantics, Answered(400)),
 
-        row(b"POST / HTTP/1.1\r\nContent-Length: 7,7\r\n\r\n", BadContentLength, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nContent-Length: 7 7\r\n\r\n", BadContentLength, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nContent-Length: +7\r\n\r\n", BadContentLength, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nContent-Length: 0x7\r\n\r\n", BadContentLength, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nContent-Length:\r\n\r\n", BadContentLength, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nContent-Length: 7\x0b\r\n\r\n", BadContentLength, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\n", BadContentLength, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n 0\r\n\r\n", BadHeader, Answered(400)),
-        row(b"GET / HTTP/1.1\r\nno colon\r\n\r\n", BadHeader, Answered(400)),
-        row(b"GET / HTTP/1.1\r\nX: a\0b\r\n\r\n", BadHeader, Answered(400)),
-        row(b"GET / HTTP/1.1\r\nX\0: ab\r\n\r\n", BadHeader, Answered(400)),
-        row(b"GET / HTTP/1.1\r\nX: a\rContent-Length: 5\r\n\r\n", BadHeader, Answered(400)),
-        row(b"GET / HTTP/1.1\r\nX: a\r\r\n\r\n", BadHeader, Answered(400)),
-        row(b"bad\x01method / HTTP/1.1\r\n\r\n", BadMethod, Answered(400)),
-        row(b"G{T / HTTP/1.1\r\n\r\n", BadMethod, Answered(400)),
-        row(b"GET\t/ HTTP/1.1\r\n\r\n", BadMethod, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: \x0bchunked\r\n\r\n", BadTransferEncoding, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\x80\r\n\r\n", BadTransferEncoding, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked;q=1\r\n\r\n", BadTransferEncoding, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nTransfer-Encoding:\r\n\r\n", BadTransferEncoding, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n", BadTransferEncoding, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n", BadTransferEncoding, Answered(400)),
-        row(b"GET /a\0b HTTP/1.1\r\n\r\n", BadUri, Answered(400)),
-        row(b"GET /a\rb HTTP/1.1\r\n\r\n", BadUri, Answered(400)),
-        row(b"GET a HTTP/1.1\r\n\r\n", BadUri, Answered(400)),
-        row(b"GET * HTTP/1.1\r\n\r\n", BadUri, Answered(400)),
-        row(b"GET http://user@a/ HTTP/1.1\r\n\r\n", BadUri, Answered(400)),
-        row(b"GET ftp://a/ HTTP/1.1\r\n\r\n", BadUri, Answered(400)),
-        row(b"GET / HTTP/1.1 HTTP/1.1\r\n\r\n", BadVersion, Answered(400)),
-        row(b"GET / http/1.1\r\n\r\n", BadVersion, Answered(400)),
-        row(b"GET / HTTP/1.10\r\n\r\n", BadVersion, Answered(400)),
-        row(b"GET HTTP/1.1\r\n\r\n", MissingUri, Answered(400)),
-        row(b"GET  HTTP/1.1\r\n\r\n", MissingUri, Answered(400)),
-        row(b"nonsense\r\n\r\n", MissingUri, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nContent-Length: 7\r\nContent-Length: 8\r\n\r\n", MultipleContentLength, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nContent-Length : 7\r\nContent-Length: 8\r\n\r\n", MultipleContentLength, Answered(400)),
-        row(b"POST / HTTP/1.1\r\n Content-Length: 7\r\nContent-Length: 8\r\n\r\n", MultipleContentLength, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", MultipleTransferEncodingChunked, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", MultipleTransferEncodingChunked, Answered(400)),
-        row(b"POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\nTransfer-Encoding: chunked\r\n\r\n", MultipleTransferEncodingChunked, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nContent-Length: 7,7\r\n\r\n", Reason::BadContentLength, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nContent-Length: 7 7\r\n\r\n", Reason::BadContentLength, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nContent-Length: +7\r\n\r\n", Reason::BadContentLength, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nContent-Length: 0x7\r\n\r\n", Reason::BadContentLength, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nContent-Length:\r\n\r\n", Reason::BadContentLength, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nContent-Length: 7\x0b\r\n\r\n", Reason::BadContentLength, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\n", Reason::BadContentLength, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n 0\r\n\r\n", Reason::BadHeader, Answered(400)),
+        row(b"GET / HTTP/1.1\r\nno colon\r\n\r\n", Reason::BadHeader, Answered(400)),
+        row(b"GET / HTTP/1.1\r\nX: a\0b\r\n\r\n", Reason::BadHeader, Answered(400)),
+        row(b"GET / HTTP/1.1\r\nX\0: ab\r\n\r\n", Reason::BadHeader, Answered(400)),
+        row(b"GET / HTTP/1.1\r\nX: a\rContent-Length: 5\r\n\r\n", Reason::BadHeader, Answered(400)),
+        row(b"GET / HTTP/1.1\r\nX: a\r\r\n\r\n", Reason::BadHeader, Answered(400)),
+        row(b"bad\x01method / HTTP/1.1\r\n\r\n", Reason::BadMethod, Answered(400)),
+        row(b"G{T / HTTP/1.1\r\n\r\n", Reason::BadMethod, Answered(400)),
+        row(b"GET\t/ HTTP/1.1\r\n\r\n", Reason::BadMethod, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: \x0bchunked\r\n\r\n", Reason::BadTransferEncoding, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\x80\r\n\r\n", Reason::BadTransferEncoding, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked;q=1\r\n\r\n", Reason::BadTransferEncoding, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nTransfer-Encoding:\r\n\r\n", Reason::BadTransferEncoding, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n", Reason::BadTransferEncoding, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n", Reason::BadTransferEncoding, Answered(400)),
+        row(b"GET /a\0b HTTP/1.1\r\n\r\n", Reason::BadUri, Answered(400)),
+        row(b"GET /a\rb HTTP/1.1\r\n\r\n", Reason::BadUri, Answered(400)),
+        row(b"GET a HTTP/1.1\r\n\r\n", Reason::BadUri, Answered(400)),
+        row(b"GET * HTTP/1.1\r\n\r\n", Reason::BadUri, Answered(400)),
+        row(b"GET http://user@a/ HTTP/1.1\r\n\r\n", Reason::BadUri, Answered(400)),
+        row(b"GET ftp://a/ HTTP/1.1\r\n\r\n", Reason::BadUri, Answered(400)),
+        row(b"GET / HTTP/1.1 HTTP/1.1\r\n\r\n", Reason::BadVersion, Answered(400)),
+        row(b"GET / http/1.1\r\n\r\n", Reason::BadVersion, Answered(400)),
+        row(b"GET / HTTP/1.10\r\n\r\n", Reason::BadVersion, Answered(400)),
+        row(b"GET HTTP/1.1\r\n\r\n", Reason::MissingUri, Answered(400)),
+        row(b"GET  HTTP/1.1\r\n\r\n", Reason::MissingUri, Answered(400)),
+        row(b"nonsense\r\n\r\n", Reason::MissingUri, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nContent-Length: 7\r\nContent-Length: 8\r\n\r\n", Reason::MultipleContentLength, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nContent-Length : 7\r\nContent-Length: 8\r\n\r\n", Reason::MultipleContentLength, Answered(400)),
+        row(b"POST / HTTP/1.1\r\n Content-Length: 7\r\nContent-Length: 8\r\n\r\n", Reason::MultipleContentLength, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", Reason::MultipleTransferEncodingChunked, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", Reason::MultipleTransferEncodingChunked, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\nTransfer-Encoding: chunked\r\n\r\n", Reason::MultipleTransferEncodingChunked, Answered(400)),
         // ALB: 505 for an HTTP version it does not expect, 501 for a Transfer-Encoding other than chunked and identity.
-        row(b"GET /\r\n\r\n", BadVersion, Answered(505)),
-        row(b"GET / HTTP/0.9\r\n\r\n", BadVersion, Answered(505)),
-        row(b"GET / HTTP/2.0\r\n\r\n", BadVersion, Answered(505)),
-        row(b"GET / HTTP/3\r\n\r\n", BadVersion, Answered(505)),
-        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Compliant, Answered(501)),
-        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n", Compliant, Answered(501)),
-    ]
-}
+        row(b"GET /\r\n\r\n", Reason::BadVersion, Answered(505)),
+        row(b"GET / HTTP/0.9\r\n\r\n", Reason::BadVersion, Answered(505)),
+        row(b"GET / HTTP/2.0\r\n\r\n", Reason::BadVersion, Answered(505)),
+        row(b"GET / HTTP/3\r\n\r\n", Reason::BadVersion, Answered(505)),
+        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Reason::Compliant, Answered(501)),
+        row(b"POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n", Reason::Compliant, Answered(501)),
+    ];
 
 fn fate(head: &'static [u8], mode: DesyncMode) -> (Reason, Fate) {
     match in_mode(head, mode) {
@@ -166,16 +163,21 @@ fn fate(head: &'static [u8], mode: DesyncMode) -> (Reason, Fate) {
 
 #[test]
 fn every_reason_has_its_rows_and_defensive_mode_its_fates() {
-    for row in rows() {
+    for row in ROWS {
         let found = fate(row.head, DesyncMode::Defensive);
-        assert_eq!(found, (row.reason, row.fate), "{}", row.head.escape_ascii());
+        assert_eq!(
+            (found.0, &found.1),
+            (row.reason, &row.fate),
+            "{}",
+            row.head.escape_ascii()
+        );
     }
     for reason in Reason::ALL
         .iter()
         .filter(|reason| **reason != Reason::SuspiciousHeader)
     {
         assert!(
-            rows().iter().any(|row| row.reason == *reason),
+            ROWS.iter().any(|row| row.reason == *reason),
             "{reason:?} has no row"
         );
     }
@@ -183,7 +185,7 @@ fn every_reason_has_its_rows_and_defensive_mode_its_fates() {
 
 #[test]
 fn the_modes_let_through_what_albs_table_says() {
-    for row in rows() {
+    for row in ROWS {
         let class = row.reason.class();
         let refused = |mode| matches!(in_mode(row.head, mode), Inspected::Refused(_));
         let head = row.head.escape_ascii();
@@ -393,9 +395,9 @@ fn malformed_chunks_are_refused_where_they_begin() {
         );
     }
     let long = format!("5;{}", "x".repeat(5000));
-    assert!(Body::CHUNKED.advance(long.as_bytes()).1.is_err());
+    assert!({ Body::CHUNKED }.advance(long.as_bytes()).1.is_err());
     let long = format!("0\r\n{}", "a: b\r\n".repeat(5000));
-    assert!(Body::CHUNKED.advance(long.as_bytes()).1.is_err());
+    assert!({ Body::CHUNKED }.advance(long.as_bytes()).1.is_err());
 }
 
 #[test]

@@ -76,6 +76,7 @@ fn hand_over(stream: TcpStream, client: SocketAddr, listener: Arc<Listener>, sha
         Ok(stream) => stream,
         Err(error) => return tracing::debug!(%client, %error, "connection lost at once"),
     };
+    listener.counts.connections.inc();
     let opened = listener.connections.open();
     let shared = shared.clone();
     let serve = shared.serve.clone();

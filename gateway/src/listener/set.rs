@@ -117,6 +117,11 @@ impl Listeners {
         self.lock().open.get(name).cloned()
     }
 
+    /// All that are open.
+    pub(crate) fn list(&self) -> Vec<Arc<Listener>> {
+        self.lock().open.values().cloned().collect()
+    }
+
     pub(crate) fn statuses(&self) -> Vec<ListenerStatus> {
         let sets = self.lock();
         sets.open

@@ -216,3 +216,6 @@ impl fmt::Display for Conditions {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -166,3 +166,6 @@ fn matches_wild(mut pattern: &[Token], mut text: &[u8], fold: impl Fn(u8) -> u8)
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,3 +114,6 @@ impl HeaderEdits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

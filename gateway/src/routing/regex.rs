@@ -195,3 +195,6 @@ impl fmt::Debug for RegexValue {
         write!(f, "/{}/", self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,12 @@ pub(crate) mod host;
 mod index;
 mod trie;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, OnceLock},
+};
+
+use prometheus_client::metrics::counter::Counter;
 
 use self::{host::MAX_HOST_BYTES, index::Index};
 use super::{
@@ -44,6 +49,8 @@ pub(crate) struct RuleSet {
 pub(crate) struct Rule {
     pub(crate) spec: Arc<RuleSpec>,
     pub(crate) action: Decision,
+    /// Requests that met it. Set when it comes into force: it goes on with the count of the one before.
+    requests: OnceLock<Counter>,
 }
 
 /// A compiled action.
@@ -94,6 +101,13 @@ impl Rule {
         &self.spec.name
     }
 
+    /// One more request has met it.
+    pub(crate) fn count(&self) {
+        if let Some(requests) = self.requests.get() {
+            requests.inc();
+        }
+    }
+
     fn ranked(&self) -> Ranked {
         Ranked {
             rule: self.spec.name.clone(),
@@ -122,13 +136,35 @@ impl Snapshot {
         Some(self.listeners.get(&sample.listener)?.explain(&request))
     }
 
+    /// Takes over the counts of the rules before, by name. Rules of one name on several listeners share theirs.
+    pub(crate) fn count_on_from(&self, before: &Self) {
+        let mut counts: HashMap<&RuleName, Counter> = before
+            .rules()
+            .filter_map(|rule| Some((rule.name(), rule.requests.get()?.clone())))
+            .collect();
+        for rule in self.rules() {
+            let count = counts.entry(rule.name()).or_default().clone();
+            // A rule on several listeners has it already.
+            let _ = rule.requests.set(count);
+        }
+    }
+
+    /// How many requests met each rule, by name.
+    pub(crate) fn counts(&self) -> BTreeMap<&RuleName, &Counter> {
+        self.rules()
+            .filter_map(|rule| Some((rule.name(), rule.requests.get()?)))
+            .collect()
+    }
+
+    fn rules(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        self.listeners
+            .values()
+            .flat_map(|set| set.rules.iter().chain(&set.default))
+    }
+
     /// The groups in use, each with a rule that uses it.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&GroupName, &RuleName)> {
-        let rules = self
-            .listeners
-            .values()
-            .flat_map(|set| set.rules.iter().chain(&set.default));
-        rules.flat_map(|rule| match &rule.action {
+        self.rules().flat_map(|rule| match &rule.action {
             Decision::Forward(groups) => groups.iter().map(|group| (group.name(), rule.name())).collect(),
             Decision::Redirect(_) | Decision::Fixed(_) | Decision::NotFound => Vec::new(),
         })

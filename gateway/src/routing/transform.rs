@@ -205,3 +205,6 @@ fn groups(replacement: &str) -> impl Iterator<Item = &str> {
     let unescaped = replacement.split("$$").flat_map(|part| part.split("${").skip(1));
     unescaped.filter_map(|part| part.split_once('}').map(|(group, _)| group))
 }
+
+#[cfg(test)]
+mod tests;

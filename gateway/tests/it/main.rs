@@ -15,9 +15,17 @@ mod headers;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
+mod http2;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod listeners;
+#[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod outside;
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
@@ -30,6 +38,8 @@ mod streaming;
 mod support;
 #[cfg(test)]
 mod swap;
+#[cfg(test)]
+mod tls;
 #[cfg(test)]
 mod upgrades;
 #[cfg(test)]

@@ -401,6 +401,14 @@ impl Raw {
         String::from_utf8(chunk).unwrap()
     }
 
+    /// So many bytes.
+    pub(crate) async fn take(&mut self, count: usize) -> Vec<u8> {
+        while self.read.len() < count {
+            assert!(self.more().await, "ended early: {:?}", self.read);
+        }
+        self.read.drain(..count).collect()
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) async fn finish(&mut self) {
         self.stream.shutdown().await.unwrap();

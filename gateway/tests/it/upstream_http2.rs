@@ -174,8 +174,13 @@ async fn http2_inside_tls_is_agreed_on() {
     })
     .await;
     let (old, _) = Outside::https(&["http/1.1"], |_| async { text("old") }).await;
+    let (mute, _) = Outside::https(&[], |_| async { text("mute") }).await;
     let trusted = Certificates::Authorities(vec![certificate]);
-    for (server, certificates, status) in [(&server, trusted, 200), (&old, Certificates::Unchecked, 502)] {
+    for (server, certificates, status) in [
+        (&server, trusted, 200),
+        (&old, Certificates::Unchecked, 502),
+        (&mute, Certificates::Unchecked, 502),
+    ] {
         let spec = UpstreamSpec {
             version: UpstreamVersion::Http2,
             certificates,

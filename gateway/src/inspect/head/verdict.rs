@@ -47,12 +47,6 @@ enum Coding {
     Malformed,
 }
 
-impl Default for Reason {
-    fn default() -> Self {
-        Self::Compliant
-    }
-}
-
 impl Verdict {
     pub(super) fn note(&mut self, reason: Reason) {
         if reason != Reason::Compliant {

@@ -119,3 +119,6 @@ fn media_type(text: &str) -> Result<HeaderValue, FixedError> {
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,3 +135,6 @@ impl fmt::Display for Forward {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

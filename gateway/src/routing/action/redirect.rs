@@ -98,6 +98,14 @@ pub enum RedirectError {
         /// What may be there.
         allowed: &'static str,
     },
+    /// A placeholder without its end.
+    #[error("a redirect's {part} cannot have `#{{{}`: it is not closed with `}}`", found.escape_debug())]
+    Unclosed {
+        /// Which part.
+        part: &'static str,
+        /// What was found after the brace.
+        found: String,
+    },
     /// A path that is none.
     #[error("a redirect's path begins with `/`, like `/#{{path}}`; `{}` does not", .0.escape_debug())]
     RelativePath(String),
@@ -258,3 +266,6 @@ fn is_host(host: &[u8]) -> bool {
         _ => !host.is_empty() && host.iter().all(plain),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,9 @@
 //! From what is asked for to what is matched.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use super::{DEFAULT_RULE, Decision, Index, Rule, RuleSet, Snapshot, WeightedGroups};
 use crate::{
@@ -72,6 +75,7 @@ impl<G: Fn(&GroupName) -> Option<Arc<TargetGroup>>> Compiler<G> {
         let rule = Arc::new(Rule {
             spec: spec.clone(),
             action: self.decision(&spec.action)?,
+            requests: OnceLock::new(),
         });
         self.shared.insert(Arc::as_ptr(spec), rule.clone());
         Ok(rule)

@@ -31,3 +31,6 @@ fn split_port(host: &[u8]) -> (&[u8], &[u8]) {
     host.split_at_checked(end.unwrap_or(host.len()))
         .unwrap_or((host, &[]))
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,7 +114,12 @@ impl Template {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("#{") {
             segments.extend(literal(before, part)?);
-            let (inside, following) = after.split_once('}').unwrap_or((after, ""));
+            let Some((inside, following)) = after.split_once('}') else {
+                return Err(RedirectError::Unclosed {
+                    part: name,
+                    found: after.to_owned(),
+                });
+            };
             let placeholder = Placeholder::named(inside).filter(|found| part.placeholders.contains(found));
             segments.push(Segment::Of(placeholder.ok_or_else(|| {
                 RedirectError::Placeholder {

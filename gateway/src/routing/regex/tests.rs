@@ -1,0 +1,97 @@
+use super::*;
+
+fn regex(pattern: &str, case: Case) -> Result<RegexValue, RegexError> {
+    RegexValue::new(pattern, case)
+}
+
+#[test]
+fn what_alb_has_not_is_refused() {
+    // ALB: no lookahead, lookbehind, back-references, subroutines, recursion, Unicode classes.
+    for pattern in [
+        "a(?=b)", "a(?!b)", "(?<=a)b", "(?<!a)b", r"(a)\1", "(?1)", "(?>a)", r"\p{L}", "(a", "[b-a]", "*",
+    ] {
+        let error = regex(pattern, Case::Matters).unwrap_err();
+        assert!(
+            matches!(error, RegexError::Invalid { .. }),
+            "{pattern}: {error:?}"
+        );
+        assert!(!error.to_string().contains('\n'), "{error}");
+    }
+    assert_eq!(
+        regex("(a", Case::Matters).unwrap_err().to_string(),
+        "the regular expression `(a` is not valid: unclosed group"
+    );
+}
+
+#[test]
+fn it_is_bounded() {
+    assert_eq!(regex("", Case::Matters).unwrap_err(), RegexError::Empty);
+    let longest = "a".repeat(MAX_REGEX_BYTES);
+    assert!(regex(&longest, Case::Matters).is_ok());
+    let error = regex(&format!("{longest}a"), Case::Matters).unwrap_err();
+    assert_eq!(error, RegexError::TooLong(1025));
+    let error = regex("((a{99}){99}){99}", Case::Matters).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("compiles to more than 256 KiB: lower its repetitions"),
+        "{error}"
+    );
+    let deep = format!("{}a{}", "(".repeat(60), ")".repeat(60));
+    assert!(regex(&deep, Case::Matters).is_err());
+    assert!(matches!(
+        regex("a\nb", Case::Matters),
+        Err(RegexError::Control(_))
+    ));
+}
+
+#[test]
+fn it_matches_anywhere_unless_it_says_otherwise() {
+    let anywhere = regex("/v[0-9]+", Case::Matters).unwrap();
+    assert!(anywhere.matches(b"/api/v1/x") && !anywhere.matches(b"/api/V1"));
+    let whole = regex("^/v[0-9]+$", Case::Matters).unwrap();
+    assert!(whole.matches(b"/v12") && !whole.matches(b"/v1/x"));
+    assert!(regex("^CHROME", Case::Ignored).unwrap().matches(b"chrome/1"));
+    // Bytes that are no text are matched all the same.
+    assert!(regex("^.$", Case::Matters).unwrap().matches(b"\xff"));
+}
+
+#[test]
+fn what_every_match_begins_and_ends_with() {
+    for (pattern, case, start, end) in [
+        ("^/api/v[0-9]", Case::Matters, "/api/v", ""),
+        ("^(/api)/x", Case::Matters, "/api/x", ""),
+        ("^/ab*", Case::Matters, "/a", ""),
+        ("^/a|/b", Case::Matters, "", ""),
+        ("^(?:/a|/b)/c", Case::Matters, "", ""),
+        ("/a", Case::Matters, "", ""),
+        (r"^/a.*\.png$", Case::Matters, "/a", ".png"),
+        ("^/[aA]b$", Case::Matters, "/", "b"),
+        ("^(?i)/a", Case::Matters, "/", ""),
+        (r"^Api\.example", Case::Ignored, "api.example", ""),
+        (r"^[a-z]+\.Example\.com$", Case::Ignored, "", ".example.com"),
+        ("^a?b", Case::Matters, "", ""),
+        (r"(^/a|^/b)c$", Case::Matters, "", "c"),
+    ] {
+        let found = regex(pattern, case).unwrap();
+        let (start, end) = (start.as_bytes().to_vec(), end.as_bytes().to_vec());
+        assert_eq!(
+            *found.anchors(),
+            Anchors {
+                whole: false,
+                start,
+                end
+            },
+            "{pattern}"
+        );
+    }
+}
+
+#[test]
+fn a_hostile_one_takes_linear_time() {
+    let regex = regex("^(a+)+$", Case::Matters).unwrap();
+    let mut text = "a".repeat(16 * 1024);
+    text.push('b');
+    // Backtracking would not end in the lifetime of this test.
+    assert!(!regex.matches(text.as_bytes()));
+}

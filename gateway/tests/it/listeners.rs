@@ -1,0 +1,241 @@
+//! Listeners that come, change and go while others, and their own connections, go on.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpStream, sync::Semaphore};
+use wharf_gateway::{Closed, Config, Gateway, Limits, ListenerError, ListenerName, ListenerSpec, Threads};
+
+use crate::support::{Closure, LISTENER, Log, Raw, Rig, local, ok, within};
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn name(name: &str) -> ListenerName {
+    name.parse().unwrap()
+}
+
+async fn refuses(address: SocketAddr) {
+    within("a refusal", async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+fn answering() -> Rig {
+    Rig::answering(|_| async { Ok(ok("hello")) })
+}
+
+#[tokio::test]
+async fn a_listener_opens_and_closes_while_others_go_on() {
+    let rig = answering();
+    let mut staying = rig.connect().await;
+    assert_eq!(staying.get("/").await.status, 200);
+
+    let address = rig.gateway.open(local("second")).unwrap();
+    assert_eq!(rig.gateway.local_addr(&name("second")), Some(address));
+    let mut client = Raw::connect(address).await;
+    client.get("/").await;
+    assert_eq!(rig.log.lines(2).await[1]["listener"], "second");
+    let statuses = rig.gateway.listeners();
+    let seen: Vec<_> = statuses
+        .iter()
+        .map(|status| (status.name.as_str(), status.address, status.connections))
+        .collect();
+    assert_eq!(seen, [(LISTENER, rig.address(), 1), ("second", address, 1)]);
+
+    let closed = rig.gateway.close(&name("second"), LONG).await.unwrap();
+    assert_eq!(closed, Closed::Drained);
+    assert!(client.is_closed().await);
+    refuses(address).await;
+    assert_eq!(rig.gateway.local_addr(&name("second")), None);
+    assert_eq!(staying.get("/").await.status, 200, "the other did not notice");
+
+    // The name is free again, and so is the address.
+    let again = ListenerSpec::http(name("second"), address);
+    assert_eq!(rig.gateway.open(again).unwrap(), address);
+}
+
+#[tokio::test]
+async fn a_closing_listener_lets_requests_finish_or_cuts_them() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = gate.clone();
+    let target = Closure::new(move |_| {
+        let gate = held.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            Ok(ok("done"))
+        }
+    });
+    let rig = Rig::new();
+    rig.register("t1", &target);
+    let called = async |calls: u32| {
+        within("the call", async {
+            while target.calls() < calls {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    };
+    let get = "GET / HTTP/1.1\r\nHost: app.test\r\n\r\n";
+    let mut busy = rig.connect().await;
+    busy.send(get).await;
+    called(1).await;
+    let (main, address) = (name(LISTENER), rig.address());
+    let closing = rig.gateway.close(&main, LONG);
+    let finishing = async {
+        refuses(address).await;
+        gate.add_permits(1);
+        assert_eq!(busy.answer().await.body, "done");
+    };
+    let (closed, ()) = futures_util::future::join(closing, finishing).await;
+    assert_eq!(closed.unwrap(), Closed::Drained);
+
+    let address = rig.gateway.open(local(LISTENER)).unwrap();
+    let mut busy = Raw::connect(address).await;
+    busy.send(get).await;
+    called(2).await;
+    let closed = rig.gateway.close(&main, Duration::ZERO).await.unwrap();
+    assert_eq!(closed, Closed::Cut { connections: 1 });
+    assert!(busy.is_closed().await);
+}
+
+#[tokio::test]
+async fn new_limits_are_for_new_connections() {
+    let rig = answering();
+    let mut before = rig.connect().await;
+    assert_eq!(before.get("/").await.status, 200);
+    let address = rig.address();
+    let spec = ListenerSpec {
+        limits: Limits {
+            request_line: 30,
+            ..Limits::default()
+        },
+        ..local(LISTENER)
+    };
+    assert_eq!(
+        rig.gateway.reconfigure(&spec).unwrap(),
+        address,
+        "port 0 is where it was"
+    );
+    let long = format!("/{}", "x".repeat(100));
+    assert_eq!(
+        before.get(&long).await.status,
+        200,
+        "open connections keep theirs"
+    );
+    assert_eq!(rig.get(&long).await.status, 414);
+}
+
+#[tokio::test]
+async fn more_places_let_those_in_who_wait() {
+    let spec = |connections| ListenerSpec {
+        limits: Limits {
+            connections,
+            ..Limits::default()
+        },
+        ..local(LISTENER)
+    };
+    let rig = Rig::at(spec(1));
+    rig.register("t1", &Closure::saying("hello"));
+    let mut first = rig.connect().await;
+    assert_eq!(first.get("/").await.status, 200);
+    let mut second = rig.connect().await;
+    second.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;
+    assert_eq!(first.get("/").await.status, 200);
+    assert_eq!(
+        rig.log.lines(2).await.len(),
+        2,
+        "there is no place for the second"
+    );
+    rig.gateway.reconfigure(&spec(2)).unwrap();
+    assert_eq!(second.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_new_address_is_taken_before_the_old_one_is_left() {
+    let rig = answering();
+    let old = rig.address();
+    let mut staying = rig.connect().await;
+    assert_eq!(staying.get("/").await.status, 200);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let moved = ListenerSpec::http(name(LISTENER), free.local_addr().unwrap());
+    // Taken still: nothing changes.
+    let error = rig.gateway.reconfigure(&moved).unwrap_err();
+    assert!(matches!(error, ListenerError::Bind { .. }), "{error}");
+    assert_eq!(rig.address(), old);
+    assert_eq!(rig.get("/").await.status, 200);
+
+    drop(free);
+    // Whoever has connected to the old address is served, accepted already or not.
+    let mut waiting = Raw::connect(old).await;
+    assert_eq!(rig.gateway.reconfigure(&moved).unwrap(), moved.address);
+    assert_eq!(rig.address(), moved.address);
+    assert_eq!(waiting.get("/").await.status, 200);
+    assert_eq!(rig.get("/").await.status, 200);
+    assert_eq!(staying.get("/").await.status, 200);
+    refuses(old).await;
+}
+
+#[tokio::test]
+async fn mistakes_are_told() {
+    let rig = answering();
+    let said = |result: Result<SocketAddr, ListenerError>| result.unwrap_err().to_string();
+    assert_eq!(
+        said(rig.gateway.open(local(LISTENER))),
+        "listener `main` is open already"
+    );
+    assert_eq!(
+        said(rig.gateway.reconfigure(&local("other"))),
+        "there is no listener `other`"
+    );
+    assert_eq!(
+        rig.gateway
+            .close(&name("other"), LONG)
+            .await
+            .unwrap_err()
+            .to_string(),
+        "there is no listener `other`"
+    );
+    assert_eq!(
+        said(rig.gateway.open(ListenerSpec::http(name("other"), rig.address()))),
+        format!(
+            "listener `other` cannot listen on {}: choose another address or stop what holds it",
+            rig.address()
+        )
+    );
+    let zero = ListenerSpec {
+        limits: Limits {
+            connections: 0,
+            ..Limits::default()
+        },
+        ..local("zero")
+    };
+    assert_eq!(
+        said(rig.gateway.open(zero)),
+        "listener `zero`: the limit `connections` is 0, which would refuse every request: set it to at least 1"
+    );
+    assert_eq!(rig.gateway.listeners().len(), 1, "nothing is left of those");
+}
+
+#[tokio::test]
+async fn if_one_listener_cannot_be_opened_none_is() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let good = free.local_addr().unwrap();
+    drop(free);
+    let here = tokio::runtime::Handle::current();
+    let threads = Threads {
+        control: here.clone(),
+        serve: here,
+    };
+    let config = Config {
+        listeners: vec![
+            ListenerSpec::http(name("good"), good),
+            ListenerSpec::http(name("bad"), taken.local_addr().unwrap()),
+        ],
+        ..Config::default()
+    };
+    Gateway::build(config, threads, Arc::new(Log::default())).unwrap_err();
+    refuses(good).await;
+}
