@@ -2,7 +2,7 @@
 //! serves until it is told to stop, and then ends in good order.
 
 mod access_log;
-mod connections;
+mod api_connections;
 
 use std::fmt;
 use std::future::Future;
@@ -20,7 +20,6 @@ use wharf_gateway::{BufferedAccessLog, Closed, Gateway, Limits, Listener, Thread
 use wharf_runtime::{Capacity, CompilerCommand, HostFiles, Runtime, RuntimeConfig};
 
 use self::access_log::RotatingFile;
-use self::connections::BoundedListener;
 use crate::api::{Api, SharedApi, router};
 use crate::blobs::{BlobError, Blobs};
 use crate::blueprint::Blueprints;
@@ -128,9 +127,6 @@ pub enum ServeError {
     /// What the store holds can't be taken over.
     #[error(transparent)]
     Recover(#[from] LoopError),
-    /// The API stopped by itself.
-    #[error("the API stopped serving")]
-    Api(#[source] io::Error),
 }
 
 impl ServeError {
@@ -279,26 +275,25 @@ impl Server {
     /// writes down what is to be written.
     ///
     /// # Errors
-    /// If the API's socket fails.
+    /// If the last lines of the logs can't be written.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self {
             listener,
+            api_addr,
             api,
             gateway,
-            ..
         } = self;
+        let version = env!("CARGO_PKG_VERSION");
+        tracing::info!(version, api = %api_addr, http = %gateway.local_addr(), "started");
         let closing = api.closing.clone();
-        let serving = axum::serve(BoundedListener::new(listener), router(api.clone()))
-            .with_graceful_shutdown(closing.clone().cancelled_owned());
-        let mut serving = tokio::spawn(serving.into_future());
-        let failed = tokio::select! {
-            () = shutdown => None,
-            ended = &mut serving => Some(ended.map_err(io::Error::other).flatten()),
-        };
+        let serving = api_connections::serve(listener, router(api.clone()), closing.clone());
+        let serving = tokio::spawn(serving);
+        shutdown.await;
         closing.cancel();
+        let abort = serving.abort_handle();
         let (closed, _) = tokio::join!(gateway.shutdown(GRACE), async {
-            if failed.is_none() && tokio::time::timeout(GRACE, &mut serving).await.is_err() {
-                serving.abort();
+            if tokio::time::timeout(GRACE, serving).await.is_err() {
+                abort.abort();
             }
         });
         if let Closed::Cut { connections } = closed {
@@ -311,7 +306,8 @@ impl Server {
         orchestrator.reconciler.shut_down().await;
         orchestrator.events.flush().await;
         orchestrator.logs.flush().await?;
-        failed.unwrap_or(Ok(())).map_err(ServeError::Api)
+        tracing::info!("stopped");
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ mod disk;
 mod http;
 mod jobs;
 mod limits;
+mod logging;
 mod project;
 mod secrets;
 mod server;
