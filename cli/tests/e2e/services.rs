@@ -323,10 +323,9 @@ fn a_service_is_scaled_up_down_and_to_nothing() {
 fn a_stopped_task_is_replaced() {
     let server = Server::start();
     server.wharf().ok(["deploy", Project::service("web", "").path()]);
-    let first = tasks(&server, "web")[0]["taskId"]
-        .as_str()
-        .expect("text")
-        .to_owned();
+    let first = tasks(&server, "web").remove(0);
+    assert_eq!(first["healthStatus"], "HEALTHY", "{first}");
+    let first = first["taskId"].as_str().expect("text").to_owned();
     server.wharf().ok(["stop", &first, "--reason", "by hand"]);
     until("another task runs", || {
         tasks(&server, "web")
@@ -339,6 +338,8 @@ fn a_stopped_task_is_replaced() {
         (task["lastStatus"] == "STOPPED").then_some(task)
     });
     assert_eq!(stopped["stopCode"], "UserInitiated", "{stopped}");
+    // What has stopped is neither well nor ill.
+    assert_eq!(stopped["healthStatus"], "UNKNOWN", "{stopped}");
     assert!(
         stopped["stoppedReason"]
             .as_str()
