@@ -59,7 +59,8 @@ impl Upload {
         self.caller.wake();
     }
 
-    fn failure(&self) -> Option<Cause> {
+    /// Why it ended before its end.
+    pub(super) fn failure(&self) -> Option<Cause> {
         match self.failure.load(Acquire) {
             TOO_LARGE => Some(Cause::BodyTooLarge { limit: self.limit }),
             TOO_SLOW => Some(Cause::BodyTooSlow {

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use tokio::runtime::Runtime;
-use wharf_gateway::{Limits, Threads};
+use wharf_gateway::{Body, BodyError, Limits, TargetError, TargetErrorKind, Threads};
 
 use crate::{
     headers::{get, http2},
-    support::{Closure, Dropped, Rig, ok, seen, within},
+    support::{Closure, Dropped, Rig, failure, ok, seen, within},
 };
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -20,7 +23,7 @@ fn reading(limits: Limits) -> Rig {
         match request.into_body().collect().await {
             Ok(body) => Ok(ok(body.to_bytes().len().to_string())),
             // A guest that fares as guests do when their input breaks off.
-            Err(_) => Err(crate::support::failure(wharf_gateway::TargetErrorKind::Trapped)),
+            Err(_) => Err(failure(TargetErrorKind::Trapped)),
         }
     });
     rig.register("t1", &target);
@@ -86,6 +89,47 @@ async fn a_body_that_grows_too_large_is_413_whatever_the_target_makes_of_it() {
         .send("POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\nb\r\neleven byte\r\n")
         .await;
     assert_eq!(client.answer().await.status, 413);
+}
+
+/// Sends the request's body back as it comes, fails when it does.
+async fn failing(request: Request<Body>) -> Result<Response<Body>, TargetError> {
+    let failed = |_| BodyError::Target(failure(TargetErrorKind::Trapped));
+    Ok(Response::new(Body::new(request.into_body().map_err(failed))))
+}
+
+/// As [`failing`], but ends as if it were whole.
+async fn ending(request: Request<Body>) -> Result<Response<Body>, TargetError> {
+    let data = request.into_body().into_data_stream();
+    let data = data.take_while(|data| std::future::ready(data.is_ok()));
+    Ok(Response::new(Body::new(StreamBody::new(
+        data.map_ok(Frame::data),
+    ))))
+}
+
+#[tokio::test]
+async fn a_body_that_grows_too_large_after_the_head_is_the_logs_reason() {
+    let limits = || Limits {
+        request_body: 10,
+        ..Limits::default()
+    };
+    let [fails, ends] = [Rig::with(limits()), Rig::with(limits())];
+    fails.register("t1", &Closure::new(failing));
+    ends.register("t1", &Closure::new(ending));
+    for rig in [fails, ends] {
+        let mut client = rig.connect().await;
+        client
+            .send("POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .await;
+        client.send("a\r\nten bytes.\r\n1\r\n.\r\n").await;
+        let line = rig.log.line().await;
+        assert_eq!(
+            (&line["status"], &line["reason"]),
+            (
+                &200.into(),
+                &"the request's body is too large (more than 10 bytes)".into()
+            )
+        );
+    }
 }
 
 #[tokio::test]
