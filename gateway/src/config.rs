@@ -6,9 +6,9 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// All header names and values of a request, in bytes, with four more for each line (431). ALB: 64 K.
-    ///
-    /// HTTP/1 requests with more than 100 header lines are answered 431 too, whatever their size.
     pub header_block: usize,
+    /// Header lines of a request (431): room to parse them is taken for every request of HTTP/1.
+    pub header_lines: usize,
     /// Path and query of a request, in bytes (414). ALB: 16 K.
     pub uri: usize,
     /// Body of a request, in bytes (413). It is streamed, never held.
@@ -31,6 +31,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             header_block: 64 * 1024,
+            header_lines: 1000,
             uri: 16 * 1024,
             request_body: 100 * 1024 * 1024,
             connections: 16 * 1024,

@@ -43,6 +43,12 @@ use crate::{
 /// bound is still read and answered in our own form. Far beyond it hyper answers by itself, with a bare status.
 const HEAD_SLACK: usize = 16 * 1024;
 
+/// As [`HEAD_SLACK`], for the number of header lines: up to so many times the bound, the answer is our own.
+const HEADER_LINES_SLACK: usize = 2;
+
+/// What HTTP/2 counts for each header besides its name and value (RFC 9113 6.5.2).
+const HTTP2_HEADER_OVERHEAD: usize = 32;
+
 /// What HTTP/2 streams may send before the target has taken it: one connection's bound on buffered uploads.
 const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 
@@ -137,18 +143,19 @@ fn http1(limits: &Limits) -> http1::Builder {
         .timer(TokioTimer::new())
         // Kept by `Pace`, which can tell an idle connection from a slow head and answers the latter.
         .header_read_timeout(None)
+        .max_headers(limits.header_lines * HEADER_LINES_SLACK)
         .max_buf_size(limits.header_block + limits.uri + HEAD_SLACK);
     builder
 }
 
 fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let overhead = limits.header_lines * HEADER_LINES_SLACK * HTTP2_HEADER_OVERHEAD;
+    let header_list = limits.header_block + limits.uri + HEAD_SLACK + overhead;
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_streams)
-        .max_header_list_size(
-            u32::try_from(limits.header_block + limits.uri + HEAD_SLACK).unwrap_or(u32::MAX),
-        )
+        .max_header_list_size(u32::try_from(header_list).unwrap_or(u32::MAX))
         .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
         .initial_stream_window_size(HTTP2_STREAM_WINDOW)
         .max_send_buf_size(HTTP2_SEND_BUFFER);

@@ -48,6 +48,9 @@ pub(crate) enum Cause {
     HeadersTooLarge {
         limit: usize,
     },
+    TooManyHeaders {
+        limit: usize,
+    },
     NoTarget,
     Target(TargetError),
 }
@@ -91,6 +94,10 @@ impl Cause {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "the request's headers are too large",
             ),
+            Self::TooManyHeaders { .. } => answer(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "the request has too many headers",
+            ),
             Self::NoTarget => retry(RETRY_SOON, "no target is available"),
             Self::Target(error) => match error.kind {
                 TargetErrorKind::QueueFull { retry_after } => retry(retry_after, "the service is busy"),
@@ -125,6 +132,9 @@ impl Cause {
             }
             Self::UriTooLong { limit } | Self::HeadersTooLarge { limit } => {
                 format!("{} (more than {limit} bytes)", self.answer().text).into()
+            }
+            Self::TooManyHeaders { limit } => {
+                format!("{} (more than {limit} lines)", self.answer().text).into()
             }
             _ => self.answer().text.into(),
         }

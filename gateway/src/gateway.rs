@@ -154,6 +154,7 @@ fn check(limits: &Limits) -> Result<(), BuildError> {
     match limits {
         Limits { connections: 0, .. } => zero("connections"),
         Limits { header_block: 0, .. } => zero("header_block"),
+        Limits { header_lines: 0, .. } => zero("header_lines"),
         Limits { uri: 0, .. } => zero("uri"),
         Limits { http2_streams: 0, .. } => zero("http2_streams"),
         _ => Ok(()),

@@ -36,6 +36,25 @@ fn a_deployed_service_answers_where_deploy_says() {
 }
 
 #[test]
+fn a_guest_reads_the_host_and_every_header_that_is_let_through() {
+    let server = Server::start();
+    server.wharf().ok(["deploy", Project::service("web", "").path()]);
+    let request = server.get("web.localhost", "/request").json();
+    assert_eq!(request["authority"], "web.localhost", "{request}");
+
+    // As large as they may be, and as many: the bounds are 64 KiB and 1000 lines.
+    let names: Vec<String> = (0..990).map(|n| format!("x-many-{n}")).collect();
+    let value = "v".repeat(48);
+    let call = Call::get("web.localhost", "/request");
+    let call = names.iter().fold(call, |call, name| call.header(name, &value));
+    let answer = server.send(call);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let headers = answer.json()["headers"].as_array().expect("an array").clone();
+    let arrived = |header: &&Value| header[0].as_str().is_some_and(|name| name.starts_with("x-many-"));
+    assert_eq!(headers.iter().filter(arrived).count(), names.len());
+}
+
+#[test]
 fn a_bare_component_deploys_under_its_files_name() {
     let server = Server::start();
     let project = Project::service("unused", "");

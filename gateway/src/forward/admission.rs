@@ -32,6 +32,11 @@ pub(super) fn admit(
             limit: limits.header_block,
         });
     }
+    if head.headers.len() > limits.header_lines {
+        return Err(Cause::TooManyHeaders {
+            limit: limits.header_lines,
+        });
+    }
     check_host(head, host)?;
     // What was announced is refused at once; what wasn't is counted as it streams.
     if body.size_hint().lower() > limits.request_body {

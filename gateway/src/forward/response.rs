@@ -70,7 +70,8 @@ fn response_is_last(cause: &Cause) -> bool {
         | Cause::BodyTooSlow { .. }
         | Cause::BodyTooLarge { .. }
         | Cause::UriTooLong { .. }
-        | Cause::HeadersTooLarge { .. } => true,
+        | Cause::HeadersTooLarge { .. }
+        | Cause::TooManyHeaders { .. } => true,
         Cause::NoRule | Cause::MethodRefused | Cause::NoTarget | Cause::Target(_) => false,
     }
 }
