@@ -12,6 +12,7 @@
 mod bad_input;
 mod crash;
 mod disk;
+mod egress;
 mod http;
 mod jobs;
 mod limits;
@@ -22,4 +23,5 @@ mod server;
 mod services;
 mod starting;
 mod tenancy;
+mod upstream;
 mod wharf;

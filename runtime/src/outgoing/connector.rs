@@ -175,7 +175,7 @@ const MAX_LOOKUPS: usize = 32;
 
 static LOOKUPS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MAX_LOOKUPS)));
 
-/// Wraps the connector with TLS against the host's root certificates, or Mozilla's where it has none.
+/// Wraps the connector with TLS against the host's root certificates, or those that `SSL_CERT_FILE` names.
 fn with_tls(connector: Connector) -> HttpsConnector<Connector> {
     let roots = rustls_roots();
     let config = rustls::ClientConfig::builder()
