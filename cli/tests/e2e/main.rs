@@ -9,6 +9,7 @@
     reason = "helpers of tests: failing is what they are for"
 )]
 
+mod answers;
 mod bad_input;
 mod crash;
 mod disk;

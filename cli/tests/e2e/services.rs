@@ -280,7 +280,7 @@ fn describe_shows_all_that_a_definition_says() {
         "task, 50 requests an instance",
         "8 at once, 3 waiting",
         "https://api.example.com",
-        "/static (1 files)",
+        "/static (1 file)",
         "host a.example.com, path /v1/* (priority 7)",
         "GET /ok every 500ms, within 1s, 200-399 pass",
     ] {
