@@ -3,6 +3,7 @@
 
 mod access_log;
 mod api_connections;
+mod opened;
 
 use std::fmt;
 use std::future::Future;
@@ -14,24 +15,20 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use wharf_gateway::{BufferedAccessLog, Closed, Gateway, Limits, Listener, Threads};
-use wharf_runtime::{Capacity, CompilerCommand, HostFiles, Runtime, RuntimeConfig};
+use wharf_runtime::{Amount, Capacity, CompilerCommand, HostFiles, Runtime, RuntimeConfig};
 
 use self::access_log::RotatingFile;
+use self::opened::Opened;
 use crate::api::{Api, SharedApi, router};
-use crate::blobs::{BlobError, Blobs};
-use crate::blueprint::Blueprints;
-use crate::events::EventLog;
-use crate::logs::{LogError, Logs};
-use crate::orchestrator::{Orchestrator, ensure_default};
-use crate::reconciler::control_loop::{self, LoopError, Parts};
-use crate::secrets::{MasterKeySource, OpenSecretsError, Secrets};
-use crate::store::{DataLock, RedbStore, SharedStore, StoreError};
-use crate::tasks::Registry;
+use crate::blobs::BlobError;
+use crate::logs::LogError;
+use crate::reconciler::control_loop::LoopError;
+use crate::secrets::{MasterKeySource, OpenSecretsError};
+use crate::store::{DataLock, StoreError};
 use crate::tasks::host::{Host, HostParts};
-use crate::tokens::{TokenError, Tokens};
+use crate::tokens::TokenError;
 
 /// How long requests may take to finish once the server is told to stop.
 pub const GRACE: Duration = Duration::from_secs(30);
@@ -212,43 +209,15 @@ impl Server {
         let http = Listener::bind(config.http).map_err(ListenerKind::Http.refused(config.http))?;
         let opened = Opened::open(&config, held).await?;
         let gateway = Arc::new(gateway(&config, http)?);
-        let executor = Arc::new(host(&config, &opened, &gateway)?);
-        let Opened {
-            store,
-            tokens,
-            secrets,
-            blobs,
-            logs,
-        } = opened;
-        let parts = Parts {
-            blueprints: Blueprints::new(store.clone()),
-            executor,
-            registry: Arc::new(Registry::default()),
-            events: EventLog::start(store.clone()),
-            store,
-        };
-        let reconciler = control_loop::start(parts.clone()).await?;
-        let Parts {
-            store,
-            blueprints,
-            executor,
-            registry,
-            events,
-        } = parts;
-        let orchestrator = Orchestrator {
-            store,
-            blueprints,
-            executor,
-            registry,
-            reconciler,
-            events,
-            secrets,
-            tokens,
-            blobs,
-            logs,
-            http_port: gateway.local_addr().port(),
-            writes: Mutex::default(),
-        };
+        let capacity = capacity(&config);
+        let limit = capacity.limit();
+        let executor = Arc::new(host(&config, &opened, &gateway, capacity)?);
+        let orchestrator = opened.orchestrator(executor, gateway.local_addr().port()).await?;
+        if let Err(error) = orchestrator.sweep().await {
+            tracing::warn!(%error, "can't clear away what deleted services left");
+        }
+        let http_addr = gateway.local_addr();
+        tell_start(&config.data, api_addr, http_addr, limit);
         let api = Arc::new(Api {
             orchestrator,
             closing: CancellationToken::new(),
@@ -279,12 +248,10 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self {
             listener,
-            api_addr,
             api,
             gateway,
+            ..
         } = self;
-        let version = env!("CARGO_PKG_VERSION");
-        tracing::info!(version, api = %api_addr, http = %gateway.local_addr(), "started");
         let closing = api.closing.clone();
         let serving = api_connections::serve(listener, router(api.clone()), closing.clone());
         let serving = tokio::spawn(serving);
@@ -303,7 +270,9 @@ impl Server {
             );
         }
         let orchestrator = &api.orchestrator;
+        tracing::info!("stopping the tasks");
         orchestrator.reconciler.shut_down().await;
+        tracing::info!("the tasks are stopped; writing what is to be written");
         orchestrator.events.flush().await;
         orchestrator.logs.flush().await?;
         tracing::info!("stopped");
@@ -311,33 +280,12 @@ impl Server {
     }
 }
 
-/// What is in the data directory.
-struct Opened {
-    store: SharedStore,
-    tokens: Tokens,
-    secrets: Arc<Secrets>,
-    blobs: Blobs,
-    logs: Logs,
-}
-
-impl Opened {
-    async fn open(config: &ServeConfig, held: Option<DataLock>) -> Result<Self, ServeError> {
-        let data = config.data.clone();
-        let open = move || RedbStore::open(held.map_or_else(|| DataLock::take(&data), Ok)?);
-        let store = tokio::task::spawn_blocking(open).await;
-        let store: SharedStore = Arc::new(store.map_err(|e| StoreError::Io(io::Error::other(e)))??);
-        ensure_default(&store).await?;
-        Ok(Self {
-            tokens: Tokens::open(store.clone(), &config.data).await?,
-            secrets: Arc::new(Secrets::open(store.clone(), &config.master_key).await?),
-            blobs: Blobs::open(&config.data)?,
-            logs: Logs::open(&config.data)?,
-            store,
-        })
-    }
-}
-
-fn host(config: &ServeConfig, opened: &Opened, gateway: &Arc<Gateway>) -> Result<Host, ServeError> {
+fn host(
+    config: &ServeConfig,
+    opened: &Opened,
+    gateway: &Arc<Gateway>,
+    capacity: Capacity,
+) -> Result<Host, ServeError> {
     let runtime = RuntimeConfig {
         cache_dir: config.data.join(CACHE),
         compiler: config.compiler.clone(),
@@ -347,11 +295,23 @@ fn host(config: &ServeConfig, opened: &Opened, gateway: &Arc<Gateway>) -> Result
     Ok(Host::new(HostParts {
         runtime: Runtime::build(runtime)?,
         gateway: gateway.clone(),
-        capacity: capacity(config),
+        capacity,
         secrets: opened.secrets.clone(),
         logs: opened.logs.clone(),
         blobs: opened.blobs.clone(),
     }))
+}
+
+fn tell_start(data: &Path, api: SocketAddr, http: SocketAddr, limit: Amount) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        %api,
+        %http,
+        data = %data.display(),
+        cpu_units = limit.cpu,
+        memory_bytes = limit.memory,
+        "started"
+    );
 }
 
 fn check_reach(config: &ServeConfig) -> Result<(), ServeError> {

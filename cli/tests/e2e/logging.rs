@@ -27,6 +27,12 @@ fn the_servers_log_tells_what_was_done_and_no_secret() {
     let said = fs::read_to_string(&log).expect("UTF-8");
     for words in [
         "started version=",
+        "cpu_units=",
+        "deployment begins namespace=default service=web",
+        "state=ACTIVATING",
+        "state=RUNNING",
+        "state=STOPPED code=\"TerminationNotice\"",
+        "stopping the tasks",
         "a secret was set namespace=default secret=prod/key version=1",
         "deployment completed",
         "the API refused a request method=GET path=\"/v1/namespaces/default/services/nope\" status=404",
@@ -35,5 +41,6 @@ fn the_servers_log_tells_what_was_done_and_no_secret() {
     ] {
         assert!(said.contains(words), "{words:?} is missing in:\n{said}");
     }
+    assert!(!said.contains("decided"), "decisions are for debugging: {said}");
     assert!(!said.contains(VALUE), "{said}");
 }

@@ -22,6 +22,7 @@ mod project;
 mod secrets;
 mod server;
 mod services;
+mod shown;
 mod starting;
 mod tenancy;
 mod upstream;

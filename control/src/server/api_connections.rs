@@ -1,4 +1,6 @@
 //! The API's connections: bounded in number, and in how long a client may keep one waiting.
+//!
+//! HTTP/1.1 only: where HTTP/2 has to be told apart first, a client that says nothing at all may do so for ever.
 
 use std::convert::Infallible;
 use std::io;
@@ -11,9 +13,9 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -24,17 +26,11 @@ use tower_service::Service as _;
 /// API connections at once; one more waits in the kernel's queue. Those who follow logs hold one each.
 const MAX_CONNECTIONS: usize = 1024;
 
-/// Requests at once on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 64;
-
 /// Until a request's head is complete, from the end of the one before.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Between two pieces of a request's body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How often an HTTP/2 client is asked whether it is there, and how long it may take to say so.
-const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 
 /// How long accepting rests when the process is out of files or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -80,19 +76,12 @@ async fn connection(
     router: Router,
     closing: CancellationToken,
 ) {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .keep_alive_interval(PING.0)
-        .keep_alive_timeout(PING.1);
     let service = service_fn(move |request| answer(router.clone(), request));
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
         () = closing.cancelled() => {

@@ -31,7 +31,6 @@ impl ControlLoop {
             Step::Activating => self.set_status(&id, TaskStatus::Activating),
             Step::Leaving(status) => self.set_status(&id, status),
             Step::Running(live) => {
-                tracing::debug!(task = %id, status = %TaskStatus::Running, "the task went on");
                 self.parts.registry.update(&id, |entry| {
                     entry.live = Some(live);
                     entry.running_since = Some(Instant::now());
@@ -60,7 +59,6 @@ impl ControlLoop {
     }
 
     fn set_status(&self, id: &TaskId, status: TaskStatus) {
-        tracing::debug!(task = %id, %status, "the task went on");
         self.parts.registry.update(id, |entry| entry.task.status = status);
     }
 

@@ -23,8 +23,15 @@ async fn ask(said: &[u8]) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_end_its_head_is_let_go() {
-    let answer = ask(b"POST /echo HTTP/1.1\r\nhost: x\r\n").await;
-    assert!(!answer.contains("200"), "{answer}");
+    for head in [
+        "",
+        "P",
+        "PRI * HTTP/2.0\r\n",
+        "POST /echo HTTP/1.1\r\nhost: x\r\n",
+    ] {
+        let answer = ask(head.as_bytes()).await;
+        assert!(!answer.contains("200"), "{head:?}: {answer}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
