@@ -30,12 +30,39 @@ pub(crate) fn answer<T: Serialize>(
     }
 }
 
-/// Print what was done where there is no value to print; JSON says it by the exit code.
-pub(crate) fn done(format: Output, text: &str) -> io::Result<()> {
+/// Print what was done to something where there is no other value to print.
+pub(crate) fn done(format: Output, name: &str, status: &str) -> io::Result<()> {
+    let value = serde_json::json!({ "name": name, "status": status });
+    answer(format, &value, |_| format!("{name}: {status}"))
+}
+
+/// Print a list; in place of a table without rows, say on standard error what would fill it.
+pub(crate) fn list<T: Serialize, R>(
+    format: Output,
+    value: &T,
+    rows: &[R],
+    text: impl FnOnce(&[R]) -> String,
+    nothing: &str,
+) -> io::Result<()> {
     match format {
-        Output::Json => Ok(()),
-        Output::Table => say(text),
+        Output::Json => say(json(value)),
+        Output::Table if rows.is_empty() => {
+            remark(nothing);
+            Ok(())
+        }
+        Output::Table => say(text(rows)),
     }
+}
+
+/// Say something to a person beside an answer that may be piped.
+#[expect(clippy::print_stderr, reason = "standard output is the answer's")]
+pub(crate) fn remark(text: &str) {
+    eprintln!("{text}");
+}
+
+/// A point in time, to the millisecond.
+pub(crate) fn time(time: Timestamp) -> String {
+    format!("{time:.3}")
 }
 
 /// A table in the manner of `docker ps`: no lines, a header in capitals.

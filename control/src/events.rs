@@ -87,6 +87,7 @@ impl EventLog {
     pub fn record(&self, namespace: &NamespaceName, service: &ServiceName, message: impl Into<String>) {
         let mut message = message.into();
         message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+        tracing::info!(%namespace, %service, "{message}");
         let (namespace, service) = (namespace.clone(), service.clone());
         let command = Command::Record {
             namespace,

@@ -175,6 +175,24 @@ impl Logs {
         flushed.await.map_err(|_| LogError::Stopped)
     }
 
+    /// Whose logs there are on the disk.
+    ///
+    /// # Errors
+    /// If the folder can't be read.
+    pub fn names(&self) -> Result<Vec<(NamespaceName, ServiceName)>, LogError> {
+        let root = &self.inner.root;
+        let mut names = Vec::new();
+        for namespace in folders(root)? {
+            // What has no name of ours is nobody's, and stays.
+            let Ok(parsed) = namespace.parse::<NamespaceName>() else {
+                continue;
+            };
+            let services = folders(&root.join(&namespace))?.into_iter();
+            names.extend(services.filter_map(|name| Some((parsed.clone(), name.parse().ok()?))));
+        }
+        Ok(names)
+    }
+
     /// Removes the log of a service that is gone. Who follows it comes to its end.
     pub fn remove(&self, namespace: &NamespaceName, service: &ServiceName) {
         let key = LogKey {
@@ -277,6 +295,18 @@ impl LogSink for TaskLog {
             cost,
         });
     }
+}
+
+/// The names of the folders in a folder.
+fn folders(of: &Path) -> Result<Vec<String>, LogError> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(of).map_err(LogError::at(of))? {
+        let entry = entry.map_err(LogError::at(of))?;
+        if entry.file_type().map_err(LogError::at(of))?.is_dir() {
+            names.extend(entry.file_name().into_string());
+        }
+    }
+    Ok(names)
 }
 
 /// None of these mutexes is held where something can panic half-way; a poisoned one is as good.

@@ -187,7 +187,9 @@ impl From<TokenError> for Refusal {
         let message = error.to_string();
         match error {
             TokenError::Store(error) => error.into(),
-            TokenError::Missing(_) => Self::not_found("TokenNotFound", message),
+            TokenError::Missing(_) => {
+                Self::not_found("TokenNotFound", message).hint("`wharf token list` lists those there are")
+            }
             TokenError::LastAdministrator(_) => Self::conflict("LastAdministrator", message),
             TokenError::TooMany => Self::conflict("LimitExceeded", message),
             TokenError::Description(_) => Self::unprocessable("TooLong", message).field("description"),

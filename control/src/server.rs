@@ -2,7 +2,8 @@
 //! serves until it is told to stop, and then ends in good order.
 
 mod access_log;
-mod connections;
+mod api_connections;
+mod opened;
 
 use std::fmt;
 use std::future::Future;
@@ -14,27 +15,22 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use wharf_gateway::{
     BufferedAccessLog, Closed, Config, CookieKey, Gateway, ListenerName, ListenerSpec, Socket, Threads,
 };
-use wharf_runtime::{Capacity, CompilerCommand, HostFiles, Runtime, RuntimeConfig};
+use wharf_runtime::{Amount, Capacity, CompilerCommand, HostFiles, Runtime, RuntimeConfig};
 
 use self::access_log::RotatingFile;
-use self::connections::BoundedListener;
+use self::opened::Opened;
 use crate::api::{Api, SharedApi, router};
-use crate::blobs::{BlobError, Blobs};
-use crate::blueprint::Blueprints;
-use crate::events::EventLog;
-use crate::logs::{LogError, Logs};
-use crate::orchestrator::{Orchestrator, ensure_default};
-use crate::reconciler::control_loop::{self, LoopError, Parts};
-use crate::secrets::{MasterKeySource, OpenSecretsError, Secrets};
-use crate::store::{DataLock, RedbStore, SharedStore, StoreError};
-use crate::tasks::Registry;
+use crate::blobs::BlobError;
+use crate::logs::LogError;
+use crate::reconciler::control_loop::LoopError;
+use crate::secrets::{MasterKeySource, OpenSecretsError};
+use crate::store::{DataLock, StoreError};
 use crate::tasks::host::{Host, HostParts};
-use crate::tokens::{TokenError, Tokens};
+use crate::tokens::TokenError;
 
 /// How long requests may take to finish once the server is told to stop.
 pub const GRACE: Duration = Duration::from_secs(30);
@@ -136,9 +132,6 @@ pub enum ServeError {
     /// What the store holds can't be taken over.
     #[error(transparent)]
     Recover(#[from] LoopError),
-    /// The API stopped by itself.
-    #[error("the API stopped serving")]
-    Api(#[source] io::Error),
 }
 
 impl ServeError {
@@ -227,43 +220,14 @@ impl Server {
         let gateway = Arc::new(gateway(&config, opened.secrets.cookie_key())?);
         let spec = ListenerSpec::http(ListenerName::new(HTTP_LISTENER)?, config.http);
         let http_addr = gateway.open_on(http, spec)?;
-        let executor = Arc::new(host(&config, &opened, &gateway)?);
-        let Opened {
-            store,
-            tokens,
-            secrets,
-            blobs,
-            logs,
-        } = opened;
-        let parts = Parts {
-            blueprints: Blueprints::new(store.clone()),
-            executor,
-            registry: Arc::new(Registry::default()),
-            events: EventLog::start(store.clone()),
-            store,
-        };
-        let reconciler = control_loop::start(parts.clone()).await?;
-        let Parts {
-            store,
-            blueprints,
-            executor,
-            registry,
-            events,
-        } = parts;
-        let orchestrator = Orchestrator {
-            store,
-            blueprints,
-            executor,
-            registry,
-            reconciler,
-            events,
-            secrets,
-            tokens,
-            blobs,
-            logs,
-            http_port: http_addr.port(),
-            writes: Mutex::default(),
-        };
+        let capacity = capacity(&config);
+        let limit = capacity.limit();
+        let executor = Arc::new(host(&config, &opened, &gateway, capacity)?);
+        let orchestrator = opened.orchestrator(executor, http_addr.port()).await?;
+        if let Err(error) = orchestrator.sweep().await {
+            tracing::warn!(%error, "can't clear away what deleted services left");
+        }
+        tell_start(&config.data, api_addr, http_addr, limit);
         let api = Arc::new(Api {
             orchestrator,
             closing: CancellationToken::new(),
@@ -291,7 +255,7 @@ impl Server {
     /// writes down what is to be written.
     ///
     /// # Errors
-    /// If the API's socket fails.
+    /// If the last lines of the logs can't be written.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let Self {
             listener,
@@ -300,17 +264,14 @@ impl Server {
             ..
         } = self;
         let closing = api.closing.clone();
-        let serving = axum::serve(BoundedListener::new(listener), router(api.clone()))
-            .with_graceful_shutdown(closing.clone().cancelled_owned());
-        let mut serving = tokio::spawn(serving.into_future());
-        let failed = tokio::select! {
-            () = shutdown => None,
-            ended = &mut serving => Some(ended.map_err(io::Error::other).flatten()),
-        };
+        let serving = api_connections::serve(listener, router(api.clone()), closing.clone());
+        let serving = tokio::spawn(serving);
+        shutdown.await;
         closing.cancel();
+        let abort = serving.abort_handle();
         let (closed, _) = tokio::join!(gateway.shutdown(GRACE), async {
-            if failed.is_none() && tokio::time::timeout(GRACE, &mut serving).await.is_err() {
-                serving.abort();
+            if tokio::time::timeout(GRACE, serving).await.is_err() {
+                abort.abort();
             }
         });
         if let Closed::Cut { connections } = closed {
@@ -320,40 +281,22 @@ impl Server {
             );
         }
         let orchestrator = &api.orchestrator;
+        tracing::info!("stopping the tasks");
         orchestrator.reconciler.shut_down().await;
+        tracing::info!("the tasks are stopped; writing what is to be written");
         orchestrator.events.flush().await;
         orchestrator.logs.flush().await?;
-        failed.unwrap_or(Ok(())).map_err(ServeError::Api)
+        tracing::info!("stopped");
+        Ok(())
     }
 }
 
-/// What is in the data directory.
-struct Opened {
-    store: SharedStore,
-    tokens: Tokens,
-    secrets: Arc<Secrets>,
-    blobs: Blobs,
-    logs: Logs,
-}
-
-impl Opened {
-    async fn open(config: &ServeConfig, held: Option<DataLock>) -> Result<Self, ServeError> {
-        let data = config.data.clone();
-        let open = move || RedbStore::open(held.map_or_else(|| DataLock::take(&data), Ok)?);
-        let store = tokio::task::spawn_blocking(open).await;
-        let store: SharedStore = Arc::new(store.map_err(|e| StoreError::Io(io::Error::other(e)))??);
-        ensure_default(&store).await?;
-        Ok(Self {
-            tokens: Tokens::open(store.clone(), &config.data).await?,
-            secrets: Arc::new(Secrets::open(store.clone(), &config.master_key).await?),
-            blobs: Blobs::open(&config.data)?,
-            logs: Logs::open(&config.data)?,
-            store,
-        })
-    }
-}
-
-fn host(config: &ServeConfig, opened: &Opened, gateway: &Arc<Gateway>) -> Result<Host, ServeError> {
+fn host(
+    config: &ServeConfig,
+    opened: &Opened,
+    gateway: &Arc<Gateway>,
+    capacity: Capacity,
+) -> Result<Host, ServeError> {
     let runtime = RuntimeConfig {
         cache_dir: config.data.join(CACHE),
         compiler: config.compiler.clone(),
@@ -363,11 +306,23 @@ fn host(config: &ServeConfig, opened: &Opened, gateway: &Arc<Gateway>) -> Result
     Ok(Host::new(HostParts {
         runtime: Runtime::build(runtime)?,
         gateway: gateway.clone(),
-        capacity: capacity(config),
+        capacity,
         secrets: opened.secrets.clone(),
         logs: opened.logs.clone(),
         blobs: opened.blobs.clone(),
     }))
+}
+
+fn tell_start(data: &Path, api: SocketAddr, http: SocketAddr, limit: Amount) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        %api,
+        %http,
+        data = %data.display(),
+        cpu_units = limit.cpu,
+        memory_bytes = limit.memory,
+        "started"
+    );
 }
 
 fn check_reach(config: &ServeConfig) -> Result<(), ServeError> {

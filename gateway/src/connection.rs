@@ -44,6 +44,12 @@ const HEAD_SLACK: usize = 16 * 1024;
 /// Header lines that hyper has room for without asking for more.
 const HYPER_HEADER_LINES: usize = 100;
 
+/// As [`HEAD_SLACK`], for the number of header lines of HTTP/2: up to so many times the bound, the answer is our own.
+const HEADER_LINES_SLACK: usize = 2;
+
+/// What HTTP/2 counts for each header besides its name and value (RFC 9113 6.5.2).
+const HTTP2_HEADER_OVERHEAD: usize = 32;
+
 /// What HTTP/2 streams may send before the target has taken it: one connection's bound on buffered uploads.
 const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 
@@ -185,13 +191,13 @@ fn http1(limits: &Limits) -> http1::Builder {
 }
 
 fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let overhead = limits.header_lines * HEADER_LINES_SLACK * HTTP2_HEADER_OVERHEAD;
+    let header_list = limits.header_block + limits.request_line + HEAD_SLACK + overhead;
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_streams)
-        .max_header_list_size(
-            u32::try_from(limits.header_block + limits.request_line + HEAD_SLACK).unwrap_or(u32::MAX),
-        )
+        .max_header_list_size(u32::try_from(header_list).unwrap_or(u32::MAX))
         .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
         .initial_stream_window_size(HTTP2_STREAM_WINDOW)
         .max_send_buf_size(HTTP2_SEND_BUFFER);

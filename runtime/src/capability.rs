@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use wasmtime::component::Linker;
 
+use crate::cpu::CpuAccount;
 use crate::guest_state::{GuestState, InstanceParts};
 use crate::memory::Envelope;
 use crate::spec::{SecretUnavailable, TaskSpec};
@@ -49,6 +50,7 @@ pub(crate) trait Prepare: Debug + Send + Sync {
 pub(crate) struct TaskContext<'a> {
     pub(crate) spec: &'a TaskSpec,
     pub(crate) envelope: &'a Arc<Envelope>,
+    pub(crate) account: &'a Arc<CpuAccount>,
     pub(crate) log: &'a logging::TaskLog,
     /// Cancelled when the task is asked to stop.
     pub(crate) stop: &'a CancellationToken,

@@ -5,24 +5,26 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::capability::logging::TaskLog;
+use crate::cpu::CpuAccount;
 use crate::egress::{self, Destination, EgressRule, Scheme};
 use crate::memory::{Charge, Envelope, UPSTREAM_CHARGE};
 
 mod connector;
-use connector::{Connector, Refused};
+mod metered;
+use connector::{Connector, Places, Refused, TlsConnector};
+use metered::Metered;
 
 /// Bytes of one piece of an outgoing body.
 const BODY_CHUNK: usize = 64 * 1024;
@@ -34,14 +36,15 @@ const CONNECTION_BUFFER: usize = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 128 * 1024;
 /// Kept-alive connections per host.
 const MAX_IDLE_PER_HOST: usize = 8;
-/// How long an unused connection is kept.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Applies when the guest sets no limit of its own (ALB: 10 s to connect).
+/// How long an unused connection is kept. It may last twice as long, which is still less than a request waits for a
+/// place: those that no one uses hold nobody up for good.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+/// The longest a connection may take, look-up and TLS included; a guest's own limit may be shorter (ALB: 10 s).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Applies when the guest sets no limit of its own; the task's own `timeout` usually ends the wait sooner.
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(600);
 
-type HttpClient = Client<HttpsConnector<Connector>, WasiBody>;
+type HttpClient = Client<TlsConnector, WasiBody>;
 
 /// What one task may reach, and its connections.
 #[derive(Debug)]
@@ -49,34 +52,55 @@ pub(crate) struct Upstream {
     rules: Arc<[EgressRule]>,
     envelope: Arc<Envelope>,
     log: TaskLog,
+    metered: Metered,
+    places: Places,
     /// Made by the first request: most tasks never send one, and reading the root certificates takes a while.
-    client: OnceLock<HttpClient>,
+    client: Mutex<Option<HttpClient>>,
 }
 
 impl Upstream {
-    pub(crate) fn new(rules: Vec<EgressRule>, envelope: Arc<Envelope>, log: TaskLog) -> Self {
+    pub(crate) fn new(
+        rules: Vec<EgressRule>,
+        envelope: Arc<Envelope>,
+        account: Arc<CpuAccount>,
+        log: TaskLog,
+    ) -> Self {
         Self {
             rules: rules.into(),
             envelope,
             log,
-            client: OnceLock::new(),
+            metered: Metered::new(account),
+            places: Places::default(),
+            client: Mutex::default(),
         }
     }
 
-    fn client(&self) -> &HttpClient {
-        self.client.get_or_init(|| {
-            let connector = connector::with_tls(Connector::new(Arc::clone(&self.rules), CONNECT_TIMEOUT));
-            Client::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
-                .pool_idle_timeout(IDLE_TIMEOUT)
-                .pool_timer(TokioTimer::new())
-                .timer(TokioTimer::new())
-                .http1_max_buf_size(CONNECTION_BUFFER)
-                .http2_initial_stream_window_size(CONNECTION_WINDOW)
-                .http2_initial_connection_window_size(CONNECTION_WINDOW)
-                .http2_max_send_buf_size(CONNECTION_BUFFER)
-                .build(connector)
-        })
+    /// The client, without the connections it keeps where their places are needed: they close with it.
+    fn client(&self) -> HttpClient {
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let crowded = if self.places.are_taken() {
+            client.take()
+        } else {
+            None
+        };
+        let current = client.get_or_insert_with(|| self.new_client()).clone();
+        drop(client);
+        drop(crowded);
+        current
+    }
+
+    fn new_client(&self) -> HttpClient {
+        let connector = Connector::new(Arc::clone(&self.rules), self.places.clone(), self.metered.clone());
+        Client::builder(self.metered.clone())
+            .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .http1_max_buf_size(CONNECTION_BUFFER)
+            .http2_initial_stream_window_size(CONNECTION_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_max_send_buf_size(CONNECTION_BUFFER)
+            .build(TlsConnector::new(connector))
     }
 
     /// Whether a rule names where the request goes; the log says which rule is missing.
@@ -103,14 +127,15 @@ impl Upstream {
             .envelope
             .charge(UPSTREAM_CHARGE.get())
             .ok_or_else(|| self.no_memory())?;
-        let first_byte = options
-            .as_ref()
-            .and_then(|options| options.first_byte_timeout)
-            .unwrap_or(FIRST_BYTE_TIMEOUT);
-        let between_bytes = options
-            .and_then(|options| options.between_bytes_timeout)
-            .unwrap_or(FIRST_BYTE_TIMEOUT);
-        let response = tokio::time::timeout(first_byte, self.client().request(request))
+        let RequestOptions {
+            connect_timeout,
+            first_byte_timeout,
+            between_bytes_timeout,
+        } = options.unwrap_or_default();
+        let first_byte = first_byte_timeout.unwrap_or(FIRST_BYTE_TIMEOUT);
+        let between_bytes = between_bytes_timeout.unwrap_or(FIRST_BYTE_TIMEOUT);
+        let answered = connector::within(connect_limit(connect_timeout), self.client().request(request));
+        let response = tokio::time::timeout(first_byte, self.metered.meter(answered))
             .await
             .map_err(|_| Error::HttpResponseTimeout)?
             .map_err(|error| self.explain(&error))?;
@@ -149,6 +174,11 @@ impl Upstream {
             Error::ConnectionTerminated
         }
     }
+}
+
+/// How long a connection may take for a guest that asks for this.
+fn connect_limit(asked: Option<Duration>) -> Duration {
+    asked.map_or(CONNECT_TIMEOUT, |own| own.min(CONNECT_TIMEOUT))
 }
 
 fn destination(uri: &http::Uri) -> Option<Destination<'_>> {
@@ -265,3 +295,6 @@ impl WasiHttpHooks for OutgoingHooks {
         BODY_CHUNK
     }
 }
+
+#[cfg(test)]
+mod tests;

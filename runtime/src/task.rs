@@ -119,6 +119,7 @@ impl TaskCore {
         let context = TaskContext {
             spec,
             envelope: &envelope,
+            account: &account,
             log: &log,
             stop: &stop,
         };

@@ -25,6 +25,13 @@ impl Request {
         &self.head.uri
     }
 
+    /// The host the client asked for, without the port: what other guests read from a `Host` header, which WASI
+    /// has none of. With the port it is [`uri`](Self::uri)'s authority.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.head.uri.host()
+    }
+
     /// The path, as it was sent: not percent-decoded.
     #[must_use]
     pub fn path(&self) -> &str {

@@ -90,8 +90,8 @@ fn service_fields(service: &Service) -> Vec<(&'static str, String)> {
                 service.desired_count, service.running_count, service.healthy_count, service.pending_count
             ),
         ),
-        ("Url", service.urls.join(" ")),
-        ("Created", service.created_at.to_string()),
+        ("URL", service.urls.join(" ")),
+        ("Created", output::time(service.created_at)),
     ]
 }
 
@@ -141,9 +141,9 @@ fn deployment(deployment: &Deployment) -> String {
                 deployment.failed_tasks
             ),
         ),
-        ("Url", deployment.urls.join(" ")),
-        ("Created", deployment.created_at.to_string()),
-        ("Updated", deployment.updated_at.to_string()),
+        ("URL", deployment.urls.join(" ")),
+        ("Created", output::time(deployment.created_at)),
+        ("Updated", output::time(deployment.updated_at)),
     ])
 }
 
@@ -182,7 +182,7 @@ fn overrides(overrides: &TaskOverrides) -> String {
 }
 
 fn task(task: &Task) -> String {
-    let time = |time: &Option<jiff::Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
+    let time = |time: Option<jiff::Timestamp>| time.map(output::time).unwrap_or_default();
     fields(&[
         ("Task", task.task_id.clone()),
         ("Namespace", task.namespace.clone()),
@@ -236,9 +236,9 @@ fn task(task: &Task) -> String {
             "Requests",
             format!("{} ended, {} in flight", task.requests, task.in_flight),
         ),
-        ("Created", task.created_at.to_string()),
-        ("Started", time(&task.started_at)),
-        ("Stopping", time(&task.stopping_at)),
-        ("Stopped", time(&task.stopped_at)),
+        ("Created", output::time(task.created_at)),
+        ("Started", time(task.started_at)),
+        ("Stopping", time(task.stopping_at)),
+        ("Stopped", time(task.stopped_at)),
     ])
 }

@@ -20,7 +20,8 @@ pub(crate) async fn logs(api: &Api, args: &args::Logs) -> Result<()> {
     let lines: Lines<LogLine> = api
         .lines(&format!("{}{query}", api.path(&["logs", &args.name])))
         .await?;
-    print(lines, args.client.output, log_line).await
+    let nothing = format!("no such lines of `{}`: `-f` waits for some", args.name);
+    print(lines, args.client.output, log_line, &nothing).await
 }
 
 /// A namespace's or a service's events.
@@ -30,15 +31,23 @@ pub(crate) async fn events(api: &Api, args: &args::Events) -> Result<()> {
     query.add("since", args.since.map(time).as_deref());
     query.add("follow", args.follow.then_some("true"));
     let lines: Lines<Event> = api.lines(&format!("{}{query}", api.path(&["events"]))).await?;
-    print(lines, args.client.output, event).await
+    print(
+        lines,
+        args.client.output,
+        event,
+        "no such events: `-f` waits for some",
+    )
+    .await
 }
 
-/// Print values as they come. A reader that goes away (`| head`) is the end, not an error.
+/// Print values as they come; where none did, say so on standard error. A reader that goes away (`| head`) is the end, not an error.
 async fn print<T: serde::de::DeserializeOwned + serde::Serialize>(
     mut lines: Lines<T>,
     format: Output,
     text: fn(&T) -> String,
+    nothing: &str,
 ) -> Result<()> {
+    let mut any = false;
     while let Some(value) = lines.next().await? {
         let line = match format {
             Output::Json => output::json_line(&value),
@@ -48,6 +57,10 @@ async fn print<T: serde::de::DeserializeOwned + serde::Serialize>(
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
             written => written?,
         }
+        any = true;
+    }
+    if !any && format == Output::Table {
+        output::remark(nothing);
     }
     Ok(())
 }

@@ -18,8 +18,25 @@ pub(crate) async fn ps(api: &Api, args: &args::Ps) -> Result<()> {
         path.push_str(&format!("&service={}", escape(service)));
     }
     let list: TaskList = api.get(&path).await?;
-    output::answer(args.client.output, &list, |list| tasks_table(&list.tasks))?;
+    output::list(
+        args.client.output,
+        &list,
+        &list.tasks,
+        tasks_table,
+        &no_tasks(args),
+    )?;
     Ok(())
+}
+
+fn no_tasks(args: &args::Ps) -> String {
+    let whose = match &args.service {
+        Some(service) => format!("of `{service}`"),
+        None => format!("in namespace `{}`", args.scope.namespace),
+    };
+    match args.all {
+        true => format!("no tasks {whose}: `wharf deploy` and `wharf run` start some"),
+        false => format!("no task {whose} runs: `wharf ps --all` shows those that have stopped"),
+    }
 }
 
 /// Tasks as rows: state and health apart.
@@ -70,7 +87,17 @@ pub(crate) fn reason(task: &Task) -> &str {
 /// The namespace's services.
 pub(crate) async fn services(api: &Api, args: &args::Services) -> Result<()> {
     let list: ServiceList = api.get(&api.path(&["services"])).await?;
-    output::answer(args.client.output, &list, |list| services_table(&list.services))?;
+    let nothing = format!(
+        "no services in namespace `{}`: `wharf deploy PATH` makes one",
+        args.scope.namespace
+    );
+    output::list(
+        args.client.output,
+        &list,
+        &list.services,
+        services_table,
+        &nothing,
+    )?;
     Ok(())
 }
 

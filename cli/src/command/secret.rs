@@ -27,7 +27,7 @@ pub(crate) async fn secret(api: &Api, args: &args::Secret) -> Result<()> {
         SecretAction::List => list(api, args.client.output).await,
         SecretAction::Delete { name } => {
             api.delete(&api.path(&["secrets", name])).await?;
-            output::done(args.client.output, &format!("{name}: deleted"))?;
+            output::done(args.client.output, name, "deleted")?;
             Ok(())
         }
     }
@@ -58,11 +58,10 @@ fn from_file(file: &Path) -> Result<Vec<u8>> {
 }
 
 /// One newline at the end is `echo`'s, not the secret's.
-#[expect(clippy::print_stderr, reason = "a prompt, beside an answer that may be piped")]
 fn from_stdin() -> Result<Vec<u8>> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        eprintln!("Type the value, then Enter and Ctrl-D:");
+        output::remark("Type the value, then Enter and Ctrl-D:");
     }
     let mut value = bounded(stdin.lock()).context("cannot read the secret from standard input")?;
     if value.ends_with(b"\n") {
@@ -95,15 +94,21 @@ fn bounded(source: impl io::Read) -> Result<Vec<u8>> {
 
 async fn list(api: &Api, format: Output) -> Result<()> {
     let list: SecretList = api.get(&api.path(&["secrets"])).await?;
-    output::answer(format, &list, |list| {
-        let rows = list.secrets.iter().map(|secret| {
-            [
-                secret.name.clone(),
-                secret.version.to_string(),
-                output::age(secret.updated_at),
-            ]
-        });
-        output::table(["SECRET", "VERSION", "SET"], rows)
-    })?;
+    let nothing = format!(
+        "no secrets in namespace `{}`: `wharf secret set NAME` sets one",
+        api.namespace()
+    );
+    output::list(format, &list, &list.secrets, table, &nothing)?;
     Ok(())
+}
+
+fn table(secrets: &[Secret]) -> String {
+    let rows = secrets.iter().map(|secret| {
+        [
+            secret.name.clone(),
+            secret.version.to_string(),
+            format!("{} ago", output::age(secret.updated_at)),
+        ]
+    });
+    output::table(["SECRET", "VERSION", "SET"], rows)
 }

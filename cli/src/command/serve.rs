@@ -2,6 +2,8 @@
 
 mod options;
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -12,7 +14,7 @@ use wharf_control::server::{ApiReach, ServeConfig, Server};
 use wharf_runtime::CompilerCommand;
 
 use crate::args;
-use crate::{logging, output};
+use crate::{logging, output, settings};
 use options::Options;
 
 /// Threads for what is not serving: enough that one blocked write does not hold up the timers.
@@ -79,13 +81,35 @@ async fn serve_until_told(config: ServeConfig) -> Result<()> {
     let data = config.data.clone();
     let server = Server::build(config).await?;
     output::say(format_args!(
-        "API   http://{}\nHTTP  http://{}\nData  {}\nNext, in another terminal:  wharf deploy examples/hello",
+        "API   http://{}\nHTTP  http://{}\nData  {}\nNext, in another terminal:  {}wharf deploy examples/hello",
         server.api_addr(),
         server.http_addr(),
-        data.display()
+        data.display(),
+        elsewhere(server.api_addr(), &data),
     ))?;
     server.run(signals.told_to_stop()).await?;
     Ok(())
+}
+
+/// What a client in another terminal has to be told to find this server, where it isn't at the default place.
+fn elsewhere(api: SocketAddr, data: &Path) -> String {
+    let mut words = String::new();
+    if api != options::DEFAULT_API {
+        // One that takes any address is on this machine, too.
+        let ip = if api.ip().is_unspecified() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            api.ip()
+        };
+        let api = SocketAddr::new(ip, api.port());
+        words.push_str(&format!("export WHARF_API=http://{api}; "));
+    }
+    if settings::default_data_directory().ok().as_deref() != Some(data) {
+        let data = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+        let quoted = data.display().to_string().replace('\'', r"'\''");
+        words.push_str(&format!("export WHARF_DATA='{quoted}'; "));
+    }
+    words
 }
 
 /// What tells a server to stop.

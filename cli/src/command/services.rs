@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use http::Method;
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use wharf_control::api::types::{Service, ServiceDescription, StopTask, Task, UpdateService};
+use wharf_control::api::types::{Service, ServiceDescription, StopTask, Task, TaskStatus, UpdateService};
 
 use crate::api::Api;
 use crate::args;
@@ -41,8 +41,9 @@ pub(crate) async fn stop(api: &Api, args: &args::Stop) -> Result<()> {
     let task: Task = api
         .send(Method::POST, &api.path(&["tasks", &args.task, "stop"]), &body)
         .await?;
-    output::answer(args.client.output, &task, |task| {
-        format!("{}: {}", task.task_id, output::name(&task.last_status))
+    output::answer(args.client.output, &task, |task| match task.last_status {
+        TaskStatus::Stopped => format!("{}: stopped", task.short_id),
+        _ => format!("{}: stopping; `wharf ps` shows how it goes", task.short_id),
     })?;
     Ok(())
 }
@@ -56,10 +57,7 @@ pub(crate) async fn delete(api: &Api, args: &args::Delete) -> Result<()> {
             // A job is not a service: what there is of it is its definition and what it left.
             let job = api.delete(&api.path(&["task-definitions", &args.name])).await;
             return match job {
-                Ok(()) => Ok(output::done(
-                    args.client.output,
-                    &format!("{}: deleted", args.name),
-                )?),
+                Ok(()) => Ok(output::done(args.client.output, &args.name, "deleted")?),
                 Err(no_job) if no_job.is_not_found() => Err(error.into()),
                 Err(other) => Err(other.into()),
             };

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use http::Method;
 use wharf_control::api::types::{
-    CreateNamespace, CreateToken, CreatedToken, Namespace, NamespaceList, TokenList,
+    CreateNamespace, CreateToken, CreatedToken, Namespace, NamespaceList, Token, TokenList,
 };
 
 use crate::api::{Api, escape};
@@ -33,7 +33,7 @@ pub(crate) async fn namespace(api: &Api, args: &args::Namespace) -> Result<()> {
         }
         NamespaceAction::Delete { name } => {
             api.delete(&format!("/v1/namespaces/{}", escape(name))).await?;
-            output::done(format, &format!("{name}: deleted"))?;
+            output::done(format, name, "deleted")?;
         }
     }
     Ok(())
@@ -47,28 +47,24 @@ pub(crate) async fn token(api: &Api, args: &args::Token) -> Result<()> {
         TokenAction::List => list_tokens(api, format).await,
         TokenAction::Revoke { id } => {
             api.delete(&api.path(&["tokens", id])).await?;
-            output::done(format, &format!("{id}: revoked"))?;
+            output::done(format, id, "revoked")?;
             Ok(())
         }
     }
 }
 
 /// The token alone goes to standard output, so that `WHARF_TOKEN=$(wharf token create)` works.
-#[expect(
-    clippy::print_stderr,
-    reason = "what is said about the token stays apart from it"
-)]
 async fn create_token(api: &Api, description: &str, format: Output) -> Result<()> {
     let body = CreateToken {
         description: description.to_owned(),
     };
     let created: CreatedToken = api.send(Method::POST, &api.path(&["tokens"]), &body).await?;
     if format == Output::Table {
-        eprintln!(
+        output::remark(&format!(
             "token {} of namespace {}; it is not shown again:",
             created.id,
             api.namespace()
-        );
+        ));
     }
     output::answer(format, &created, |created| created.token.clone())?;
     Ok(())
@@ -76,15 +72,21 @@ async fn create_token(api: &Api, description: &str, format: Output) -> Result<()
 
 async fn list_tokens(api: &Api, format: Output) -> Result<()> {
     let list: TokenList = api.get(&api.path(&["tokens"])).await?;
-    output::answer(format, &list, |list| {
-        let rows = list.tokens.iter().map(|token| {
-            [
-                token.id.clone(),
-                output::age(token.created_at),
-                output::harmless(&token.description),
-            ]
-        });
-        output::table(["TOKEN", "AGE", "DESCRIPTION"], rows)
-    })?;
+    let nothing = format!(
+        "no tokens of namespace `{}`: `wharf token create` makes one",
+        api.namespace()
+    );
+    output::list(format, &list, &list.tokens, tokens_table, &nothing)?;
     Ok(())
+}
+
+fn tokens_table(tokens: &[Token]) -> String {
+    let rows = tokens.iter().map(|token| {
+        [
+            token.id.clone(),
+            output::age(token.created_at),
+            output::harmless(&token.description),
+        ]
+    });
+    output::table(["TOKEN", "AGE", "DESCRIPTION"], rows)
 }

@@ -1,5 +1,10 @@
 //! What `kill -9` and a second server do: nothing.
 
+use std::fs;
+use std::path::Path;
+
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::project::Project;
 use crate::server::{Server, until};
 
@@ -34,4 +39,81 @@ fn a_second_server_on_the_same_data_is_refused() {
     let data = server.data().display().to_string();
     second.failed_saying(1, &[&data]);
     assert!(server.terminate().success());
+}
+
+#[test]
+fn a_server_killed_while_it_compiles_leaves_neither_half_of_it_nor_a_compiler() {
+    let server = Server::start();
+    let data = server.data().to_owned();
+    let project = Project::service("web", "");
+    let mut deploying = server.wharf().spawn(["deploy", project.path()]);
+    // Stopped half-way, it can't end by itself.
+    let compiler = until("a compiler is at work", || Compiler::stop_one(&data));
+    let _directory = server.kill();
+    deploying.kill().expect("our child");
+    deploying.wait().expect("our child");
+    until("the compiler has gone with its server", || {
+        compiler.has_gone().then_some(())
+    });
+    let finished: Vec<_> = cached(&data)
+        .into_iter()
+        .filter(|file| !file.starts_with(".draft-"))
+        .collect();
+    assert!(finished.is_empty(), "{finished:?}");
+
+    let server = Server::start_on(&data);
+    server.wharf().ok(["deploy", project.path()]);
+    assert_eq!(server.get("web.localhost", "/ok").status, 200);
+}
+
+/// The names of the files in the cache of compiled code.
+fn cached(data: &Path) -> Vec<String> {
+    let engines = fs::read_dir(data.join("cache")).into_iter().flatten().flatten();
+    let files = engines.flat_map(|engine| fs::read_dir(engine.path()).into_iter().flatten().flatten());
+    files
+        .map(|file| file.file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+/// A compiler that was stopped at its work. Dropping it kills it, should it still be there.
+struct Compiler(Pid);
+
+impl Compiler {
+    /// Stops the one that writes into this data directory, if one has begun.
+    fn stop_one(data: &Path) -> Option<Self> {
+        let found = fs::read_dir("/proc").expect("Linux").flatten().find(|process| {
+            let arguments = fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let arguments = String::from_utf8_lossy(&arguments);
+            arguments.contains("__compile") && arguments.contains(data.to_str().expect("UTF-8"))
+        })?;
+        let id = Pid::from_raw(found.file_name().to_str()?.parse().ok()?)?;
+        // Its limits are on when its priority is low.
+        let has_begun = stat(id, 16)?.parse::<i32>().ok()? >= 10;
+        if !has_begun || kill_process(id, Signal::STOP).is_err() {
+            return None;
+        }
+        let compiler = Self(id);
+        (!compiler.has_gone()).then_some(compiler)
+    }
+
+    /// Whether it is not there any more, but for its remains until somebody asks for them.
+    fn has_gone(&self) -> bool {
+        stat(self.0, 0).is_none_or(|state| state == "Z")
+    }
+}
+
+impl Drop for Compiler {
+    fn drop(&mut self) {
+        if !self.has_gone() {
+            // It may go just now, which is as good.
+            let _ = kill_process(self.0, Signal::KILL);
+        }
+    }
+}
+
+/// What the kernel says of a process, counted from its state on.
+fn stat(id: Pid, field: usize) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", id.as_raw_nonzero())).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split_whitespace().nth(field).map(str::to_owned)
 }

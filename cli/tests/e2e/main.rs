@@ -9,16 +9,21 @@
     reason = "helpers of tests: failing is what they are for"
 )]
 
+mod answers;
 mod bad_input;
 mod crash;
 mod disk;
+mod egress;
 mod http;
 mod jobs;
 mod limits;
+mod logging;
 mod project;
 mod secrets;
 mod server;
 mod services;
+mod shown;
 mod starting;
 mod tenancy;
+mod upstream;
 mod wharf;

@@ -35,7 +35,14 @@ impl Server {
 
     /// Start on a data directory that stays.
     pub(crate) fn start_on(data: &Path) -> Self {
-        Self::spawn(command(data), data)
+        Self::spawn(command(data), Stdio::inherit(), data)
+    }
+
+    /// Start on a data directory that stays, with what the server says about itself in a file.
+    pub(crate) fn start_logging(data: &Path, filter: &str, log: std::fs::File) -> Self {
+        let mut serve = command(data);
+        serve.env("WHARF_LOG", filter);
+        Self::spawn(serve, log.into(), data)
     }
 
     /// Start on an empty data directory, from a shell that does this first.
@@ -55,16 +62,16 @@ impl Server {
                 None => shell.env_remove(name),
             };
         }
-        let mut server = Self::spawn(shell, &data);
+        let mut server = Self::spawn(shell, Stdio::inherit(), &data);
         server.directory = Some(directory);
         server
     }
 
-    fn spawn(mut command: Command, data: &Path) -> Self {
+    fn spawn(mut command: Command, log: Stdio, data: &Path) -> Self {
         let mut process = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .expect("wharf starts");
         let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines();

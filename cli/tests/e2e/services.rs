@@ -36,6 +36,25 @@ fn a_deployed_service_answers_where_deploy_says() {
 }
 
 #[test]
+fn a_guest_reads_the_host_and_every_header_that_is_let_through() {
+    let server = Server::start();
+    server.wharf().ok(["deploy", Project::service("web", "").path()]);
+    let request = server.get("web.localhost", "/request").json();
+    assert_eq!(request["authority"], "web.localhost", "{request}");
+
+    // As large as they may be, and as many: the bounds are 64 KiB and 1000 lines.
+    let names: Vec<String> = (0..990).map(|n| format!("x-many-{n}")).collect();
+    let value = "v".repeat(48);
+    let call = Call::get("web.localhost", "/request");
+    let call = names.iter().fold(call, |call, name| call.header(name, &value));
+    let answer = server.send(call);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let headers = answer.json()["headers"].as_array().expect("an array").clone();
+    let arrived = |header: &&Value| header[0].as_str().is_some_and(|name| name.starts_with("x-many-"));
+    assert_eq!(headers.iter().filter(arrived).count(), names.len());
+}
+
+#[test]
 fn a_bare_component_deploys_under_its_files_name() {
     let server = Server::start();
     let project = Project::service("unused", "");
@@ -235,73 +254,6 @@ fn a_task_is_named_by_what_ps_shows_of_its_id() {
 }
 
 #[test]
-fn describe_shows_all_that_a_definition_says() {
-    let server = Server::start();
-    let manifest = format!(
-        "{}\n[health]\npath = \"/ok\"\ninterval = \"500ms\"\n[[route]]\npriority = 7\n\
-         host = [\"a.example.com\"]\npath = [\"/v1/*\"]\n",
-        service(
-            "web",
-            "timeout = \"20s\"\ncpu_timeout = \"2s\"\nstop_timeout = \"90s\"\nisolation = \"task\"\n\
-             max_requests = 50\nconcurrency = 8\nqueue = 3\ncpu_burst = true\n\
-             egress = [\"https://api.example.com\"]\n\
-             files = [{ source = \"static\", mount = \"/static\" }]"
-        )
-    );
-    let project = Project::service("web", "");
-    project.write("wharf.toml", &manifest);
-    project.write("static/a.txt", "a");
-    server.wharf().ok(["deploy", project.path()]);
-    let text = server.wharf().ok(["describe", "task-definition", "web"]);
-    for line in [
-        "with burst",
-        "20s",
-        "2s",
-        "90s",
-        "task, 50 requests an instance",
-        "8 at once, 3 waiting",
-        "https://api.example.com",
-        "/static (1 files)",
-        "host a.example.com, path /v1/* (priority 7)",
-        "GET /ok every 500ms, within 1s, 200-399 pass",
-    ] {
-        assert!(text.contains(line), "{line} is missing in\n{text}");
-    }
-    let json = server.wharf().json(["describe", "task-definition", "web:1"]);
-    assert_eq!(
-        (&json["timeoutMs"], &json["isolation"], &json["queue"]),
-        (&20_000.into(), &"task".into(), &3.into())
-    );
-    assert_eq!(json["routes"][0]["priority"], 7);
-    assert_eq!(json["health"]["intervalMs"], 500);
-}
-
-#[test]
-fn a_name_that_nothing_has_has_no_events_and_no_log() {
-    let server = Server::start();
-    server
-        .wharf()
-        .ok(["deploy", Project::service("weather", "").path()]);
-    for command in ["events", "logs"] {
-        server
-            .wharf()
-            .call([command, "wether"])
-            .failed_saying(1, &["`wether`", "did you mean `weather`?"]);
-        server
-            .wharf()
-            .call([command, "zzz", "-f"])
-            .failed_saying(1, &["`zzz`", "wharf services"]);
-    }
-    assert!(
-        server
-            .wharf()
-            .ok(["events", "weather"])
-            .contains("deployment completed")
-    );
-    assert_eq!(server.wharf().ok(["logs", "weather"]), "");
-}
-
-#[test]
 fn a_service_is_scaled_up_down_and_to_nothing() {
     let server = Server::start();
     server.wharf().ok(["deploy", Project::service("web", "").path()]);
@@ -323,10 +275,9 @@ fn a_service_is_scaled_up_down_and_to_nothing() {
 fn a_stopped_task_is_replaced() {
     let server = Server::start();
     server.wharf().ok(["deploy", Project::service("web", "").path()]);
-    let first = tasks(&server, "web")[0]["taskId"]
-        .as_str()
-        .expect("text")
-        .to_owned();
+    let first = tasks(&server, "web").remove(0);
+    assert_eq!(first["healthStatus"], "HEALTHY", "{first}");
+    let first = first["taskId"].as_str().expect("text").to_owned();
     server.wharf().ok(["stop", &first, "--reason", "by hand"]);
     until("another task runs", || {
         tasks(&server, "web")
@@ -339,6 +290,8 @@ fn a_stopped_task_is_replaced() {
         (task["lastStatus"] == "STOPPED").then_some(task)
     });
     assert_eq!(stopped["stopCode"], "UserInitiated", "{stopped}");
+    // What has stopped is neither well nor ill.
+    assert_eq!(stopped["healthStatus"], "UNKNOWN", "{stopped}");
     assert!(
         stopped["stoppedReason"]
             .as_str()

@@ -63,7 +63,10 @@ impl Orchestrator {
         };
         let key = keys::namespace(&namespace.name);
         match self.store.put_if(&key, Expect::Absent, namespace.encode()).await {
-            Ok(_) => Ok(namespace),
+            Ok(_) => {
+                tracing::info!(namespace = %namespace.name, "a namespace was made");
+                Ok(namespace)
+            }
             Err(StoreError::Conflict { .. }) => {
                 let message = format!("the namespace `{}` exists already", namespace.name);
                 Err(Refusal::conflict("NamespaceExists", message).field("name"))

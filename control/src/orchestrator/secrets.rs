@@ -34,6 +34,7 @@ impl Orchestrator {
             }
         }
         let secret = self.secrets.set(namespace, name, value, &pinned).await?;
+        tracing::info!(%namespace, secret = %name, version = %secret.version, "a secret was set");
         self.reconciler.retry(namespace.clone()).await;
         Ok(secret)
     }
@@ -54,6 +55,7 @@ impl Orchestrator {
                 .hint("deploy them without it, or delete them, first"));
         }
         self.secrets.delete(namespace, name).await?;
+        tracing::info!(%namespace, secret = %name, "a secret was deleted");
         Ok(())
     }
 

@@ -1,11 +1,14 @@
 //! Services: looked at, scaled, deleted; and their tasks stopped.
 
+use std::collections::BTreeSet;
+
 use super::Orchestrator;
+use crate::logs::LogError;
 use crate::manifest::MAX_COUNT;
 use crate::model::stored::Record as _;
-use crate::model::{Service, ServiceStatus, Task, TaskStatus, keys};
+use crate::model::{Group, Service, ServiceStatus, Task, TaskStatus, keys};
 use crate::names::{NamespaceName, ServiceName, closest};
-use crate::refusal::Refusal;
+use crate::refusal::{Kind, Refusal};
 use crate::store::Expect;
 
 /// Why a task was stopped when nothing else was said (ECS says the same).
@@ -123,6 +126,31 @@ impl Orchestrator {
             .await?
             .entries
             .is_empty())
+    }
+
+    /// Forgets what services and jobs left that were deleted just before the server ended: their tasks' records,
+    /// events and logs. What is deleted goes from the store first.
+    ///
+    /// # Errors
+    /// If the store fails or the logs can't be read.
+    pub async fn sweep(&self) -> Result<(), Refusal> {
+        let groups = self.registry.groups();
+        let of_tasks = groups
+            .iter()
+            .map(|(namespace, group)| (namespace.clone(), group.name().clone()));
+        let mut names: BTreeSet<_> = of_tasks.collect();
+        let unreadable = |e: LogError| Refusal::new(Kind::Internal, "LogFailed", e.to_string());
+        names.extend(self.logs.names().map_err(unreadable)?);
+        for (namespace, name) in names {
+            if !self.is_known(&namespace, &name).await? {
+                for group in [Group::Service(name.clone()), Group::Job(name.clone())] {
+                    self.registry.remove_group(&(namespace.clone(), group));
+                }
+                self.executor.forget(&namespace, &name);
+                self.events.remove(&namespace, &name);
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a name that neither a service nor a job has: a mistyped one shall not look like one that is silent.

@@ -88,3 +88,14 @@ async fn a_stop_ends_answers_that_go_on() {
     server.stop().await.unwrap();
     assert_eq!(following.end().await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_service_is_gone_goes_with_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("logs/default/gone");
+    std::fs::create_dir_all(&log).unwrap();
+    let server = Running::start(directory.path()).await;
+    // What is to be written or removed is, when it has stopped.
+    server.stop().await.unwrap();
+    assert!(!log.exists());
+}

@@ -3,6 +3,8 @@
 //! The control loop writes it, the API reads it. It is a copy of what the store will hold after the next
 //! batch, with what can't be stored: the live task and its usage.
 
+mod unsaved;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Bound;
@@ -13,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::unsaved::Unsaved;
 use super::LiveTask;
 use crate::blueprint::Blueprint;
 use crate::model::{DeploymentId, Group, Task, TaskStatus, keys};
@@ -119,13 +122,6 @@ impl Entry {
     }
 }
 
-/// What the next batch writes.
-#[derive(Debug, Default)]
-pub(crate) struct Unsaved {
-    pub(crate) tasks: Vec<Task>,
-    pub(crate) forgotten: Vec<String>,
-}
-
 impl Registry {
     /// A task with its usage as of now.
     pub fn task(&self, id: &TaskId) -> Option<Task> {
@@ -216,6 +212,7 @@ impl Registry {
         let (id, key) = (entry.task.id.clone(), key_of(&entry.task));
         inner.groups.entry(key).or_default().insert(made(&entry.task));
         if saved == Saved::No {
+            tell(&entry.task);
             inner.unsaved.insert(id.clone());
         }
         inner.tasks.insert(id, entry);
@@ -227,12 +224,15 @@ impl Registry {
     pub(crate) fn update<T>(&self, id: &TaskId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
         let mut inner = self.lock();
         let entry = inner.tasks.get_mut(id)?;
-        let was_stopped = entry.task.status == TaskStatus::Stopped;
+        let before = entry.task.status;
         let answer = change(entry);
         let is_stopped = entry.task.status == TaskStatus::Stopped;
+        if entry.task.status != before {
+            tell(&entry.task);
+        }
         let key = key_of(&entry.task);
         inner.unsaved.insert(id.clone());
-        if is_stopped && !was_stopped {
+        if is_stopped && before != TaskStatus::Stopped {
             forget_oldest(&mut inner, &key);
         }
         drop(inner);
@@ -248,6 +248,11 @@ impl Registry {
     /// Looks at all tasks, in no order.
     pub(crate) fn visit_all<T>(&self, look: impl FnMut(&Entry) -> Option<T>) -> Vec<T> {
         self.lock().tasks.values().filter_map(look).collect()
+    }
+
+    /// Whose tasks there are.
+    pub(crate) fn groups(&self) -> Vec<GroupKey> {
+        self.lock().groups.keys().cloned().collect()
     }
 
     /// Forgets a group's tasks, with their records.
@@ -290,50 +295,6 @@ impl Registry {
         self.changed();
     }
 
-    /// Whether there is something for the next batch.
-    pub(crate) fn has_unsaved(&self) -> bool {
-        let inner = self.lock();
-        !inner.unsaved.is_empty() || !inner.forgotten.is_empty()
-    }
-
-    /// Has the next batch write the tasks whose usage is not what was written last.
-    pub(crate) fn note_usage(&self) {
-        let mut inner = self.lock();
-        let Inner { tasks, unsaved, .. } = &mut *inner;
-        let live = tasks
-            .iter()
-            .filter_map(|(id, entry)| Some((id, entry, entry.live.as_ref()?)));
-        let changed = live.filter(|(_, entry, live)| !live.usage().is_recorded_as(&entry.task.usage));
-        unsaved.extend(changed.map(|(id, ..)| id.clone()));
-    }
-
-    /// What the store doesn't have yet. Given back with [`Registry::put_back`] if it can't be written.
-    pub(crate) fn take_unsaved(&self) -> Unsaved {
-        let mut inner = self.lock();
-        let ids = std::mem::take(&mut inner.unsaved);
-        let tasks = ids.iter().filter_map(|id| {
-            let entry = inner.tasks.get_mut(id)?;
-            entry.task = snapshot(entry);
-            Some(entry.task.clone())
-        });
-        let tasks = tasks.collect();
-        Unsaved {
-            tasks,
-            forgotten: std::mem::take(&mut inner.forgotten),
-        }
-    }
-
-    /// Takes back what couldn't be written, for the next batch.
-    pub(crate) fn put_back(&self, unsaved: Unsaved) {
-        let mut inner = self.lock();
-        for task in unsaved.tasks {
-            if inner.tasks.contains_key(&task.id) {
-                inner.unsaved.insert(task.id);
-            }
-        }
-        inner.forgotten.extend(unsaved.forgotten);
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -349,6 +310,24 @@ impl fmt::Debug for Registry {
 
 pub(crate) fn key_of(task: &Task) -> GroupKey {
     (task.namespace.clone(), task.group.clone())
+}
+
+/// The server's own log has each state a task comes to.
+fn tell(task: &Task) {
+    let stopped = task
+        .stopped
+        .as_ref()
+        .filter(|_| task.status == TaskStatus::Stopped);
+    tracing::info!(
+        namespace = %task.namespace,
+        group = %task.group,
+        task = %task.id,
+        runs = %task.definition,
+        state = %task.status,
+        code = stopped.map(|stopped| stopped.code.as_str()),
+        reason = stopped.map(|stopped| stopped.reason.as_str()).or(task.reason.as_deref()),
+        "task"
+    );
 }
 
 fn snapshot(entry: &Entry) -> Task {

@@ -219,14 +219,22 @@ impl Exchange {
         self.ending.get_or_insert(ending);
     }
 
-    /// The body of the response has failed.
+    /// The body of the response has failed. A target that got half a body is not to blame.
     pub(super) fn broke_off(&mut self, error: &BodyError) {
-        self.reason = Some(error.to_string().into());
+        let upload = self.upload_failure();
+        let to_blame = upload.is_none();
+        self.reason = Some(upload.map_or_else(|| error.to_string().into(), |cause| cause.reason()));
         if let BodyError::Target(error) = error {
             self.usage = error.usage;
-            self.target_failed();
+            if to_blame {
+                self.target_failed();
+            }
         }
         self.ended(Ending::BrokeOff);
+    }
+
+    fn upload_failure(&self) -> Option<Cause> {
+        self.upload.as_ref().and_then(|upload| upload.failure())
     }
 
     fn target_failed(&mut self) {
@@ -273,6 +281,10 @@ impl Exchange {
         if cut {
             self.reason
                 .get_or_insert("the gateway shut down before the response had ended".into());
+        }
+        // A target may end its response as if nothing were wrong with the request.
+        if self.ending == Some(Ending::Complete) && self.reason.is_none() {
+            self.reason = self.upload_failure().map(|cause| cause.reason());
         }
         let left = self.ending.is_none() && !cut;
         if left && self.version == Version::HTTP_2 {

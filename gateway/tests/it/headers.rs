@@ -175,6 +175,20 @@ async fn the_log_line_says_it_all() {
 }
 
 #[tokio::test]
+async fn every_field_of_the_log_line_is_documented_and_no_other() {
+    let rig = Rig::answering(|_| async { Ok(ok("")) });
+    rig.get("/").await;
+    let line = rig.log.line().await;
+    let fields: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+    let table = include_str!("../../../docs/access-log.md").lines();
+    let rows = table.skip_while(|row| !row.starts_with("| field")).skip(2);
+    let rows = rows.take_while(|row| row.starts_with('|'));
+    let mut documented: Vec<&str> = rows.map(|row| row.split('`').nth(1).unwrap()).collect();
+    documented.sort_unstable();
+    assert_eq!(fields, documented);
+}
+
+#[tokio::test]
 async fn responses_without_a_body_are_complete() {
     let rig = Rig::answering(|request| async move {
         Ok(if request.uri().path() == "/204" {

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use http_body_util::BodyExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use tokio::runtime::Runtime;
-use wharf_gateway::{Limits, Threads};
+use wharf_gateway::{Body, BodyError, Limits, TargetError, TargetErrorKind, Threads};
 
 use crate::{
     headers::{get, http2},
-    support::{Closure, Dropped, Rig, ok, seen, within},
+    support::{Closure, Dropped, Rig, failure, ok, seen, within},
 };
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -20,7 +23,7 @@ fn reading(limits: Limits) -> Rig {
         match request.into_body().collect().await {
             Ok(body) => Ok(ok(body.to_bytes().len().to_string())),
             // A guest that fares as guests do when their input breaks off.
-            Err(_) => Err(crate::support::failure(wharf_gateway::TargetErrorKind::Trapped)),
+            Err(_) => Err(failure(TargetErrorKind::Trapped)),
         }
     });
     rig.register("t1", &target);
@@ -88,6 +91,47 @@ async fn a_body_that_grows_too_large_is_413_whatever_the_target_makes_of_it() {
     assert_eq!(client.answer().await.status, 413);
 }
 
+/// Sends the request's body back as it comes, fails when it does.
+async fn failing(request: Request<Body>) -> Result<Response<Body>, TargetError> {
+    let failed = |_| BodyError::Target(failure(TargetErrorKind::Trapped));
+    Ok(Response::new(Body::new(request.into_body().map_err(failed))))
+}
+
+/// As [`failing`], but ends as if it were whole.
+async fn ending(request: Request<Body>) -> Result<Response<Body>, TargetError> {
+    let data = request.into_body().into_data_stream();
+    let data = data.take_while(|data| std::future::ready(data.is_ok()));
+    Ok(Response::new(Body::new(StreamBody::new(
+        data.map_ok(Frame::data),
+    ))))
+}
+
+#[tokio::test]
+async fn a_body_that_grows_too_large_after_the_head_is_the_logs_reason() {
+    let limits = || Limits {
+        request_body: 10,
+        ..Limits::default()
+    };
+    let [fails, ends] = [Rig::with(limits()), Rig::with(limits())];
+    fails.register("t1", &Closure::new(failing));
+    ends.register("t1", &Closure::new(ending));
+    for rig in [fails, ends] {
+        let mut client = rig.connect().await;
+        client
+            .send("POST / HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .await;
+        client.send("a\r\nten bytes.\r\n1\r\n.\r\n").await;
+        let line = rig.log.line().await;
+        assert_eq!(
+            (&line["status"], &line["reason"]),
+            (
+                &200.into(),
+                &"the request's body is too large (more than 10 bytes)".into()
+            )
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_body_that_grows_too_large_on_http2_is_413() {
     let rig = reading(Limits {
@@ -151,17 +195,6 @@ async fn headers_too_large_are_431() {
     let mut bomb = rig.connect().await;
     let _ = bomb.try_send(head(1, 10 << 20)).await;
     assert_eq!(bomb.answer().await.status, 431);
-    let mut many = rig.connect().await;
-    many.send(format!(
-        "GET / HTTP/1.1\r\nHost: app.test\r\n{}\r\n",
-        "a: b\r\n".repeat(101)
-    ))
-    .await;
-    let answer = many.answer().await;
-    assert_eq!(
-        (answer.status, answer.error().as_str()),
-        (431, "the request has too many headers")
-    );
 }
 
 #[tokio::test]
@@ -179,6 +212,46 @@ async fn headers_too_large_on_http2_are_431() {
             .status(),
         431
     );
+}
+
+#[tokio::test]
+async fn too_many_headers_are_431() {
+    let rig = reading(Limits::default());
+    // With Host.
+    let head = |lines: usize| {
+        let rest: String = (1..lines).map(|n| format!("X-{n}: {n}\r\n")).collect();
+        format!("GET / HTTP/1.1\r\nHost: app.test\r\n{rest}\r\n")
+    };
+    let mut client = rig.connect().await;
+    client.send(head(100)).await;
+    assert_eq!(client.answer().await.status, 200);
+    client.send(head(101)).await;
+    let answer = client.answer().await;
+    assert_eq!(
+        (answer.status, answer.error().as_str()),
+        (431, "the request has too many headers")
+    );
+    let reason = &rig.log.lines(2).await[1]["reason"];
+    assert_eq!(reason, "the request has too many headers (more than 100)");
+    let mut client = rig.connect().await;
+    client.send(head(2001)).await;
+    assert_eq!(client.answer().await.error(), "the request has too many headers");
+}
+
+#[tokio::test]
+async fn too_many_headers_on_http2_are_431() {
+    let rig = reading(Limits::default());
+    let mut client = http2(&rig).await;
+    // Without Host, which is no header there.
+    for (lines, status) in [(100, 200), (101, 431)] {
+        let mut request = get("/");
+        for n in 0..lines {
+            let name = http::HeaderName::try_from(format!("x-{n}")).unwrap();
+            request.headers_mut().insert(name, n.into());
+        }
+        let response = within("a response", client.send_request(request)).await;
+        assert_eq!(response.unwrap().status(), status, "{lines} lines");
+    }
 }
 
 #[tokio::test]

@@ -97,6 +97,8 @@ fn compile(source: &Path, hex: &str, output: &Path) -> Result<Footprint, Failure
 
 /// Lowers the priority and sets the limits. Where the host refuses one of them, the parent's time limit is left.
 fn limit_self(limits: Limits) {
+    // First: from here on, no death of the server leaves a compiler behind.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let set = |resource, value: u64| {
         // The soft limit alone would do; the hard one keeps it from being raised again.
         let _ = setrlimit(
@@ -114,7 +116,6 @@ fn limit_self(limits: Limits) {
     let _ = nice(COMPILER_NICENESS);
     // If memory runs out all the same, this process goes and not the server.
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
-    let _ = set_parent_process_death_signal(Some(Signal::KILL));
 }
 
 fn say(words: &str) {

@@ -60,6 +60,8 @@ impl Compiler {
             .acquire()
             .await
             .map_err(|_| failed("the server is shutting down".into()))?;
+        tracing::info!(component = hex, "compiling");
+        let begin = std::time::Instant::now();
         let child = Command::new(&self.command.program)
             .args(&self.command.args)
             .args([source.as_os_str(), hex.as_ref(), output.as_os_str()])
@@ -74,6 +76,8 @@ impl Compiler {
             .await
             .map_err(|_| failed(format!("it took more than {} s", MAX_WALL.as_secs())))?
             .map_err(|error| failed(error.to_string()))?;
+        let (millis, ended) = (begin.elapsed().as_millis(), output.status);
+        tracing::info!(component = hex, millis, %ended, "compiled");
         verdict(output)
     }
 }

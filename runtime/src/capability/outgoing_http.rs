@@ -24,6 +24,7 @@ impl Capability for OutgoingHttp {
         let upstream = Upstream::new(
             task.spec.egress.clone(),
             Arc::clone(task.envelope),
+            Arc::clone(task.account),
             task.log.clone(),
         );
         Ok(Some(Box::new(Allowed(Arc::new(upstream)))))

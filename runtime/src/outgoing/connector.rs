@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -19,38 +19,51 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_service::Service;
 use wasmtime_wasi_http::Error;
 
-use super::destination;
+use super::metered::Metered;
+use super::{CONNECT_TIMEOUT, destination};
 use crate::egress::{self, EgressRule};
+use crate::task::Seconds;
 
 /// Connections one task may have open.
 const MAX_CONNECTIONS: usize = 256;
+
+/// A task's places for connections.
+#[derive(Debug, Clone)]
+pub(super) struct Places(Arc<Semaphore>);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_CONNECTIONS)))
+    }
+}
+
+impl Places {
+    pub(super) fn are_taken(&self) -> bool {
+        self.0.available_permits() == 0
+    }
+}
 
 /// Makes connections under a task's egress list.
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
     rules: Arc<[EgressRule]>,
-    places: Arc<Semaphore>,
-    timeout: Duration,
+    places: Places,
+    metered: Metered,
 }
 
 impl Connector {
-    pub(super) fn new(rules: Arc<[EgressRule]>, timeout: Duration) -> Self {
+    pub(super) fn new(rules: Arc<[EgressRule]>, places: Places, metered: Metered) -> Self {
         Self {
             rules,
-            places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-            timeout,
+            places,
+            metered,
         }
     }
 
     async fn connect(self, uri: Uri) -> Result<Socket, Refused> {
-        let place = self
-            .places
-            .try_acquire_owned()
-            .map_err(|_| Refused::TooManyConnections)?;
-        let attempt = open(&self.rules, &uri);
-        let stream = tokio::time::timeout(self.timeout, attempt)
-            .await
-            .map_err(|_| Refused::Timeout)??;
+        let place = self.places.0.acquire_owned().await;
+        let place = place.map_err(|_| Refused::TooManyConnections)?;
+        let stream = open(&self.rules, &uri, &self.metered).await?;
         // Small writes should leave at once; a socket that can't be told so still works.
         let _ = stream.set_nodelay(true);
         Ok(Socket {
@@ -60,9 +73,60 @@ impl Connector {
     }
 }
 
-async fn open(rules: &[EgressRule], uri: &Uri) -> Result<TcpStream, Refused> {
+tokio::task_local! {
+    /// How long a connection may take that the request under way needs.
+    static LIMIT: Duration;
+}
+
+/// Gives the connection that `request` may need so much time.
+pub(super) fn within<F: Future>(limit: Duration, request: F) -> impl Future<Output = F::Output> {
+    LIMIT.scope(limit, request)
+}
+
+/// Connects with TLS where the scheme asks for it, all within the request's limit.
+#[derive(Debug, Clone)]
+pub(super) struct TlsConnector {
+    inner: HttpsConnector<Connector>,
+    places: Places,
+}
+
+impl TlsConnector {
+    /// Trusts the host's root certificates.
+    pub(super) fn new(connector: Connector) -> Self {
+        Self {
+            places: connector.places.clone(),
+            inner: with_tls(connector),
+        }
+    }
+}
+
+impl Service<Uri> for TlsConnector {
+    type Response = MaybeHttpsStream<Socket>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        // Asked here, in the request's own poll: the attempt may end in a task of its own.
+        let limit = LIMIT.try_with(|limit| *limit).unwrap_or(CONNECT_TIMEOUT);
+        let places = self.places.clone();
+        let attempt = self.inner.call(uri);
+        Box::pin(async move {
+            match tokio::time::timeout(limit, attempt).await {
+                Ok(connected) => connected,
+                Err(_) if places.are_taken() => Err(Refused::TooManyConnections.into()),
+                Err(_) => Err(Refused::Timeout(limit).into()),
+            }
+        })
+    }
+}
+
+async fn open(rules: &[EgressRule], uri: &Uri, metered: &Metered) -> Result<TcpStream, Refused> {
     let to = destination(uri).ok_or(Refused::NoSuchHost)?;
-    let found = resolve(to.host, to.port).await?;
+    let found = resolve(to.host, to.port, metered).await?;
     let allowed: Vec<SocketAddr> = found
         .iter()
         .copied()
@@ -84,7 +148,7 @@ async fn open(rules: &[EgressRule], uri: &Uri) -> Result<TcpStream, Refused> {
 
 /// Looks a name up on the blocking pool, few at a time: a resolver that doesn't answer holds a thread, and
 /// those are shared with everybody.
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Refused> {
+async fn resolve(host: &str, port: u16, metered: &Metered) -> Result<Vec<SocketAddr>, Refused> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
@@ -92,9 +156,10 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Refused> {
         .acquire_owned()
         .await
         .map_err(|_| Refused::NoSuchHost)?;
-    let host = host.to_owned();
+    let (host, metered) = (host.to_owned(), metered.clone());
     let lookup = tokio::task::spawn_blocking(move || {
-        let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        let look_up = || (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        let found = metered.charged(look_up);
         // Kept until the resolver answers, whether or not anybody still waits.
         drop(place);
         found
@@ -110,8 +175,8 @@ const MAX_LOOKUPS: usize = 32;
 
 static LOOKUPS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MAX_LOOKUPS)));
 
-/// Wraps the connector with TLS against the host's root certificates, or Mozilla's where it has none.
-pub(super) fn with_tls(connector: Connector) -> HttpsConnector<Connector> {
+/// Wraps the connector with TLS against the host's root certificates, or those that `SSL_CERT_FILE` names.
+fn with_tls(connector: Connector) -> HttpsConnector<Connector> {
     let roots = rustls_roots();
     let config = rustls::ClientConfig::builder()
         .with_root_certificates(roots)
@@ -150,7 +215,7 @@ impl Service<Uri> for Connector {
 #[derive(Debug)]
 pub(super) enum Refused {
     TooManyConnections,
-    Timeout,
+    Timeout(Duration),
     NoSuchHost,
     PrivateAddress { host: String, address: SocketAddr },
     Connect(io::Error),
@@ -161,7 +226,7 @@ impl Refused {
     pub(super) fn to_guest(&self) -> Error {
         match self {
             Self::TooManyConnections => Error::ConnectionLimitReached,
-            Self::Timeout => Error::ConnectionTimeout,
+            Self::Timeout(_) => Error::ConnectionTimeout,
             Self::NoSuchHost => Error::DnsError {
                 rcode: None,
                 info_code: None,
@@ -175,8 +240,13 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooManyConnections => write!(f, "the task has {MAX_CONNECTIONS} connections open"),
-            Self::Timeout => f.write_str("no connection within 10 s"),
+            Self::TooManyConnections => {
+                write!(
+                    f,
+                    "the task has {MAX_CONNECTIONS} connections in use, which is the limit"
+                )
+            }
+            Self::Timeout(limit) => write!(f, "no connection within {}", Seconds(*limit)),
             Self::NoSuchHost => f.write_str("the host name doesn't resolve"),
             Self::PrivateAddress { host, address } => write!(
                 f,

@@ -48,6 +48,7 @@ async fn a_request_whose_instance_does_not_fit_waits() {
     let (task, _) = Bench::new().http(|spec| spec.memory = Bytes::mib(8)).await;
     // Teach the task what its requests come to hold.
     assert_eq!(text(&task, "/grow?mib=5").await.0, 200);
+    task.idle().await;
     let mut holder = get(&task, "/never-end").await.unwrap();
     let waits = tokio::spawn({
         let task = task.clone();

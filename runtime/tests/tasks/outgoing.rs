@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-
 use tokio::sync::watch;
-use wharf_runtime::LogStream;
+use wharf_runtime::RequestUsage;
 
-use crate::support::{Bench, text, until};
+use crate::support::{Bench, get, text, until};
+
+/// Requests to `/together` are answered when there are so many: as many as connections are kept per host.
+const TOGETHER: usize = 8;
 
 /// A server on loopback that counts its connections.
 struct Upstream {
@@ -28,14 +30,18 @@ impl Upstream {
         let port = listener.local_addr().unwrap().port();
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&connections);
+        let together = Arc::new(tokio::sync::Barrier::new(TOGETHER));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::SeqCst);
-                let may_answer = may_answer.clone();
+                let (may_answer, together) = (may_answer.clone(), Arc::clone(&together));
                 let answer = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-                    let mut may_answer = may_answer.clone();
+                    let (mut may_answer, together) = (may_answer.clone(), Arc::clone(&together));
                     async move {
                         let _ = may_answer.wait_for(|may| *may).await;
+                        if request.uri().path() == "/together" {
+                            together.wait().await;
+                        }
                         let redirect = request.uri().path() == "/redirect";
                         let mut response = http::Response::new(Full::new(Bytes::from("upstream")));
                         if redirect {
@@ -124,33 +130,27 @@ async fn a_task_has_so_many_connections_open_and_no_more() {
         })
         .await;
     upstream.answers.send_replace(false);
-    let calls: Vec<_> = (0..13)
-        .map(|_| {
-            let (task, path) = (task.clone(), format!("/fetch?n=20&url={rule}/"));
-            tokio::spawn(async move { text(&task, &path).await.1 })
-        })
-        .collect();
-    // 260 are wanted at once, and nobody lets go of one.
+    let fetch = |query: &str| {
+        let (task, path) = (task.clone(), format!("/fetch?url={rule}/{query}"));
+        tokio::spawn(async move { text(&task, &path).await.1 })
+    };
+    let calls: Vec<_> = (0..16).map(|_| fetch("&n=16")).collect();
     until("all that may be are open", || {
         upstream.connections.load(Ordering::SeqCst) == 256
     })
     .await;
-    let refused = || {
-        let system = log.lines(LogStream::System);
-        system
-            .iter()
-            .filter(|line| line.contains("the task has 256 connections open"))
-            .count()
-    };
-    until("the others are refused", || refused() == 4).await;
+    // One more waits for a place, for as long as it may take to connect.
+    let refused = fetch("&connect_ms=100").await.unwrap();
+    assert!(refused.contains("ConnectionLimitReached"), "{refused}");
+    assert!(log.contains("the task has 256 connections in use"));
+    assert_eq!(upstream.connections.load(Ordering::SeqCst), 256);
+    let waits = fetch("");
     upstream.answers.send_replace(true);
-    let mut lines = String::new();
+    assert_eq!(waits.await.unwrap(), "200 upstream");
     for call in calls {
-        lines += &call.await.unwrap();
-        lines += "\n";
+        let lines = call.await.unwrap();
+        assert_eq!(lines.matches("200 upstream").count(), 16, "{lines}");
     }
-    assert_eq!(lines.matches("200 upstream").count(), 256, "{lines}");
-    assert_eq!(lines.matches("ConnectionLimitReached").count(), 4, "{lines}");
     // Their places are free again.
     let (_, body) = text(&task, &format!("/fetch?url={rule}/")).await;
     assert_eq!(body, "200 upstream");
@@ -195,4 +195,57 @@ fn own_name_on_loopback() -> Option<String> {
         .to_owned();
     let mut addresses = (name.as_str(), 80).to_socket_addrs().ok()?;
     (name != "localhost" && addresses.all(|at| at.ip().is_loopback())).then_some(name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_make_way() {
+    // As many as a task may have open, all idle, and one host more.
+    let mut upstreams = Vec::new();
+    for _ in 0..256 / TOGETHER + 1 {
+        upstreams.push(Upstream::start().await);
+    }
+    let rules: Vec<String> = upstreams.iter().map(Upstream::rule).collect();
+    let (task, _) = Bench::new()
+        .http(|spec| spec.egress = rules.iter().map(|rule| rule.parse().unwrap()).collect())
+        .await;
+    let (last, others) = rules.split_last().unwrap();
+    for rule in others {
+        let path = format!("/fetch?url={rule}/together&n={TOGETHER}");
+        let (_, body) = text(&task, &path).await;
+        assert_eq!(body.matches("200").count(), TOGETHER, "{body}");
+    }
+    // Less than they are kept for: it doesn't wait until they are let go anyway.
+    let (_, body) = text(&task, &format!("/fetch?url={last}/&connect_ms=3000")).await;
+    assert!(body.contains("200"), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_s_own_limit_covers_the_connection_to_its_end() {
+    // It accepts, and never says a word of TLS.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let rule = format!("https://127.0.0.1:{}", listener.local_addr().unwrap().port());
+    let (task, log) = Bench::new()
+        .http(|spec| spec.egress = vec![rule.parse().unwrap()])
+        .await;
+    let (_, body) = text(&task, &format!("/fetch?url={rule}/&connect_ms=200")).await;
+    assert!(body.contains("ConnectionTimeout"), "{body}");
+    assert!(log.contains("no connection within 200 ms"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cpu_of_connections_is_the_task_s() {
+    let upstream = Upstream::start().await;
+    let rule = upstream.rule();
+    let (task, _) = Bench::new()
+        .http(|spec| spec.egress = vec![rule.parse().unwrap()])
+        .await;
+    let before = task.usage().cpu;
+    let response = get(&task, &format!("/fetch?url={rule}/&n=50")).await.unwrap();
+    let usage = response.extensions().get::<RequestUsage>().unwrap().clone();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(String::from_utf8_lossy(&body).matches("200").count(), 50);
+    task.idle().await;
+    // What the guest itself used is the request's; the rest is what its connections did.
+    let (all, guests) = (task.usage().cpu - before, usage.cpu());
+    assert!(all > guests, "{all:?} of which the guest {guests:?}");
 }

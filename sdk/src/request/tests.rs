@@ -13,6 +13,12 @@ fn request(uri: &str, body: impl Into<Body>) -> Request {
 }
 
 #[test]
+fn the_host_is_the_uris() {
+    assert_eq!(request("http://api.test:8080/a", ()).host(), Some("api.test"));
+    assert_eq!(request("/a", ()).host(), None);
+}
+
+#[test]
 fn the_head_is_read() {
     let request = request("/a%20b?q=one+two&q=three&empty=&flag&e=%C3%A9", ());
     assert_eq!(request.method(), crate::Method::POST);

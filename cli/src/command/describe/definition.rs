@@ -3,7 +3,7 @@
 use wharf_control::api::types::{DefinitionFiles, HealthCheck, Isolation, Route, TaskDefinition, World};
 
 use super::{fields, pairs};
-use crate::output::{bytes, harmless, name};
+use crate::output::{self, bytes, harmless, name};
 
 pub(super) fn text(definition: &TaskDefinition) -> String {
     let none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
@@ -35,7 +35,7 @@ pub(super) fn text(definition: &TaskDefinition) -> String {
         lines.push(("Routes", routes));
         lines.push(("Health", health.unwrap_or_else(|| "alive is healthy".to_owned())));
     }
-    lines.push(("Registered", definition.registered_at.to_string()));
+    lines.push(("Registered", output::time(definition.registered_at)));
     fields(&lines)
 }
 
@@ -68,7 +68,8 @@ fn each<T>(all: &[T], text: impl Fn(&T) -> String) -> String {
 }
 
 fn files(files: &DefinitionFiles) -> String {
-    format!("{} ({} files)", files.mount, files.files)
+    let noun = if files.files == 1 { "file" } else { "files" };
+    format!("{} ({} {noun})", files.mount, files.files)
 }
 
 fn health(health: &HealthCheck) -> String {

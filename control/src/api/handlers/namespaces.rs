@@ -92,6 +92,7 @@ pub(crate) async fn create_token(
     namespace.caller.administrator("create tokens")?;
     let scope = Scope::Namespace(namespace.name);
     let NewToken { summary, secret } = api.orchestrator.tokens.create(scope, &ask.description).await?;
+    tracing::info!(token = summary.id, "a token was made");
     let created = CreatedToken {
         id: summary.id,
         token: secret.expose_secret().to_owned(),
@@ -115,5 +116,6 @@ pub(crate) async fn revoke_token(
         .tokens
         .revoke(&Scope::Namespace(namespace.name), &id)
         .await?;
+    tracing::info!(token = id, "a token was revoked");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -184,3 +184,38 @@ fn a_service_answers_at_its_default_host_or_at_its_routes() {
     let routes = json!({"route": [{"host": ["a.example.com", "*.example.com"]}, {"path": ["/x"]}]});
     assert_eq!(urls(routes, "default", 8080), ["http://a.example.com:8080"]);
 }
+
+#[tokio::test]
+async fn what_deleted_services_left_is_cleared_away() {
+    let harbour = Harbour::open().await;
+    let first = harbour
+        .deploy("one", json!({"name": "kept", "task": {}}))
+        .await
+        .unwrap();
+    harbour.ended(first).await;
+    let logs = harbour._directory.path().join("logs");
+    for folder in ["default/kept", "default/gone", "team/gone-too", "Not A Name/x"] {
+        std::fs::create_dir_all(logs.join(folder)).unwrap();
+    }
+    // A crash after the deletion was written: the tasks' records are there still.
+    let left = harbour.orchestrator.registry.of_namespace(&harbour.namespace)[0].clone();
+    let left = crate::model::Task {
+        id: crate::names::TaskId::generate(),
+        group: crate::model::Group::Service("left".parse().unwrap()),
+        ..left
+    };
+    let (registry, id) = (&harbour.orchestrator.registry, left.id.clone());
+    registry.insert(crate::tasks::registry::Entry::new(left, None));
+    harbour.orchestrator.sweep().await.unwrap();
+    let forgotten: Vec<String> = harbour
+        .fake
+        .forgotten
+        .lock()
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(forgotten, ["gone", "left", "gone-too"]);
+    assert_eq!(registry.task(&id), None);
+    assert_eq!(registry.of_namespace(&harbour.namespace).len(), 1);
+}

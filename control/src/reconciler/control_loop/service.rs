@@ -77,11 +77,23 @@ impl ControlLoop {
         }
         let before = self.services.remove(key);
         let ended = before.as_ref().and_then(|before| before.service.rollout.clone());
-        if let Some(ended) = ended.filter(|ended| service.rollout.as_ref() != Some(ended)) {
-            self.parts.registry.note_progress(&ended, None);
+        if let Some(ended) = ended
+            .as_ref()
+            .filter(|ended| service.rollout.as_ref() != Some(ended))
+        {
+            self.parts.registry.note_progress(ended, None);
             if let Some(next) = &service.rollout {
-                self.say(key, wording::superseded(&key.1, &ended, next));
+                self.say(key, wording::superseded(&key.1, ended, next));
             }
+        }
+        if let Some(begins) = service
+            .rollout
+            .as_ref()
+            .filter(|next| ended.as_ref() != Some(next))
+        {
+            let runs = service.goal.map(|goal| format!("{}:{goal}", key.1));
+            let (namespace, service) = (&key.0, &key.1);
+            tracing::info!(%namespace, %service, deployment = %begins, runs, "deployment begins");
         }
         let watched = Watched::new(service, &entry, blueprints, before);
         self.services.insert(key.clone(), watched);
@@ -92,6 +104,7 @@ impl ControlLoop {
         let (mut started, mut stopping) = (Vec::new(), Vec::new());
         let mut progressed = Progressed::No;
         for action in actions {
+            tracing::debug!(namespace = %key.0, service = %key.1, ?action, "decided");
             match action {
                 Action::WakeAt(at) => {
                     self.wake(key, at);

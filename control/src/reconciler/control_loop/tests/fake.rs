@@ -48,6 +48,7 @@ pub(crate) struct Fake {
     pub(super) missing: Mutex<Option<String>>,
     pub(super) live: Mutex<HashMap<TaskId, Arc<FakeTask>>>,
     pub(super) exposed: Mutex<Vec<(u64, u64)>>,
+    pub(crate) forgotten: Mutex<Vec<ServiceName>>,
     /// What components are, if not HTTP.
     pub(crate) world: Mutex<Option<World>>,
 }
@@ -159,7 +160,9 @@ impl Executor for Fake {
         Ok(())
     }
 
-    fn forget(&self, _: &NamespaceName, _: &ServiceName) {}
+    fn forget(&self, _: &NamespaceName, name: &ServiceName) {
+        self.forgotten.lock().unwrap().push(name.clone());
+    }
 }
 
 struct Handle(Arc<FakeTask>);

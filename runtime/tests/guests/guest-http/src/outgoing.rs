@@ -4,12 +4,15 @@ use crate::http::{Query, Reply};
 use std::io::Read as _;
 use wasip2::http::outgoing_handler;
 use wasip2::http::types::{
-    ErrorCode, Fields, FutureIncomingResponse, IncomingResponse, OutgoingBody, OutgoingRequest, Scheme,
+    ErrorCode, Fields, FutureIncomingResponse, IncomingResponse, OutgoingBody, OutgoingRequest,
+    RequestOptions, Scheme,
 };
 
 pub fn fetch(query: &Query, reply: Reply) {
     let url = query.text("url");
-    let started: Vec<_> = (0..query.number("n").max(1)).map(|_| start(url)).collect();
+    let started: Vec<_> = (0..query.number("n").max(1))
+        .map(|_| start(url, query.number("connect_ms")))
+        .collect();
     let lines = started.into_iter().map(|request| match request.and_then(finish) {
         Ok((status, body)) => format!("{status} {body}"),
         Err(code) => format!("{code:?}"),
@@ -17,7 +20,8 @@ pub fn fetch(query: &Query, reply: Reply) {
     reply.text(200, &lines.collect::<Vec<_>>().join("\n"));
 }
 
-fn start(url: &str) -> Result<FutureIncomingResponse, ErrorCode> {
+/// A limit of 0 is none.
+fn start(url: &str, connect_ms: u64) -> Result<FutureIncomingResponse, ErrorCode> {
     let (scheme, rest) = match url.split_once("://") {
         Some(("http", rest)) => (Scheme::Http, rest),
         Some(("https", rest)) => (Scheme::Https, rest),
@@ -32,7 +36,12 @@ fn start(url: &str) -> Result<FutureIncomingResponse, ErrorCode> {
         .set_path_with_query(Some(if path.is_empty() { "/" } else { path }))
         .map_err(invalid)?;
     let body = request.body().map_err(invalid)?;
-    let response = outgoing_handler::handle(request, None)?;
+    let options = (connect_ms > 0).then(RequestOptions::new);
+    if let Some(options) = &options {
+        let limit = connect_ms * 1_000_000;
+        options.set_connect_timeout(Some(limit)).map_err(invalid)?;
+    }
+    let response = outgoing_handler::handle(request, options)?;
     OutgoingBody::finish(body, None)?;
     Ok(response)
 }
