@@ -165,8 +165,7 @@ impl Server {
             source,
         })?;
         let gateway = Arc::new(gateway(&config, opened.secrets.cookie_key())?);
-        let name = ListenerName::new(HTTP_LISTENER)?;
-        let http_addr = gateway.local_addr(&name).unwrap_or(config.http);
+        let http_addr = http_addr(&gateway, &config)?;
         let executor = Arc::new(host(&config, &opened, &gateway)?);
         let Opened {
             store,
