@@ -321,6 +321,12 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
         .map_err(|source| ServeError::BindApi { address, source })
 }
 
+/// Where requests are served, with the port the system chose if it was 0.
+fn http_addr(gateway: &Gateway, config: &ServeConfig) -> Result<SocketAddr, ServeError> {
+    let name = ListenerName::new(HTTP_LISTENER)?;
+    Ok(gateway.local_addr(&name).unwrap_or(config.http))
+}
+
 fn gateway(config: &ServeConfig, cookie_key: CookieKey) -> Result<Gateway, ServeError> {
     let access_log = access_log(&config.data)?;
     let threads = Threads {
