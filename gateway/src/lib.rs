@@ -13,6 +13,9 @@ pub mod config;
 mod connection;
 pub mod error;
 mod forward;
+#[cfg(any(test, fuzzing))]
+#[expect(clippy::expect_used, reason = "what fuzzing is to find ends in a panic")]
+pub mod fuzzing;
 mod gateway;
 pub mod group;
 pub mod health;

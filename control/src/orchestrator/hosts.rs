@@ -23,6 +23,14 @@ pub(super) fn refuse_reserved(namespace: &NamespaceName, own: &[RuleSpec]) -> Re
                     .hint("name the route's hosts; only namespace `default` may leave them out"),
             );
         }
+        let is_regex = |host: &&HostMatch| matches!(host, HostMatch::Regex(_));
+        if let Some(regex) = rule.conditions.host.iter().find(is_regex)
+            && !is_default
+        {
+            let why = format!("the hosts of `{}` can be of any namespace", regex.as_str());
+            return Err(foreign(&why, namespace)
+                .hint("name hosts or patterns; only namespace `default` may have a regular expression"));
+        }
         for host in patterns(rule) {
             match owner(host) {
                 Owner::Anybody => {}
@@ -74,7 +82,7 @@ fn shared_host<'a>(rule: &'a RuleSpec, their: &RuleSpec) -> Option<&'a HostPatte
     own.find(|host| patterns(their).filter(named).any(|theirs| host.overlaps(theirs)))
 }
 
-/// The hosts of a rule: manifests have no regular expressions for hosts.
+/// The hosts of a rule that are named. A regular expression may match every host, and is the operator's alone.
 fn patterns(rule: &RuleSpec) -> impl Iterator<Item = &HostPattern> {
     rule.conditions.host.iter().filter_map(|host| match host {
         HostMatch::Pattern(pattern) => Some(pattern),

@@ -131,7 +131,7 @@ impl Conditions {
     }
 
     /// Refuses conditions with more values than one may have, naming the condition.
-    pub(super) fn check(&self) -> Result<(), (&'static str, ConditionError)> {
+    pub(crate) fn check(&self) -> Result<(), (&'static str, ConditionError)> {
         for (kind, values) in [
             ("host", self.host.len()),
             ("path", self.path.len()),

@@ -4,7 +4,11 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, Method};
 
-use super::{Action, Precedence, Unmet};
+use super::{
+    Action, Precedence, Unmet,
+    condition::RequestView,
+    snapshot::host::{self, MAX_HOST_BYTES},
+};
 use crate::names::{ListenerName, RuleName};
 
 /// A request that need not have happened.
@@ -24,6 +28,20 @@ pub struct RequestSample {
     pub headers: HeaderMap,
     /// The peer of its connection.
     pub source: IpAddr,
+}
+
+impl RequestSample {
+    /// What conditions see of it; the buffer is for its host.
+    pub(super) fn view<'r>(&'r self, buffer: &'r mut [u8; MAX_HOST_BYTES]) -> RequestView<'r> {
+        RequestView {
+            host: host::normalise(self.host.as_bytes(), buffer),
+            path: self.path.as_bytes(),
+            query: self.query.as_bytes(),
+            method: &self.method,
+            headers: &self.headers,
+            source: self.source.to_canonical(),
+        }
+    }
 }
 
 /// What becomes of a request, and why.

@@ -45,7 +45,7 @@ pub enum HeaderEditError {
 }
 
 /// RFC 9110 7.6.1 and 9112 6: a hop's own.
-const FRAMING: [HeaderName; 10] = [
+pub(crate) const FRAMING: [HeaderName; 10] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
     header::TRANSFER_ENCODING,

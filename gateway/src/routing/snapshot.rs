@@ -124,16 +124,14 @@ impl Snapshot {
 
     /// What becomes of a request, and why; none when the listener has no rules here.
     pub(crate) fn explain(&self, sample: &RequestSample) -> Option<Explanation> {
-        let mut buffer = [0; MAX_HOST_BYTES];
-        let request = RequestView {
-            host: host::normalise(sample.host.as_bytes(), &mut buffer),
-            path: sample.path.as_bytes(),
-            query: sample.query.as_bytes(),
-            method: &sample.method,
-            headers: &sample.headers,
-            source: sample.source.to_canonical(),
-        };
-        Some(self.listeners.get(&sample.listener)?.explain(&request))
+        let set = self.listeners.get(&sample.listener)?;
+        Some(set.explain(&sample.view(&mut [0; MAX_HOST_BYTES])))
+    }
+
+    /// The rule for a request that need not have happened.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn find_sample(&self, sample: &RequestSample) -> Option<&Arc<Rule>> {
+        self.find(&sample.listener, &sample.view(&mut [0; MAX_HOST_BYTES]))
     }
 
     /// Takes over the counts of the rules before, by name. Rules of one name on several listeners share theirs.

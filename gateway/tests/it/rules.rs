@@ -365,6 +365,21 @@ async fn requests_are_shared_out_among_groups() {
 }
 
 #[tokio::test]
+async fn a_group_without_targets_passes_nothing_on() {
+    let rig = rig_with_two_groups();
+    let id = "t1".parse().unwrap();
+    drop(rig.app.deregister(&id, Duration::ZERO));
+    rig.gateway.apply(split([("app", 1), ("next", 1)], None)).unwrap();
+    let mut client = rig.connect().await;
+    let mut seen = HashSet::new();
+    // Either never comes with a chance of two to the minus 100.
+    for _ in 0..100 {
+        seen.insert(client.get("/").await.status);
+    }
+    assert_eq!(seen, HashSet::from([200, 503]));
+}
+
+#[tokio::test]
 async fn a_sticky_client_stays_with_its_group() {
     let rig = rig_with_two_groups();
     rig.gateway

@@ -76,3 +76,12 @@ fn a_host_is_whose_it_was_first_and_names_do_not_leak() {
     let refusal = refuse_taken(&own, &ranked("a.example"), &other, &ranked("b.example")).unwrap_err();
     assert!(refusal.message.contains("priority 7"), "{}", refusal.message);
 }
+
+#[test]
+fn only_the_operator_matches_hosts_by_regular_expression() {
+    let mut own = unranked(&[]);
+    own[0].conditions.host = vec![HostMatch::regex("^api").unwrap()];
+    assert!(refuse_reserved(&namespace("default"), &own).is_ok());
+    let refusal = refuse_reserved(&namespace("team-a"), &own).unwrap_err();
+    assert!(refusal.message.contains("`^api`"), "{}", refusal.message);
+}

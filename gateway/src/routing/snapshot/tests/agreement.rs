@@ -171,18 +171,7 @@ impl Request {
             headers,
             source: self.source.into(),
         };
-        let mut buffer = [0; MAX_HOST_BYTES];
-        let view = RequestView {
-            host: host::normalise(sample.host.as_bytes(), &mut buffer),
-            path: sample.path.as_bytes(),
-            query: sample.query.as_bytes(),
-            method: &sample.method,
-            headers: &sample.headers,
-            source: sample.source,
-        };
-        let found = snapshot
-            .find(&sample.listener, &view)
-            .map(|rule| rule.name().to_string());
+        let found = snapshot.find_sample(&sample).map(|rule| rule.name().to_string());
         let explained = snapshot.explain(&sample).unwrap();
         assert_eq!(found, explained.matched.map(|matched| matched.rule.to_string()));
         found.unwrap_or_default()
