@@ -111,13 +111,21 @@ pub(crate) async fn serve(
         settings: settings.clone(),
         tunnel: Mutex::default(),
     };
-    let Some(tls) = &settings.tls else {
-        let stream = ClientStream::new(stream, connection.pace.clone(), settings.clone());
-        return serve_stream(stream, connection, &opened).await;
-    };
-    // Boxed: what a handshake needs is not to weigh on connections without one.
-    let handshake = Box::pin(tls::shake_hands(stream, tls, &settings.limits));
-    match unless_closing(handshake, &opened).await {
+    if settings.tls.is_some() {
+        // Boxed, as everything that is large and that a plain HTTP/1 connection has no use for: there are many of those.
+        Box::pin(serve_tls(stream, connection, &opened)).await;
+    } else {
+        let stream = ClientStream::new(stream, connection.pace.clone(), settings);
+        serve_stream(stream, connection, &opened).await;
+    }
+}
+
+/// Serves what a client says inside TLS.
+async fn serve_tls(stream: TcpStream, connection: Connection, opened: &Opened) {
+    let settings = connection.settings.clone();
+    let Some(tls) = &settings.tls else { return };
+    let handshake = tls::shake_hands(stream, tls, &settings.limits);
+    match unless_closing(handshake, opened).await {
         None => {}
         Some(Ok(stream)) => {
             let encryption = Some(Encryption::of(&stream));
@@ -126,11 +134,12 @@ pub(crate) async fn serve(
                 encryption,
                 ..connection
             };
-            Box::pin(serve_stream(stream, connection, &opened)).await;
+            serve_stream(stream, connection, opened).await;
         }
         Some(Err(error)) => {
             connection.listener.counts.failed_handshakes.inc();
-            tracing::debug!(%client, error = &error as &dyn std::error::Error, "connection refused")
+            let error = &error as &dyn std::error::Error;
+            tracing::debug!(client = %connection.client, error, "connection refused");
         }
     }
 }
@@ -164,7 +173,7 @@ async fn serve_stream<S: Transport>(mut stream: ClientStream<S>, connection: Con
         }
         Protocol::Http2 => {
             let connection = http2(limits).serve_connection(io, service);
-            drive(connection, protocol, limits, opened).await
+            Box::pin(drive(connection, protocol, limits, opened)).await
         }
     };
     let tunnel = connection.take_tunnel();

@@ -1,11 +1,14 @@
 //! What the fuzz targets run, and what a short run with chosen texts runs in every test.
 //!
-//! Each takes any text and panics when something is not as promised. `gateway/fuzz` has the targets.
+//! Each takes any text, or any bytes, and panics when something is not as promised. `gateway/fuzz` has the targets.
+
+mod wire;
 
 use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+pub use self::wire::{chunked_body, head_inspection};
 use crate::routing::{
     Action, Conditions, FixedResponse, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, HostPattern,
     ListenerRules, MethodName, PathMatch, PathPattern, Precedence, Priority, QueryCondition, QueryMatch,

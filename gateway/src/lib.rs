@@ -14,7 +14,11 @@ mod connection;
 pub mod error;
 mod forward;
 #[cfg(any(test, fuzzing))]
-#[expect(clippy::expect_used, reason = "what fuzzing is to find ends in a panic")]
+#[expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fuzzing is to find ends in a panic"
+)]
 pub mod fuzzing;
 mod gateway;
 pub mod group;

@@ -477,56 +477,18 @@ proptest! {
                     prop_assert_eq!(told.parse::<u64>().unwrap(), length);
                 }
             }
-            // What is mended needs no more mending.
-            if let Some(mended) = &passed.mended {
-                match in_mode(mended, DesyncMode::Defensive) {
-                    Inspected::Passed(again) => prop_assert_eq!(again.mended, None),
-                    other => prop_assert!(false, "{:?}", other),
-                }
-            }
         }
     }
 
-    /// The end of a head is found at the same byte, however it is cut.
+    /// What the fuzzer looks for, for a moment.
     #[test]
-    fn the_cuts_of_a_head_do_not_matter(head in pieces(), cut in 0usize..200) {
-        let limits = Limits::default();
-        let whole = inspect(&head, &mut Scan::default(), &limits, DesyncMode::Defensive);
-        let mut scan = Scan::default();
-        let first = inspect(&head[..cut.min(head.len())], &mut scan, &limits, DesyncMode::Defensive);
-        let second = match first {
-            Inspected::Partial => inspect(&head, &mut scan, &limits, DesyncMode::Defensive),
-            // Refused early, or whole already.
-            decided => decided,
-        };
-        let summary = |inspected: &Inspected| match inspected {
-            Inspected::Passed(passed) => (passed.length, passed.reason),
-            Inspected::Refused(_) => (usize::MAX, Reason::Compliant),
-            Inspected::Partial => (0, Reason::Compliant),
-        };
-        prop_assert_eq!(summary(&whole), summary(&second));
+    fn heads_keep_what_is_promised(head in pieces(), cut in any::<u8>()) {
+        crate::fuzzing::head_inspection(&[&[cut], &head[..]].concat());
     }
 
-    /// A body's end does not depend on how it is cut either, and nothing panics.
     #[test]
-    fn the_cuts_of_a_body_do_not_matter(body in prop::collection::vec(
-        prop::sample::select(b"0015aF;\r\n\r\n\r\nx: ".to_vec()), 0..60), cut in 0usize..60) {
-        let mut whole = Body::CHUNKED;
-        let at_once = whole.advance(&body);
-        let (before, after) = body.split_at(cut.min(body.len()));
-        let mut state = Body::CHUNKED;
-        let (mut count, mut kept) = state.advance(before);
-        if kept.is_ok() && count == before.len() {
-            let (more, result) = state.advance(after);
-            (count, kept) = (count + more, result);
-        }
-        prop_assert_eq!((count, kept), at_once);
-        prop_assert_eq!(state.has_ended(), whole.has_ended());
-    }
-
-    /// A stand-in is always a head that is let through.
-    #[test]
-    fn a_stand_in_is_compliant(refused in pieces()) {
-        prop_assert_eq!(pass(&stand_in(&refused)).mended, None);
+    fn bodies_keep_what_is_promised(body in prop::collection::vec(
+        prop::sample::select(b"0015aF;\r\n\r\n\r\nx: ".to_vec()), 0..60), cut in 0u8..60) {
+        crate::fuzzing::chunked_body(&[&[cut], &body[..]].concat());
     }
 }

@@ -7,6 +7,8 @@ mod balancing;
 #[cfg(test)]
 mod client_leaves;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod forwarding;

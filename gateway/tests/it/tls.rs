@@ -19,14 +19,14 @@ use wharf_gateway::{CertificateFiles, Limits, ListenerError, ListenerSpec, TlsSp
 use crate::support::{Closure, LISTENER, Rig, local, ok, within};
 
 /// A folder of certificates.
-struct Files(TempDir);
+pub(crate) struct Files(TempDir);
 
 impl Files {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn pair(&self, name: &str) -> CertificateFiles {
+    pub(crate) fn pair(&self, name: &str) -> CertificateFiles {
         CertificateFiles {
             cert: self.0.path().join(format!("{name}.crt")),
             key: self.0.path().join(format!("{name}.key")),
@@ -52,11 +52,11 @@ impl Files {
         certificate.der().clone()
     }
 
-    fn ecdsa(&self, name: &str, names: &[&str]) -> CertificateDer<'static> {
+    pub(crate) fn ecdsa(&self, name: &str, names: &[&str]) -> CertificateDer<'static> {
         self.write(name, names, &rcgen::PKCS_ECDSA_P256_SHA256)
     }
 
-    fn spec(&self, names: &[&str]) -> ListenerSpec {
+    pub(crate) fn spec(&self, names: &[&str]) -> ListenerSpec {
         ListenerSpec {
             tls: Some(TlsSpec {
                 certificates: names.iter().map(|name| self.pair(name)).collect(),
