@@ -12,7 +12,7 @@ use crate::model::{
     Bundle, Definition, DesiredStatus, Group, Health, Overrides, Task, TaskStatus, Usage, keys,
 };
 use crate::names::{FamilyRevision, NamespaceName, TaskId};
-use crate::store::{SharedStore, StoreError};
+use crate::store::{SharedStore, StoreError, StoreRevision};
 
 /// What tasks of one revision are made from.
 #[derive(Debug, Clone)]
@@ -69,7 +69,14 @@ pub struct Blueprints {
     in_use: Arc<Mutex<InUse>>,
 }
 
-type InUse = HashMap<(NamespaceName, FamilyRevision), Weak<Blueprint>>;
+type InUse = HashMap<(NamespaceName, FamilyRevision), Made>;
+
+/// A blueprint, and the write of the definition it was made of.
+#[derive(Debug)]
+struct Made {
+    of: StoreRevision,
+    blueprint: Weak<Blueprint>,
+}
 
 impl Blueprint {
     /// `family:revision`.
@@ -144,10 +151,10 @@ impl Blueprints {
             .get(&keys::definition(namespace, id))
             .await?
             .ok_or_else(absent)?;
-        let definition = Definition::decode(&entry)?;
-        if let Some(known) = self.find(namespace, &definition) {
+        if let Some(known) = self.find(namespace, id, entry.revision) {
             return Ok(known);
         }
+        let definition = Definition::decode(&entry)?;
         let bundle = self
             .store
             .get(&keys::bundle(namespace, &definition.bundle))
@@ -168,26 +175,33 @@ impl Blueprints {
             manifest,
             bundle,
         });
-        self.keep(&blueprint);
+        self.keep(&blueprint, entry.revision);
         Ok(blueprint)
     }
 
-    /// One of the same content: a family that was deleted counts from 1 again.
-    fn find(&self, namespace: &NamespaceName, definition: &Definition) -> Option<Arc<Blueprint>> {
+    /// One of the same write: a definition is written once, but a family that was deleted counts from 1 again.
+    fn find(
+        &self,
+        namespace: &NamespaceName,
+        id: &FamilyRevision,
+        of: StoreRevision,
+    ) -> Option<Arc<Blueprint>> {
         let in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = in_use
-            .get(&(namespace.clone(), definition.id.clone()))?
-            .upgrade()?;
-        (known.definition == *definition).then_some(known)
+        let made = in_use.get(&(namespace.clone(), id.clone()))?;
+        made.blueprint.upgrade().filter(|_| made.of == of)
     }
 
-    fn keep(&self, blueprint: &Arc<Blueprint>) {
+    fn keep(&self, blueprint: &Arc<Blueprint>, of: StoreRevision) {
         let mut in_use = self.in_use.lock().unwrap_or_else(PoisonError::into_inner);
         // Now and then, so that keeping stays cheap on the average.
         if in_use.len() == in_use.capacity() {
-            in_use.retain(|_, known| known.strong_count() > 0);
+            in_use.retain(|_, made| made.blueprint.strong_count() > 0);
         }
         let key = (blueprint.namespace.clone(), blueprint.id().clone());
-        in_use.insert(key, Arc::downgrade(blueprint));
+        let blueprint = Arc::downgrade(blueprint);
+        in_use.insert(key, Made { of, blueprint });
     }
 }
+
+#[cfg(test)]
+mod tests;

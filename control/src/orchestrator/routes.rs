@@ -35,7 +35,12 @@ impl Orchestrator {
         };
         // Both may come to be in force beside the new ones: what a rollout began with and what it aims at.
         let picks: [fn(&Service) -> Option<Revision>; 2] = [|s| s.stable.or(s.goal), |s| s.goal.or(s.stable)];
-        for pick in picks {
+        let [began, aims] = picks;
+        let is_rolling = services
+            .iter()
+            .filter(others)
+            .any(|other| began(other) != aims(other));
+        for pick in picks.into_iter().take(1 + usize::from(is_rolling)) {
             let mut rules = own.clone();
             for service in services.iter().filter(others) {
                 let theirs = self.rules_of(service, pick(service)).await?;

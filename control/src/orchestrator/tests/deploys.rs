@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::ServiceKind;
+use crate::reconciler::control_loop::tests::fake::Behaviour;
 
 #[tokio::test]
 async fn the_same_content_again_is_unchanged() {
@@ -112,6 +113,30 @@ async fn routes_of_two_services_that_clash_are_refused_naming_both() {
         "RouteInUse",
     );
     assert!(refusal.message.contains("priority 7"), "{}", refusal.message);
+}
+
+#[tokio::test]
+async fn both_routes_of_a_service_that_is_being_rolled_are_taken() {
+    let harbour = Harbour::open().await;
+    let at = |name: &str, host: &str| json!({"name": name, "task": {}, "route": [{"host": [host]}]});
+    let first = harbour.deploy("one", at("one", "a.example.com")).await.unwrap();
+    harbour.ended(first).await;
+    // Its next revision never becomes healthy: the deployment goes on.
+    harbour
+        .fake
+        .behaviours
+        .lock()
+        .unwrap()
+        .insert(2, Behaviour::Unsure);
+    harbour.deploy("two", at("one", "b.example.com")).await.unwrap();
+    for host in ["a.example.com", "b.example.com"] {
+        let refusal = refused(harbour.deploy("other", at("other", host)).await, "RouteInUse");
+        assert!(refusal.message.contains("default/one[0]"), "{}", refusal.message);
+    }
+    harbour
+        .deploy("other", at("other", "c.example.com"))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ const WELL_AFTER: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
-    pub(super) behaviours: Mutex<HashMap<u64, Behaviour>>,
+    pub(crate) behaviours: Mutex<HashMap<u64, Behaviour>>,
     /// Places that are taken, and how many there are.
     pub(super) places: Arc<Mutex<(usize, Option<usize>)>>,
     pub(super) missing: Mutex<Option<String>>,
