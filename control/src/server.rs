@@ -218,8 +218,7 @@ impl Server {
         let http = Socket::bind(config.http).map_err(ListenerKind::Http.refused(config.http))?;
         let opened = Opened::open(&config, held).await?;
         let gateway = Arc::new(gateway(&config, opened.secrets.cookie_key())?);
-        let spec = ListenerSpec::http(ListenerName::new(HTTP_LISTENER)?, config.http);
-        let http_addr = gateway.open_on(http, spec)?;
+        let http_addr = http.local_addr();
         let capacity = capacity(&config);
         let limit = capacity.limit();
         let executor = Arc::new(host(&config, &opened, &gateway, capacity)?);
@@ -227,6 +226,10 @@ impl Server {
         if let Err(error) = orchestrator.sweep().await {
             tracing::warn!(%error, "can't clear away what deleted services left");
         }
+        // Not before its rules are in force: until then clients wait to be accepted, instead of being told that
+        // there is no such host.
+        let spec = ListenerSpec::http(ListenerName::new(HTTP_LISTENER)?, config.http);
+        gateway.open_on(http, spec)?;
         tell_start(&config.data, api_addr, http_addr, limit);
         let api = Arc::new(Api {
             orchestrator,

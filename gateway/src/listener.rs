@@ -287,6 +287,12 @@ impl Socket {
         let local = socket.local_addr()?;
         Ok(Self { socket, local })
     }
+
+    /// Where it is, with the port the system chose if it was 0.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
 }
 
 async fn watch_certificates(listener: std::sync::Weak<Listener>) {

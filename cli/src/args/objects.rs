@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
 use wharf_control::manifest::MAX_COUNT;
+use wharf_control::names::{NamespaceName, SecretName};
 
 use super::{Client, Scope};
 
@@ -205,7 +206,7 @@ pub(crate) enum SecretAction {
     /// Set a secret's next version; the value is read from standard input, less one newline at its end
     Set {
         /// The secret
-        name: String,
+        name: SecretName,
         /// Read the value from a file, byte for byte
         #[arg(long, value_name = "FILE")]
         from_file: Option<PathBuf>,
@@ -237,7 +238,7 @@ pub(crate) enum NamespaceAction {
     /// Create a namespace
     Create {
         /// Lower-case letters, digits and `-`
-        name: String,
+        name: NamespaceName,
     },
     /// List the namespaces that the token may see
     List,

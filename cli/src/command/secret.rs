@@ -22,7 +22,7 @@ const MAX_VALUE: u64 = 1 << 20;
 pub(crate) async fn secret(api: &Api, args: &args::Secret) -> Result<()> {
     match &args.action {
         SecretAction::Set { name, from_file } => {
-            set(api, name, from_file.as_deref(), args.client.output).await
+            set(api, name.as_str(), from_file.as_deref(), args.client.output).await
         }
         SecretAction::List => list(api, args.client.output).await,
         SecretAction::Delete { name } => {

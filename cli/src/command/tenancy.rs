@@ -15,7 +15,9 @@ pub(crate) async fn namespace(api: &Api, args: &args::Namespace) -> Result<()> {
     let format = args.client.output;
     match &args.action {
         NamespaceAction::Create { name } => {
-            let body = CreateNamespace { name: name.clone() };
+            let body = CreateNamespace {
+                name: name.to_string(),
+            };
             let namespace: Namespace = api.send(Method::POST, "/v1/namespaces", &body).await?;
             output::answer(format, &namespace, |namespace| {
                 format!("{}: created", namespace.name)

@@ -1,6 +1,8 @@
 //! What `kill -9` and a second server do: nothing.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -30,6 +32,40 @@ fn a_killed_server_brings_everything_back() {
         server.wharf().json(["deploy", project.path(), "--count", "2"])["unchanged"],
         true
     );
+}
+
+#[test]
+fn a_restarted_server_knows_its_services_before_it_answers() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let data = directory.path().join("data");
+    let http = address_of_its_own();
+    let server = Server::start_at(&data, http);
+    server.wharf().ok(["deploy", Project::service("web", "").path()]);
+    drop(server);
+    let asking = std::thread::spawn(move || until("the first answer", || first_answer(http)));
+    let _server = Server::start_at(&data, http);
+    let first = asking.join().expect("it doesn't panic");
+    assert!(
+        first.starts_with("HTTP/1.1 200") || first.starts_with("HTTP/1.1 503"),
+        "{first}"
+    );
+}
+
+/// Below the ports that the system gives away: nobody else takes it between two servers.
+fn address_of_its_own() -> SocketAddr {
+    let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("small");
+    let free = (first..first + 1000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    SocketAddr::from(([127, 0, 0, 1], free.expect("a free port")))
+}
+
+fn first_answer(http: SocketAddr) -> Option<String> {
+    let mut stream = TcpStream::connect(http).ok()?;
+    stream
+        .write_all(b"GET /ok HTTP/1.1\r\nHost: web.localhost\r\nConnection: close\r\n\r\n")
+        .ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    (!answer.is_empty()).then_some(answer)
 }
 
 #[test]

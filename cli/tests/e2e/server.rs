@@ -38,6 +38,21 @@ impl Server {
         Self::spawn(command(data), Stdio::inherit(), data)
     }
 
+    /// Start on a data directory that stays, serving requests at this address.
+    pub(crate) fn start_at(data: &Path, http: SocketAddr) -> Self {
+        let mut serve = wharf::command();
+        serve.args([
+            "serve",
+            "--api",
+            "127.0.0.1:0",
+            "--http",
+            &http.to_string(),
+            "--data",
+        ]);
+        serve.arg(data).env("WHARF_LOG", "warn,text");
+        Self::spawn(serve, Stdio::inherit(), data)
+    }
+
     /// Start on a data directory that stays, with what the server says about itself in a file.
     pub(crate) fn start_logging(data: &Path, filter: &str, log: std::fs::File) -> Self {
         let mut serve = command(data);

@@ -193,7 +193,6 @@ fn recover(
     group: Group,
 ) -> Vec<Result<StoreRevision, StoreError>> {
     tracing::error!(%error, "the store could not commit");
-    *shared.database.write().unwrap_or_else(PoisonError::into_inner) = None;
     match reopen(shared) {
         Ok(found) if found > current => {
             shared.history.append(group.changes, found);
@@ -225,11 +224,14 @@ fn reopen_if_closed(shared: &Shared) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Opens the database; gives the transaction it is at.
+/// Closes the database, if it is open, and opens it; gives the transaction it is at. Readers wait meanwhile, rather
+/// than be told that there is none.
 fn reopen(shared: &Shared) -> Result<StoreRevision, StoreError> {
+    let mut database = shared.database.write().unwrap_or_else(PoisonError::into_inner);
+    *database = None;
     let opened = (shared.open)()?;
     let revision = committed_revision(&opened)?;
-    *shared.database.write().unwrap_or_else(PoisonError::into_inner) = Some(opened);
+    *database = Some(opened);
     Ok(revision)
 }
 
