@@ -107,6 +107,10 @@ fn until_stdin_ends() {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a guest that sleeps is what the host is to wake"
+)]
 fn nap(long: Duration) {
     let stdin = wasip2::cli::stdin::get_stdin();
     while !matches!(stdin.read(1), Err(StreamError::Closed)) {
