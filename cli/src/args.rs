@@ -9,8 +9,10 @@ use wharf_control::names::DEFAULT_NAMESPACE;
 use wharf_runtime::{Bytes, CpuUnits, SizeError};
 
 mod objects;
+mod routing;
 
 pub(crate) use objects::*;
+pub(crate) use routing::*;
 
 /// Run WebAssembly components as services and jobs: limited, routed, fed with secrets.
 #[derive(Debug, Parser)]
@@ -53,7 +55,7 @@ pub(crate) enum Command {
     Ps(Ps),
     /// List services
     Services(Services),
-    /// Show all there is to say about a service, task, deployment or task definition
+    /// Show all there is to say about a service, task, deployment, task definition, route, listener or target group
     Describe(Describe),
     /// Show what a service or job wrote
     Logs(Logs),
@@ -67,6 +69,14 @@ pub(crate) enum Command {
     Delete(Delete),
     /// Set, list and delete secrets
     Secret(Secret),
+    /// Make listeners, target groups and routes what a file says
+    Apply(Apply),
+    /// List, test, reorder and delete routes
+    Route(Route),
+    /// List and delete listeners
+    Listener(Listener),
+    /// List and delete target groups with targets outside
+    TargetGroup(TargetGroup),
     /// Create, list and delete namespaces
     Namespace(Namespace),
     /// Create, list and revoke the tokens of a namespace

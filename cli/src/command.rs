@@ -4,6 +4,7 @@ mod deploy;
 mod describe;
 mod follow;
 mod lists;
+mod routing;
 mod run;
 mod secret;
 mod serve;
@@ -51,6 +52,12 @@ async fn talk_within(command: Command) -> Result<ExitCode> {
         Command::Stop(args) => services::stop(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Delete(args) => services::delete(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Secret(args) => secret::secret(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Apply(args) => routing::apply(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Route(args) => routing::route(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Listener(args) => routing::listener(&connect_outside(&args.client)?, &args).await?,
+        Command::TargetGroup(args) => {
+            routing::target_group(&connect(&args.client, &args.scope)?, &args).await?;
+        }
         Command::Namespace(args) => tenancy::namespace(&connect_outside(&args.client)?, &args).await?,
         Command::Token(args) => tenancy::token(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Serve(_) | Command::Compile(_) => {} // are no clients: `call` took them

@@ -7,6 +7,10 @@
 //! | route | body | answer |
 //! |---|---|---|
 //! | `GET /healthz`, `GET /readyz` | – | 200 / 503, plain text, no token |
+//! | `GET /metrics` | – | 200, OpenMetrics text; from this machine without a token, else with one of `metrics-tokens` |
+//! | `GET /v1/metrics-tokens` | – | [`types::TokenList`]; the administrator's, as the next two |
+//! | `POST /v1/metrics-tokens` | [`types::CreateToken`] | 201 [`types::CreatedToken`], the secret shown once |
+//! | `DELETE /v1/metrics-tokens/{id}` | – | 204 |
 //! | `GET /v1/openapi.json` | – | this as an OpenAPI document, no token |
 //! | `GET /v1/namespaces` | – | [`types::NamespaceList`] (a bound token sees its own only) |
 //! | `POST /v1/namespaces` | [`types::CreateNamespace`] | 201 [`types::Namespace`] |
@@ -33,6 +37,21 @@
 //! | `POST /v1/namespaces/{ns}/tasks/{id}/stop` | [`types::StopTask`] | 202 [`types::Task`] |
 //! | `GET /v1/namespaces/{ns}/logs/{name}?task=&since=&tail=&follow=true` | – | NDJSON [`types::LogLine`]; `name` is a service or job family |
 //! | `GET /v1/namespaces/{ns}/events?service=&since=&follow=true` | – | NDJSON [`types::Event`] |
+//! | `GET /v1/namespaces/{ns}/routes` | – | [`types::RouteList`]: those of services too, in the order they are asked |
+//! | `GET /v1/namespaces/{ns}/routes/{name}` | – | [`types::Route`] |
+//! | `PUT /v1/namespaces/{ns}/routes/{name}` | a `[[route]]` as JSON | [`types::Applied`] |
+//! | `DELETE /v1/namespaces/{ns}/routes/{name}` | – | 204 |
+//! | `POST /v1/namespaces/{ns}/routes/priorities` | [`types::SetPriorities`] | [`types::Applied`]: all at once |
+//! | `POST /v1/namespaces/{ns}/routes/test` | [`types::TestRoute`] | [`types::RouteTest`] |
+//! | `GET /v1/namespaces/{ns}/target-groups` | – | [`types::TargetGroupList`] |
+//! | `GET /v1/namespaces/{ns}/target-groups/{name}` | – | [`types::TargetGroup`]: every target with its health |
+//! | `PUT /v1/namespaces/{ns}/target-groups/{name}` | a `[[target_group]]` as JSON | [`types::Applied`] |
+//! | `DELETE /v1/namespaces/{ns}/target-groups/{name}` | – | 204; 409 naming the route that forwards to it |
+//! | `POST /v1/namespaces/{ns}/apply` | [`types::Apply`], ≤ 32 MiB | [`types::Applied`]: all or nothing |
+//! | `GET /v1/listeners` | – | [`types::ListenerList`]; the administrator's, as all that follow |
+//! | `GET /v1/listeners/{name}` | – | [`types::Listener`] |
+//! | `PUT /v1/listeners/{name}` | a `[[listener]]` as JSON | [`types::Applied`] |
+//! | `DELETE /v1/listeners/{name}` | – | 204; 409 naming the route that is on it |
 //! | `GET /v1/namespaces/{ns}/secrets` | – | [`types::SecretList`]: names and versions, never a value |
 //! | `PUT /v1/namespaces/{ns}/secrets/{name}` | [`types::PutSecret`] | [`types::Secret`]; a `/` of the name is sent as `%2F` |
 //! | `DELETE /v1/namespaces/{ns}/secrets/{name}` | – | 204; 409 naming who refers to it |
@@ -48,6 +67,8 @@ mod handlers;
 mod stream;
 pub mod types;
 
+pub(crate) use self::extract::Peer;
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -58,12 +79,15 @@ use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement}
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::handlers::{blobs, deployments, logs, namespaces, probes, secrets, services, tasks};
+use self::handlers::{blobs, deployments, edge, logs, metrics, namespaces, probes, secrets, services, tasks};
 use crate::orchestrator::Orchestrator;
 use crate::refusal::{Kind, Refusal};
 
 /// The largest JSON body: a bundle of ten thousand files, or a manifest of its largest size.
 pub const MAX_JSON_BODY: usize = 4 << 20;
+
+/// The largest body of an apply: tens of thousands of routes.
+pub const MAX_APPLY_BODY: usize = 32 << 20;
 
 /// What handlers work with.
 #[derive(Debug)]
@@ -134,7 +158,31 @@ fn routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(logs::events))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::put, secrets::delete))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(metrics::list_tokens, metrics::create_token))
+        .routes(routes!(metrics::revoke_token))
+        .routes(routes!(edge::list_routes))
+        .routes(routes!(edge::get_route, edge::put_route, edge::delete_route))
+        .routes(routes!(edge::set_priorities))
+        .routes(routes!(edge::test_route))
+        .routes(routes!(edge::list_target_groups))
+        .routes(routes!(
+            edge::get_target_group,
+            edge::put_target_group,
+            edge::delete_target_group
+        ))
+        .routes(routes!(edge::list_listeners))
+        .routes(routes!(
+            edge::get_listener,
+            edge::put_listener,
+            edge::delete_listener
+        ))
         .layer(DefaultBodyLimit::max(MAX_JSON_BODY))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(edge::apply))
+                .layer(DefaultBodyLimit::max(MAX_APPLY_BODY)),
+        )
         // After the bound on JSON: what is uploaded has its own.
         .routes(routes!(blobs::head, blobs::put))
 }

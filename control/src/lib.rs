@@ -7,6 +7,7 @@
 pub mod api;
 pub mod blobs;
 pub mod blueprint;
+pub mod edge;
 pub mod events;
 mod files;
 pub mod logs;

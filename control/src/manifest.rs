@@ -6,12 +6,14 @@
 //!
 //! Everything that is wrong is reported at once, with its place and what to do about it.
 
+mod apply;
 mod check;
 mod error;
 mod file;
 mod mounts;
 mod overrides;
 mod package;
+mod routing;
 mod shape;
 mod source;
 mod text;
@@ -21,9 +23,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use wharf_gateway::{HealthSpec, HostPattern, PathPattern, Priority};
+use wharf_gateway::{GroupSpec, HealthSpec};
 use wharf_runtime::{Bytes, CpuUnits, EgressRule, Isolation};
 
+pub use apply::{ApplyFile, objects_from_json};
 pub use check::{MAX_COUNT, MAX_MEMORY, MIN_MEMORY};
 pub use error::{FieldPath, Location, ManifestError, ManifestErrors};
 pub use file::{MANIFEST_FILE, ManifestFile, OpenError};
@@ -33,13 +36,20 @@ pub use package::{
     MAX_BUNDLE_FILES, MAX_BUNDLE_SIZE, MAX_COMPONENT_SIZE, Package, PackageError, PackagedFile,
     PackagedMount, Unpackable,
 };
-pub use text::{FileText, HealthText, JobText, ManifestText, RouteText, ServiceText, TaskText};
+pub use routing::{
+    CertificateCheck, Connection, DefaultAction, Destination, Listener, Objects, OutsideTarget, Route,
+    RouteAction, Share, Shares, TargetGroup,
+};
+pub use text::{
+    ApplyText, FileText, ForwardText, HealthText, JobText, ListenerText, ManifestText, RedirectText,
+    RouteText, ServiceText, TargetGroupText, TaskText,
+};
 
 use crate::names::{Digest, EnvName, NamespaceName, ServiceName};
 use crate::secrets::SecretReference;
 
 /// A validated manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Manifest {
     /// The service and task-definition family, or the job.
     pub name: ServiceName,
@@ -96,34 +106,27 @@ pub enum ComponentSource {
 }
 
 /// What is made of a task definition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Workload {
     /// Tasks are kept running.
-    Service(ServiceSpec),
+    Service(Box<ServiceSpec>),
     /// A task runs to its end, when it is asked for.
     Job,
 }
 
 /// What a service is besides its tasks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ServiceSpec {
     /// How many tasks.
     pub count: u32,
     /// How to tell that a task works; none: alive is healthy.
     pub health: Option<HealthSpec>,
+    /// How requests are shared among its tasks; without the health check.
+    pub group: GroupSpec,
     /// Which requests come here; none: those to [`default_host`].
     pub routes: Vec<Route>,
-}
-
-/// Which requests come to a service. A request needs to match the host and the path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// Lower goes first; none: after those that have one.
-    pub priority: Option<Priority>,
-    /// Any of these; none: every host.
-    pub hosts: Vec<HostPattern>,
-    /// Any of these; none: every path.
-    pub paths: Vec<PathPattern>,
+    /// Targets outside that its routes forward to.
+    pub target_groups: Vec<TargetGroup>,
 }
 
 impl Manifest {
@@ -140,7 +143,7 @@ impl Manifest {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn from_json(manifest: serde_json::Value) -> Result<Self, ManifestErrors> {
-        let (text, errors) = file::shape_and_read(manifest);
+        let (text, errors) = file::shape_and_read(manifest, shape::MANIFEST);
         check::check(&text, errors).map_err(ManifestErrors::new)
     }
 

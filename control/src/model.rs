@@ -54,6 +54,15 @@ pub struct Namespace {
     pub created_at: Timestamp,
 }
 
+/// A listener, a target group or a route that stands by itself: the key says which, and whose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// Its text form as JSON. It is validated each time it is read, as it was when it came in.
+    pub definition: serde_json::Value,
+    /// When it last changed.
+    pub applied_at: Timestamp,
+}
+
 /// What a component can be run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum World {

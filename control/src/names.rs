@@ -8,6 +8,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -126,6 +127,21 @@ text_newtype!(
     check_service
 );
 text_newtype!(
+    /// A route that stands by itself, or one of a service's that has a name: `[a-z0-9][a-z0-9-]{0,62}`.
+    RouteName,
+    check_route
+);
+text_newtype!(
+    /// A target group with targets outside: `[a-z0-9][a-z0-9-]{0,62}`.
+    TargetGroupName,
+    check_target_group
+);
+text_newtype!(
+    /// A listener: `[a-z0-9][a-z0-9-]{0,62}`.
+    ListenerName,
+    check_listener
+);
+text_newtype!(
     /// A secret: `[a-z0-9][a-z0-9-/_.]{0,62}`, without an empty, `.` or `..` part between its `/`.
     SecretName,
     check_secret
@@ -158,6 +174,21 @@ impl NamespaceName {
     /// Whether this is the namespace `default`.
     pub fn is_default(&self) -> bool {
         self.0 == DEFAULT_NAMESPACE
+    }
+}
+
+/// The listener that `wharf serve --http` opens.
+static HTTP_LISTENER: LazyLock<ListenerName> = LazyLock::new(|| ListenerName("http".to_owned()));
+
+impl ListenerName {
+    /// The listener that `wharf serve --http` opens.
+    pub fn http() -> &'static Self {
+        &HTTP_LISTENER
+    }
+
+    /// Whether this is the listener that `wharf serve --http` opens.
+    pub fn is_http(&self) -> bool {
+        self == Self::http()
     }
 }
 
@@ -215,6 +246,18 @@ fn check_namespace(text: &str) -> Result<(), NameError> {
 
 fn check_service(text: &str) -> Result<(), NameError> {
     check_label(text, "a service's name")
+}
+
+fn check_route(text: &str) -> Result<(), NameError> {
+    check_label(text, "a route's name")
+}
+
+fn check_target_group(text: &str) -> Result<(), NameError> {
+    check_label(text, "a target group's name")
+}
+
+fn check_listener(text: &str) -> Result<(), NameError> {
+    check_label(text, "a listener's name")
 }
 
 fn check_label(text: &str, wanted: &'static str) -> Result<(), NameError> {

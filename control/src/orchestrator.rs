@@ -6,9 +6,8 @@
 mod bundles;
 mod definitions;
 mod deploy;
-mod hosts;
+mod edge;
 mod namespaces;
-pub mod routes;
 mod run;
 mod secrets;
 mod services;
@@ -19,6 +18,7 @@ use tokio::sync::Mutex;
 
 use crate::blobs::Blobs;
 use crate::blueprint::Blueprints;
+use crate::edge::Edge;
 use crate::events::EventLog;
 use crate::logs::Logs;
 use crate::model::stored::Record;
@@ -32,6 +32,7 @@ use crate::tokens::Tokens;
 
 pub use bundles::NewBundle;
 pub use deploy::{Deployed, NewDeployment};
+pub use edge::{AppliedChange, ObjectName, no_object};
 pub use namespaces::ensure_default;
 pub use run::{NewRun, What};
 
@@ -63,6 +64,8 @@ pub struct Orchestrator {
     pub registry: Arc<Registry>,
     /// The control loop.
     pub reconciler: Reconciler,
+    /// The gateway's configuration.
+    pub edge: Arc<Edge>,
     /// What happened.
     pub events: EventLog,
     /// Secrets.

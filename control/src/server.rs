@@ -3,6 +3,7 @@
 
 mod access_log;
 mod api_connections;
+mod edge;
 mod opened;
 
 use std::fmt;
@@ -15,16 +16,16 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use wharf_gateway::{
-    BufferedAccessLog, Closed, Config, CookieKey, Gateway, ListenerName, ListenerSpec, Socket, Threads,
-};
+use wharf_gateway::{BufferedAccessLog, Closed, Config, CookieKey, Gateway, Socket, Threads};
 use wharf_runtime::{Amount, Capacity, CompilerCommand, HostFiles, Runtime, RuntimeConfig};
 
 use self::access_log::RotatingFile;
 use self::opened::Opened;
 use crate::api::{Api, SharedApi, router};
 use crate::blobs::BlobError;
+use crate::edge::{BeginError, Edge, ObjectsError};
 use crate::logs::LogError;
 use crate::reconciler::control_loop::LoopError;
 use crate::secrets::{MasterKeySource, OpenSecretsError};
@@ -40,9 +41,6 @@ pub const ACCESS_LOG_FILE: &str = "access.log";
 
 /// Where compiled components are, in the data directory.
 const CACHE: &str = "cache";
-
-/// The listener that `--http` opens.
-pub(crate) const HTTP_LISTENER: &str = "http";
 
 /// Everything an operator may choose about a server.
 #[derive(Debug, Clone)]
@@ -126,12 +124,15 @@ pub enum ServeError {
     /// The gateway.
     #[error(transparent)]
     Gateway(#[from] wharf_gateway::ListenerError),
-    /// The name of a listener.
+    /// The listeners.
     #[error(transparent)]
-    ListenerName(#[from] wharf_gateway::NameError),
+    Listen(#[from] BeginError),
     /// What the store holds can't be taken over.
     #[error(transparent)]
     Recover(#[from] LoopError),
+    /// What was applied can't be read.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
 }
 
 impl ServeError {
@@ -202,6 +203,7 @@ pub struct Server {
     http_addr: SocketAddr,
     api: SharedApi,
     gateway: Arc<Gateway>,
+    watching: JoinHandle<()>,
 }
 
 impl Server {
@@ -219,17 +221,19 @@ impl Server {
         let opened = Opened::open(&config, held).await?;
         let gateway = Arc::new(gateway(&config, opened.secrets.cookie_key())?);
         let http_addr = http.local_addr();
+        let edge = edge::prepare(opened.store(), &gateway, (http, config.http)).await?;
         let capacity = capacity(&config);
         let limit = capacity.limit();
-        let executor = Arc::new(host(&config, &opened, &gateway, capacity)?);
-        let orchestrator = opened.orchestrator(executor, http_addr.port()).await?;
+        let executor = Arc::new(host(&config, &opened, (&gateway, &edge), capacity)?);
+        let orchestrator = opened.orchestrator(executor, edge, http_addr.port()).await?;
         if let Err(error) = orchestrator.sweep().await {
             tracing::warn!(%error, "can't clear away what deleted services left");
         }
         // Not before its rules are in force: until then clients wait to be accepted, instead of being told that
         // there is no such host.
-        let spec = ListenerSpec::http(ListenerName::new(HTTP_LISTENER)?, config.http);
-        gateway.open_on(http, spec)?;
+        edge::listen(&orchestrator.edge)?;
+        let events = orchestrator.events.clone();
+        let watching = tokio::spawn(edge::watch_listeners(orchestrator.edge.clone(), events));
         tell_start(&config.data, api_addr, http_addr, limit);
         let api = Arc::new(Api {
             orchestrator,
@@ -241,6 +245,7 @@ impl Server {
             http_addr,
             api,
             gateway,
+            watching,
         })
     }
 
@@ -264,6 +269,7 @@ impl Server {
             listener,
             api,
             gateway,
+            watching,
             ..
         } = self;
         let closing = api.closing.clone();
@@ -271,6 +277,7 @@ impl Server {
         let serving = tokio::spawn(serving);
         shutdown.await;
         closing.cancel();
+        watching.abort();
         let abort = serving.abort_handle();
         let (closed, _) = tokio::join!(gateway.shutdown(GRACE), async {
             if tokio::time::timeout(GRACE, serving).await.is_err() {
@@ -297,7 +304,7 @@ impl Server {
 fn host(
     config: &ServeConfig,
     opened: &Opened,
-    gateway: &Arc<Gateway>,
+    (gateway, edge): (&Arc<Gateway>, &Arc<Edge>),
     capacity: Capacity,
 ) -> Result<Host, ServeError> {
     let runtime = RuntimeConfig {
@@ -309,6 +316,7 @@ fn host(
     Ok(Host::new(HostParts {
         runtime: Runtime::build(runtime)?,
         gateway: gateway.clone(),
+        edge: edge.clone(),
         capacity,
         secrets: opened.secrets.clone(),
         logs: opened.logs.clone(),

@@ -33,8 +33,9 @@ pub const MAX_KEY: usize = 1024;
 /// The largest value: 1 MiB (etcd's request limit is 1.5 MiB).
 pub const MAX_VALUE: usize = 1 << 20;
 
-/// How many comparisons and writes one transaction may have, together (etcd: 128 operations).
-pub const MAX_TRANSACTION: usize = 256;
+/// How many comparisons and writes one transaction may have, together (etcd: 128 operations). One apply of the most
+/// routes, target groups and listeners is one transaction.
+pub const MAX_TRANSACTION: usize = 32 << 10;
 
 /// The number of a committed transaction, counted over the whole store and its whole life. 0 is before
 /// the first.

@@ -96,7 +96,7 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Why not; what was reachable before still is.
-    fn expose(&self, exposures: &[Exposure]) -> Result<(), String>;
+    fn expose(&self, exposures: &[Exposure]) -> Result<(), Refusal>;
 
     /// Drops what it keeps for a service or job that is gone: its target group, its logs.
     fn forget(&self, namespace: &NamespaceName, name: &ServiceName);

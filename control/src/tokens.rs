@@ -54,6 +54,8 @@ pub enum Scope {
     Administrator,
     /// Everything within one namespace.
     Namespace(NamespaceName),
+    /// Reading what was counted, and nothing else.
+    Metrics,
 }
 
 /// Who asks.
@@ -71,7 +73,13 @@ impl Principal {
         match &self.scope {
             Scope::Administrator => true,
             Scope::Namespace(own) => own == namespace,
+            Scope::Metrics => false,
         }
+    }
+
+    /// Whether it may read what was counted, of every namespace.
+    pub fn may_read_metrics(&self) -> bool {
+        matches!(self.scope, Scope::Administrator | Scope::Metrics)
     }
 
     /// Whether it is an administrator.
@@ -321,8 +329,11 @@ impl fmt::Debug for TokenRecord {
 #[serde(deny_unknown_fields)]
 struct StoredToken {
     hash: String,
-    /// None: an administrator's.
+    /// None: an administrator's, or for metrics.
     namespace: Option<NamespaceName>,
+    /// Whether it may read metrics and nothing else.
+    #[serde(default)]
+    metrics: bool,
     description: String,
     created_at: Timestamp,
 }
@@ -345,12 +356,13 @@ impl TokenRecord {
 
     fn encode(&self) -> Vec<u8> {
         let namespace = match &self.summary.scope {
-            Scope::Administrator => None,
+            Scope::Administrator | Scope::Metrics => None,
             Scope::Namespace(namespace) => Some(namespace.clone()),
         };
         let stored = StoredToken {
             hash: self.hash.clone(),
             namespace,
+            metrics: self.summary.scope == Scope::Metrics,
             description: self.summary.description.clone(),
             created_at: self.summary.created_at,
         };
@@ -361,7 +373,11 @@ impl TokenRecord {
     fn decode(entry: &Entry) -> Result<Self, StoreError> {
         let damaged = |_| StoreError::Damaged(format!("`{}` can't be read", entry.key));
         let stored: StoredToken = serde_json::from_slice(&entry.value).map_err(damaged)?;
-        let scope = stored.namespace.map_or(Scope::Administrator, Scope::Namespace);
+        let scope = match (stored.namespace, stored.metrics) {
+            (Some(namespace), _) => Scope::Namespace(namespace),
+            (None, true) => Scope::Metrics,
+            (None, false) => Scope::Administrator,
+        };
         let id = entry.key.strip_prefix(TOKENS).unwrap_or_default().to_owned();
         let StoredToken {
             hash,

@@ -161,7 +161,7 @@ impl Listener {
     ) -> Result<(), ListenerError> {
         let here = lock(&self.accepting)
             .as_ref()
-            .is_some_and(|accepting| accepting.asked == spec.address);
+            .is_some_and(|accepting| [accepting.asked, accepting.local].contains(&spec.address));
         if here {
             let local = self.local_addr().unwrap_or(spec.address);
             self.settings.store(Arc::new(Settings::new(spec, local)?));

@@ -45,7 +45,8 @@ Examples:
 pub(crate) struct Describe {
     /// What kind of thing
     pub(crate) kind: Kind,
-    /// A service's name, a task's id (or its beginning), a deployment's id, a family or family:revision
+    /// A service's name, a task's id (or its beginning), a deployment's id, a family or family:revision, a route's, a
+    /// listener's or a target group's name
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) scope: Scope,
@@ -64,6 +65,12 @@ pub(crate) enum Kind {
     Deployment,
     /// What a service or job runs
     TaskDefinition,
+    /// When requests match, and what happens to those that do
+    Route,
+    /// An address that is listened on
+    Listener,
+    /// Targets outside, each with its health
+    TargetGroup,
 }
 
 #[derive(Debug, Args)]
@@ -254,10 +261,14 @@ pub(crate) enum NamespaceAction {
 Examples:
   wharf token create --namespace blue --description \"CI of blue\"
   export WHARF_TOKEN=$(wharf token create --namespace blue)
-  wharf token revoke ID")]
+  wharf token revoke ID
+  wharf token create --metrics --description Prometheus")]
 pub(crate) struct Token {
     #[command(subcommand)]
     pub(crate) action: TokenAction,
+    /// Those that may read /metrics and nothing else, instead of the namespace's
+    #[arg(long, global = true)]
+    pub(crate) metrics: bool,
     #[command(flatten)]
     pub(crate) scope: Scope,
     #[command(flatten)]
@@ -266,13 +277,13 @@ pub(crate) struct Token {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenAction {
-    /// Create a token for the namespace, and show it this once
+    /// Create a token for the namespace or for metrics, and show it this once
     Create {
         /// What it is for
         #[arg(long, value_name = "TEXT", default_value = "")]
         description: String,
     },
-    /// List the namespace's tokens
+    /// List the namespace's tokens, or those for metrics
     List,
     /// Revoke a token at once
     Revoke {

@@ -1,6 +1,7 @@
 //! `wharf describe KIND NAME`: all there is to say, as paragraphs of `name: value` lines and tables.
 
 mod definition;
+mod routing;
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use serde::de::DeserializeOwned;
 use wharf_control::api::types::{Deployment, Service, ServiceDescription, Task, TaskOverrides};
 
 use super::lists::tasks_table;
-use crate::api::Api;
+use crate::api::{Api, escape};
 use crate::args::{self, Kind};
 use crate::output::{self, bytes, cpu_time, harmless, name};
 
@@ -22,6 +23,12 @@ pub(crate) async fn describe(api: &Api, args: &args::Describe) -> Result<()> {
         Kind::Task => show(api, args, &part("tasks"), task).await,
         Kind::Deployment => show(api, args, &part("deployments"), deployment).await,
         Kind::TaskDefinition => show(api, args, &part("task-definitions"), definition::text).await,
+        Kind::Route => show(api, args, &part("routes"), routing::route).await,
+        Kind::Listener => {
+            let path = format!("/v1/listeners/{}", escape(&args.name));
+            show(api, args, &path, routing::listener).await
+        }
+        Kind::TargetGroup => show(api, args, &part("target-groups"), routing::target_group).await,
     }
 }
 

@@ -44,11 +44,18 @@ pub(crate) async fn namespace(api: &Api, args: &args::Namespace) -> Result<()> {
 /// Create, list or revoke the namespace's tokens.
 pub(crate) async fn token(api: &Api, args: &args::Token) -> Result<()> {
     let format = args.client.output;
+    let (path, of) = match args.metrics {
+        true => ("/v1/metrics-tokens".to_owned(), "for metrics".to_owned()),
+        false => (
+            api.path(&["tokens"]),
+            format!("of namespace `{}`", api.namespace()),
+        ),
+    };
     match &args.action {
-        TokenAction::Create { description } => create_token(api, description, format).await,
-        TokenAction::List => list_tokens(api, format).await,
+        TokenAction::Create { description } => create_token(api, (&path, &of), description, format).await,
+        TokenAction::List => list_tokens(api, (&path, &of), format).await,
         TokenAction::Revoke { id } => {
-            api.delete(&api.path(&["tokens", id])).await?;
+            api.delete(&format!("{path}/{}", escape(id))).await?;
             output::done(format, id, "revoked")?;
             Ok(())
         }
@@ -56,28 +63,21 @@ pub(crate) async fn token(api: &Api, args: &args::Token) -> Result<()> {
 }
 
 /// The token alone goes to standard output, so that `WHARF_TOKEN=$(wharf token create)` works.
-async fn create_token(api: &Api, description: &str, format: Output) -> Result<()> {
+async fn create_token(api: &Api, (path, of): (&str, &str), description: &str, format: Output) -> Result<()> {
     let body = CreateToken {
         description: description.to_owned(),
     };
-    let created: CreatedToken = api.send(Method::POST, &api.path(&["tokens"]), &body).await?;
+    let created: CreatedToken = api.send(Method::POST, path, &body).await?;
     if format == Output::Table {
-        output::remark(&format!(
-            "token {} of namespace {}; it is not shown again:",
-            created.id,
-            api.namespace()
-        ));
+        output::remark(&format!("token {} {of}; it is not shown again:", created.id));
     }
     output::answer(format, &created, |created| created.token.clone())?;
     Ok(())
 }
 
-async fn list_tokens(api: &Api, format: Output) -> Result<()> {
-    let list: TokenList = api.get(&api.path(&["tokens"])).await?;
-    let nothing = format!(
-        "no tokens of namespace `{}`: `wharf token create` makes one",
-        api.namespace()
-    );
+async fn list_tokens(api: &Api, (path, of): (&str, &str), format: Output) -> Result<()> {
+    let list: TokenList = api.get(path).await?;
+    let nothing = format!("no tokens {of}: `wharf token create` makes one");
     output::list(format, &list, &list.tokens, tokens_table, &nothing)?;
     Ok(())
 }

@@ -19,6 +19,7 @@ mod jobs;
 mod limits;
 mod logging;
 mod project;
+mod routing;
 mod secrets;
 mod server;
 mod services;

@@ -31,7 +31,7 @@ fn describe_shows_all_that_a_definition_says() {
         "8 at once, 3 waiting",
         "https://api.example.com",
         "/static (1 file)",
-        "host a.example.com, path /v1/* (priority 7)",
+        "host a.example.com and path /v1/* → forward to service web (priority 7)",
         "GET /ok every 500ms, within 1s, 200-399 pass",
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");

@@ -1,6 +1,7 @@
 //! From core types to wire types, by hand, and back.
 
 mod definition;
+pub(super) mod edge;
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,7 @@
 //! What handlers are given: who asks, in which namespace, and a body that was read within its bound.
 
+use std::net::IpAddr;
+
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use http::header::AUTHORIZATION;
@@ -52,6 +54,10 @@ impl FromRequestParts<SharedApi> for Caller {
             .hint("set WHARF_TOKEN, or WHARF_DATA on the server's own machine"))
     }
 }
+
+/// Where the connection of a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// A namespace of the path that exists and that the caller may enter; anything else is the same 404.
 #[derive(Debug, Clone)]
@@ -135,7 +141,11 @@ fn bad_body(rejection: &JsonRejection) -> Refusal {
     let text = rejection.body_text();
     match rejection {
         JsonRejection::BytesRejection(_) if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE => {
-            let message = format!("the body is larger than {} bytes", super::MAX_JSON_BODY);
+            let message = format!(
+                "the body is larger than {} bytes, or {} in an apply",
+                super::MAX_JSON_BODY,
+                super::MAX_APPLY_BODY
+            );
             Refusal::new(Kind::TooLarge, "BodyTooLarge", message)
         }
         JsonRejection::JsonDataError(_) => Refusal::unprocessable("InvalidBody", text),

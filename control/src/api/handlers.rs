@@ -2,7 +2,9 @@
 
 pub(super) mod blobs;
 pub(super) mod deployments;
+pub(super) mod edge;
 pub(super) mod logs;
+pub(super) mod metrics;
 pub(super) mod namespaces;
 pub(super) mod probes;
 pub(super) mod secrets;

@@ -5,6 +5,7 @@
 //! refuse fields they don't know.
 
 mod deployments;
+mod edge;
 mod errors;
 mod events;
 mod namespaces;
@@ -13,6 +14,7 @@ mod services;
 mod tasks;
 
 pub use deployments::*;
+pub use edge::*;
 pub use errors::*;
 pub use events::*;
 pub use namespaces::*;

@@ -1,10 +1,16 @@
 //! From what was written to what it means: every value, and what they say together.
 
-mod routing;
+mod action;
+mod group;
+mod health;
+mod listener;
+mod route;
 mod task;
 
+use self::route::Home;
 use super::error::{FieldPath, ManifestError};
-use super::text::ManifestText;
+use super::routing::Objects;
+use super::text::{ApplyText, ManifestText};
 use super::values::Report;
 use super::{Manifest, ServiceSpec, Workload};
 use crate::names::ServiceName;
@@ -55,13 +61,30 @@ fn workload(text: &ManifestText, root: &FieldPath, report: &mut Report) -> Workl
     let count = text.service.as_ref().and_then(|service| service.count);
     let count = report.number(&root.key("service"), "count", count, (0, MAX_COUNT), 1);
     let health = text.health.as_ref();
-    let health = health.and_then(|health| routing::health(health, &root.key("health"), report));
-    let routes = routing::routes(&text.route, &root.key("route"), report);
-    Workload::Service(ServiceSpec {
+    let health = health.and_then(|health| health::health(health, &root.key("health"), report));
+    Workload::Service(Box::new(ServiceSpec {
         count,
         health,
-        routes,
-    })
+        group: group::of_service(text.service.as_ref(), &root.key("service"), report),
+        routes: route::routes(&text.route, &root.key("route"), Home::Service, report),
+        target_groups: group::target_groups(&text.target_group, &root.key("target_group"), report),
+    }))
+}
+
+/// Checks what stands by itself, beginning with the errors that are known.
+pub(super) fn objects(text: &ApplyText, known: Vec<ManifestError>) -> Result<Objects, Vec<ManifestError>> {
+    let root = FieldPath::root();
+    let mut report = Report { errors: known };
+    let objects = Objects {
+        listeners: listener::listeners(&text.listener, &root.key("listener"), &mut report),
+        target_groups: group::target_groups(&text.target_group, &root.key("target_group"), &mut report),
+        routes: route::routes(&text.route, &root.key("route"), Home::Alone, &mut report),
+    };
+    if report.errors.is_empty() {
+        Ok(objects)
+    } else {
+        Err(report.errors)
+    }
 }
 
 fn job_stands_alone(text: &ManifestText, root: &FieldPath, report: &mut Report) {
@@ -74,5 +97,12 @@ fn job_stands_alone(text: &ManifestText, root: &FieldPath, report: &mut Report) 
     }
     if !text.route.is_empty() {
         report.refuse(root.key("route"), "[[route]] together with [job]", hint);
+    }
+    if !text.target_group.is_empty() {
+        report.refuse(
+            root.key("target_group"),
+            "[[target_group]] together with [job]",
+            hint,
+        );
     }
 }

@@ -46,6 +46,12 @@ impl FieldPath {
         self.with(Segment::Index(index))
     }
 
+    /// What this is a key or an element of.
+    pub(super) fn parent(&self) -> Self {
+        let all = self.0.len().saturating_sub(1);
+        Self(self.0.iter().take(all).cloned().collect())
+    }
+
     fn with(&self, segment: Segment) -> Self {
         let mut segments = self.0.clone();
         segments.push(segment);
@@ -54,11 +60,6 @@ impl FieldPath {
 
     pub(super) fn segments(&self) -> &[Segment] {
         &self.0
-    }
-
-    /// Whether this is `other` or a place in it.
-    pub(super) fn is_within(&self, other: &Self) -> bool {
-        self.0.starts_with(&other.0)
     }
 
     /// How TOML heads the table at this path: `[task]`, `[[route]]`, or `the manifest`.
@@ -168,6 +169,13 @@ impl ManifestErrors {
 
     pub(super) fn one(error: ManifestError) -> Self {
         Self(vec![error])
+    }
+
+    /// With one more at the end, wherever it is.
+    #[must_use]
+    pub(super) fn and(mut self, last: ManifestError) -> Self {
+        self.0.push(last);
+        self
     }
 
     /// Each of them.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{FieldPath, ManifestError, ManifestErrors};
@@ -87,19 +88,9 @@ impl ManifestFile {
     }
 
     fn read(path: &Path) -> Result<Self, OpenError> {
-        let mut bytes = Vec::new();
-        // One byte more, to tell a file at the bound from one over it.
-        let bound = MAX_MANIFEST as u64 + 1;
-        let read = File::open(path).and_then(|file| file.take(bound).read_to_end(&mut bytes));
-        read.map_err(|source| OpenError::Read {
+        let bytes = read(path, MAX_MANIFEST)?.ok_or_else(|| OpenError::TooLarge {
             path: path.to_owned(),
-            source,
         })?;
-        if bytes.len() > MAX_MANIFEST {
-            return Err(OpenError::TooLarge {
-                path: path.to_owned(),
-            });
-        }
         let name = path.display().to_string();
         let text = source::decode(&name, &bytes)?;
         let mut file = Self::parse(&name, text)?;
@@ -112,8 +103,8 @@ impl ManifestFile {
     /// # Errors
     /// If it isn't TOML.
     pub fn parse(file: &str, text: &str) -> Result<Self, ManifestErrors> {
-        let (source, value) = TomlSource::parse(file, text)?;
-        let (text, errors) = shape_and_read(value);
+        let (source, value) = TomlSource::parse(file, text, MAX_MANIFEST)?;
+        let (text, errors) = shape_and_read(value, shape::MANIFEST);
         Ok(Self {
             text,
             base: folder_of(Path::new(file)),
@@ -199,16 +190,32 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Compares a value with the table of keys, and reads what is left of it.
-pub(super) fn shape_and_read(mut value: Value) -> (ManifestText, Vec<ManifestError>) {
+/// The bytes of a file; none if there are more than `bound`.
+pub(super) fn read(path: &Path, bound: usize) -> Result<Option<Vec<u8>>, OpenError> {
+    let mut bytes = Vec::new();
+    // One byte more, to tell a file at the bound from one over it.
+    let most = u64::try_from(bound).unwrap_or(u64::MAX).saturating_add(1);
+    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    read.map_err(|source| OpenError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok((bytes.len() <= bound).then_some(bytes))
+}
+
+/// Compares a value with a table of keys, and reads what is left of it.
+pub(super) fn shape_and_read<T: Default + DeserializeOwned>(
+    mut value: Value,
+    keys: &[shape::Key],
+) -> (T, Vec<ManifestError>) {
     let mut errors = Vec::new();
-    shape::check(&mut value, &mut errors);
+    shape::check(&mut value, keys, &mut errors);
     match serde_json::from_value(value) {
         Ok(text) => (text, errors),
         // The table of keys and the types say the same, a test sees to it; if they don't, serde's word stands.
         Err(error) => {
             errors.push(ManifestError::new(FieldPath::root(), error.to_string()));
-            (ManifestText::default(), errors)
+            (T::default(), errors)
         }
     }
 }

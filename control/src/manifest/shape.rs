@@ -4,7 +4,12 @@
 //! every unknown key and wrong type is reported, and removed, so that the values that are left can be
 //! checked in the same round.
 
+mod routing;
+
 use serde_json::Value;
+
+pub(super) use self::routing::APPLY;
+use self::routing::{ROUTE, TARGET_GROUP};
 
 use super::error::{FieldPath, ManifestError};
 use crate::names::closest;
@@ -17,15 +22,20 @@ enum Shape {
     Boolean,
     TextList,
     TextMap,
+    TextListMap,
+    /// Each a text or a table.
+    TextsOrTables(&'static [Key]),
     Table(&'static [Key]),
     TableList(&'static [Key]),
     /// Known, and not in this version: what this version does instead.
     Later(&'static str),
+    /// Known, and not in this kind of file: where it goes.
+    Elsewhere(&'static str),
 }
 
 /// A key, what it takes, and a value as an example.
 #[derive(Debug)]
-struct Key {
+pub(super) struct Key {
     name: &'static str,
     shape: Shape,
     example: &'static str,
@@ -43,18 +53,32 @@ const fn later(name: &'static str, instead: &'static str) -> Key {
     }
 }
 
-const BY_HOST_AND_PATH: &str = "this version routes by host and path";
-const OWN_SERVICES: &str = "this version routes to its own services only";
+const OPERATORS: &str =
+    "listeners are the whole server's: put them into a file of their own, for `wharf apply`";
+const fn elsewhere(name: &'static str, hint: &'static str) -> Key {
+    Key {
+        name,
+        shape: Shape::Elsewhere(hint),
+        example: "",
+    }
+}
+
 const RUN_ONCE: &str = "this version runs a job once, when `wharf run` is called";
 
-const MANIFEST: &[Key] = &[
+/// What a `wharf.toml` may have.
+pub(super) const MANIFEST: &[Key] = &[
     key("name", Shape::Text, "\"api\""),
     key("task", Shape::Table(TASK), "a table, [task]"),
     key("service", Shape::Table(SERVICE), "a table, [service]"),
     key("health", Shape::Table(HEALTH), "a table, [health]"),
     key("route", Shape::TableList(ROUTE), "tables, each [[route]]"),
     key("job", Shape::Table(JOB), "a table, [job]"),
-    later("target_group", OWN_SERVICES),
+    key(
+        "target_group",
+        Shape::TableList(TARGET_GROUP),
+        "tables, each [[target_group]]",
+    ),
+    elsewhere("listener", OPERATORS),
 ];
 
 const TASK: &[Key] = &[
@@ -94,7 +118,13 @@ const FILE: &[Key] = &[
     key("mount", Shape::Text, "\"/static\""),
 ];
 
-const SERVICE: &[Key] = &[key("count", Shape::Integer, "2")];
+const SERVICE: &[Key] = &[
+    key("count", Shape::Integer, "2"),
+    key("algorithm", Shape::Text, "\"power_of_two\""),
+    key("slow_start", Shape::Text, "\"30s\""),
+    key("stickiness", Shape::Text, "\"1h\""),
+    key("fail_open", Shape::Boolean, "true"),
+];
 
 const HEALTH: &[Key] = &[
     key("path", Shape::Text, "\"/health\""),
@@ -105,37 +135,21 @@ const HEALTH: &[Key] = &[
     key("codes", Shape::Text, "\"200-399\""),
 ];
 
-const ROUTE: &[Key] = &[
-    key("priority", Shape::Integer, "10"),
-    key("host", Shape::TextList, "[\"api.example.com\"]"),
-    key("path", Shape::TextList, "[\"/v1/*\"]"),
-    later("method", BY_HOST_AND_PATH),
-    later("header", BY_HOST_AND_PATH),
-    later("query", BY_HOST_AND_PATH),
-    later("source_ip", BY_HOST_AND_PATH),
-    later("host_regex", BY_HOST_AND_PATH),
-    later("path_regex", BY_HOST_AND_PATH),
-    later("header_regex", BY_HOST_AND_PATH),
-    later("forward", OWN_SERVICES),
-    later("redirect", OWN_SERVICES),
-    later("fixed", OWN_SERVICES),
-    later("rewrite", OWN_SERVICES),
-];
-
 const JOB: &[Key] = &[later("schedule", RUN_ONCE), later("timezone", RUN_ONCE)];
 
 /// The sections, to say where a key belongs that is in the wrong one.
-const SECTIONS: [(&str, &[Key]); 4] = [
+const SECTIONS: [(&str, &[Key]); 5] = [
     ("[task]", TASK),
     ("[service]", SERVICE),
     ("[health]", HEALTH),
     ("[[route]]", ROUTE),
+    ("[[target_group]]", TARGET_GROUP),
 ];
 
-/// Reports every key that is unknown or takes something else, and removes it.
-pub(super) fn check(manifest: &mut Value, errors: &mut Vec<ManifestError>) {
+/// Reports every key that is not one of `keys` or takes something else, and removes it.
+pub(super) fn check(manifest: &mut Value, keys: &[Key], errors: &mut Vec<ManifestError>) {
     match manifest {
-        Value::Object(_) => check_table(manifest, MANIFEST, &FieldPath::root(), errors),
+        Value::Object(_) => check_table(manifest, keys, &FieldPath::root(), errors),
         other => {
             let message = format!("a manifest is a table of keys, this is {}", kind(other));
             errors.push(ManifestError::new(FieldPath::root(), message));
@@ -171,6 +185,11 @@ fn check_value(
             errors.push(ManifestError::new(path.clone(), message).hint(instead));
             false
         }
+        (Shape::Elsewhere(hint), _) => {
+            let message = format!("`{}` doesn't belong in {}", key.name, table.heading());
+            errors.push(ManifestError::new(path.clone(), message).hint(hint));
+            false
+        }
         (Shape::Text, Value::String(_)) | (Shape::Boolean, Value::Bool(_)) => true,
         (Shape::Integer, Value::Number(number)) if number.is_i64() => true,
         (Shape::Table(keys), table @ Value::Object(_)) => {
@@ -184,6 +203,8 @@ fn check_value(
         (Shape::TextMap, Value::Object(entries)) => {
             all_text(entries.iter().map(|(name, item)| (path.key(name), item)), errors)
         }
+        (Shape::TextListMap, Value::Object(entries)) => all_text_lists(entries, path, errors),
+        (Shape::TextsOrTables(keys), Value::Array(items)) => texts_or_tables(items, keys, key, path, errors),
         (Shape::TableList(keys), Value::Array(items)) => check_tables(items, keys, key, path, errors),
         (_, value) => {
             errors.push(wrong_type(value, key, table, path));
@@ -231,15 +252,67 @@ fn all_text<'a>(
     errors.len() == before
 }
 
+fn all_text_lists(
+    entries: &serde_json::Map<String, Value>,
+    path: &FieldPath,
+    errors: &mut Vec<ManifestError>,
+) -> bool {
+    let before = errors.len();
+    for (name, value) in entries {
+        let here = path.key(name);
+        match value {
+            Value::Array(items) => {
+                all_text(
+                    items.iter().enumerate().map(|(at, item)| (here.index(at), item)),
+                    errors,
+                );
+            }
+            other => {
+                let message = format!("`{here}` is {}, it needs to be a list of texts", kind(other));
+                let hint = match other {
+                    Value::String(_) => format!("put it in brackets: [{other}]"),
+                    _ => format!("like {name} = [\"1\"]"),
+                };
+                errors.push(ManifestError::new(here, message).hint(hint));
+            }
+        }
+    }
+    errors.len() == before
+}
+
+fn texts_or_tables(
+    items: &mut [Value],
+    keys: &[Key],
+    key: &Key,
+    path: &FieldPath,
+    errors: &mut Vec<ManifestError>,
+) -> bool {
+    let before = errors.len();
+    for (at, item) in items.iter_mut().enumerate() {
+        let here = path.index(at);
+        match item {
+            Value::String(_) => {}
+            Value::Object(_) => check_table(item, keys, &here, errors),
+            other => {
+                let message = format!("`{here}` is {}, it needs to be a text or a table", kind(other));
+                let hint = format!("like {} = {}", key.name, key.example);
+                errors.push(ManifestError::new(here, message).hint(hint));
+            }
+        }
+    }
+    errors.len() == before
+}
+
 fn wrong_type(value: &Value, key: &Key, table: &FieldPath, path: &FieldPath) -> ManifestError {
     let wanted = match key.shape {
         Shape::Text => "a text",
         Shape::Integer => "a whole number",
         Shape::Boolean => "true or false",
         Shape::TextList => "a list of texts",
-        Shape::TextMap | Shape::Table(_) => "a table",
+        Shape::TextMap | Shape::TextListMap | Shape::Table(_) => "a table",
+        Shape::TextsOrTables(_) => "a list of texts or tables",
         Shape::TableList(_) => "a list of tables",
-        Shape::Later(_) => "absent",
+        Shape::Later(_) | Shape::Elsewhere(_) => "absent",
     };
     let found = kind(value);
     let message = format!(
@@ -248,7 +321,9 @@ fn wrong_type(value: &Value, key: &Key, table: &FieldPath, path: &FieldPath) -> 
         table.heading()
     );
     let hint = match key.shape {
-        Shape::Table(_) | Shape::TableList(_) if key.name != "files" => format!("write {}", key.example),
+        Shape::Table(_) | Shape::TableList(_) if !key.example.starts_with(['[', '{']) => {
+            format!("write {}", key.example)
+        }
         _ => format!("like {} = {}", key.name, key.example),
     };
     ManifestError::new(path.clone(), message).hint(hint)
@@ -268,7 +343,7 @@ fn unknown(name: &str, keys: &[Key], table: &FieldPath) -> ManifestError {
     }
     let supported: Vec<&str> = keys
         .iter()
-        .filter(|key| !matches!(key.shape, Shape::Later(_)))
+        .filter(|key| !matches!(key.shape, Shape::Later(_) | Shape::Elsewhere(_)))
         .map(|key| key.name)
         .collect();
     match supported.is_empty() {

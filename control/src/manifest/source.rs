@@ -11,6 +11,9 @@ use super::error::{FieldPath, Location, ManifestError, ManifestErrors, Segment};
 /// The largest manifest, in bytes. It is read before it is known to be one.
 pub(super) const MAX_MANIFEST: usize = 1 << 20;
 
+/// The largest file of `wharf apply`, in bytes: some tens of thousands of routes.
+pub(super) const MAX_APPLY_FILE: usize = 16 << 20;
+
 /// How many syntax errors are shown: after a few, they are echoes of the first.
 const MAX_SYNTAX_ERRORS: usize = 5;
 
@@ -23,13 +26,13 @@ pub(super) struct TomlSource {
 
 impl TomlSource {
     /// Parses `text`; `file` is what it is called in errors.
-    pub(super) fn parse(file: &str, text: &str) -> Result<(Self, Value), ManifestErrors> {
+    pub(super) fn parse(file: &str, text: &str, bound: usize) -> Result<(Self, Value), ManifestErrors> {
         let source = Self {
             file: file.to_owned(),
             text: text.to_owned(),
         };
-        if text.len() > MAX_MANIFEST {
-            let message = format!("it has {} bytes, {MAX_MANIFEST} are allowed", text.len());
+        if text.len() > bound {
+            let message = format!("it has {} bytes, {bound} are allowed", text.len());
             return Err(ManifestErrors::one(
                 source.place(ManifestError::new(FieldPath::root(), message), 0),
             ));

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::secrets::SecretVersion;
+use wharf_gateway::Priority;
 
 fn parse(text: &str) -> Manifest {
     Manifest::from_toml("wharf.toml", text).unwrap_or_else(|errors| panic!("{errors}"))
@@ -20,7 +21,7 @@ fn service(manifest: &Manifest) -> &ServiceSpec {
     }
 }
 
-const WHOLE: &str = r#"
+const WHOLE: &str = r##"
 name = "api"
 
 [task]
@@ -44,6 +45,10 @@ stop_timeout = "5m"
 
 [service]
 count = 2
+algorithm = "least_outstanding_requests"
+slow_start = "1m"
+stickiness = "2h"
+fail_open = false
 
 [health]
 path = "/health?full=1"
@@ -60,7 +65,51 @@ path = ["/v1/*"]
 
 [[route]]
 path = ["/v2/*"]
-"#;
+
+[[route]]
+name = "canary"
+listener = ["http", "https"]
+priority = 20
+host_regex = ['^[a-z]+\.example\.org$']
+path_regex = ['^/u/[0-9]+$']
+method = ["GET", "HEAD"]
+header = { x-canary = ["1", "beta*"] }
+header_regex = { x-canary = ['^[0-9]+$'], x-id = ['^[a-f0-9]{8}$'] }
+query = [{ key = "v", value = "2" }, { value = "*debug*" }, { key = "trace" }]
+query_all = [{ key = "a", value = "1" }, { key = "b" }]
+source_ip = ["10.0.0.0/8", "::1"]
+forward = [{ service = "api", weight = 90 }, { target_group = "legacy", weight = 10 }]
+stickiness = "1h"
+rewrite = { host = { regex = "^old", replace = "new" }, path = { regex = "^/v1/(.*)", replace = "/$1" } }
+request_headers = { set = { x-tier = "gold" }, add = { x-hop = "wharf" }, remove = ["x-debug"] }
+response_headers = { remove = ["server"] }
+timeout = "90s"
+body_limit = "10MiB"
+
+[[route]]
+path = ["/old/*"]
+redirect = { status = 301, protocol = "HTTPS", host = "#{host}", port = "443", path = "/#{path}", query = "#{query}" }
+
+[[route]]
+path = ["/closed"]
+fixed = { status = 503, content_type = "text/plain", body = "back at noon" }
+
+[[target_group]]
+name = "legacy"
+targets = ["http://127.0.0.1:9000", { url = "https://legacy.example.com", weight = 3 }]
+version = "http2"
+algorithm = "weighted_random"
+slow_start = "30s"
+stickiness = "1d"
+fail_open = false
+deregistration_delay = "5m"
+connect_timeout = "3s"
+idle_timeout = "20s"
+connections = 50
+verify_certificates = false
+health = { enabled = true, path = "/up", port = 9001, interval = "5s", timeout = "2s", healthy = 3, unhealthy = 4, codes = "200-299" }
+retry = { per_request = 1, percent = 10, per_second = 5 }
+"##;
 
 #[test]
 fn every_key_is_read() {
@@ -99,8 +148,16 @@ fn every_key_is_read() {
     assert_eq!((health.healthy.get(), health.unhealthy.get()), (2, 3));
     assert_eq!(health.matcher.to_string(), "200,204");
     assert_eq!(service.routes[0].priority.map(Priority::get), Some(10));
-    assert_eq!(service.routes[0].hosts[0].as_str(), "api.example.com");
-    assert_eq!(service.routes[1].paths[0].as_str(), "/v2/*");
+    assert_eq!(
+        service.routes[0].conditions.to_string(),
+        "host *.example.com, api.example.com and path /v1/*"
+    );
+    assert_eq!(service.routes[1].conditions.path[0].as_str(), "/v2/*");
+    assert_eq!(
+        service.routes[2].conditions.to_string(),
+        "header x-canary 1, beta*, ~^[0-9]+$ and header x-id ~^[a-f0-9]{8}$ and host ~^[a-z]+\\.example\\.org$ and method \
+         GET, HEAD and path ~^/u/[0-9]+$ and query *debug*, trace=*, v=2 and query a=1 and query b=* and source-ip 10.0.0.0/8, ::1/128"
+    );
 }
 
 #[test]
@@ -268,7 +325,7 @@ fn any_text() -> impl Strategy<Value = ManifestText> {
     );
     let routes = proptest::collection::vec(
         (
-            proptest::option::of(1i64..50_000),
+            proptest::option::of(1i64..12_000),
             "[a-z]{1,9}\\.test",
             "/[a-z]{0,9}\\*?",
         ),
@@ -294,14 +351,19 @@ fn any_text() -> impl Strategy<Value = ManifestText> {
                     args,
                     ..TaskText::default()
                 },
-                service: count.map(|count| ServiceText { count: Some(count) }),
+                service: count.map(|count| ServiceText {
+                    count: Some(count),
+                    ..ServiceText::default()
+                }),
                 route: routes
                     .into_iter()
                     .enumerate()
                     .map(|(at, (priority, host, path))| RouteText {
-                        priority,
+                        // Each has its own.
+                        priority: priority.map(|priority| priority * 4 + i64::try_from(at).unwrap()),
                         host: vec![format!("r{at}.{host}")],
                         path: vec![path],
+                        ..RouteText::default()
                     })
                     .collect(),
                 ..ManifestText::default()

@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use routing::*;
+
 use crate::names::Digest;
+
+mod routing;
 
 /// A whole `wharf.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +32,9 @@ pub struct ManifestText {
     /// Which requests come here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub route: Vec<RouteText>,
+    /// Targets outside that its routes forward to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub target_group: Vec<TargetGroupText>,
     /// Present for a job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobText>,
@@ -109,6 +116,18 @@ pub struct ServiceText {
     /// How many tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<i64>,
+    /// Which task gets the next request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
+    /// How long a task that has just become healthy gets less than its share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_start: Option<String>,
+    /// How long a client stays with the task it first met.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stickiness: Option<String>,
+    /// Whether all get requests when none is healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail_open: Option<bool>,
 }
 
 /// `[health]`.
@@ -133,21 +152,6 @@ pub struct HealthText {
     /// Which statuses pass, `"200-399"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codes: Option<String>,
-}
-
-/// One `[[route]]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RouteText {
-    /// Lower goes first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub priority: Option<i64>,
-    /// Hosts, any of which matches; none: every host.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub host: Vec<String>,
-    /// Paths, any of which matches; none: every path.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub path: Vec<String>,
 }
 
 /// `[job]`. A job that runs once needs nothing said.

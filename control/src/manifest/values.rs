@@ -1,6 +1,10 @@
 //! Single values: durations, and numbers and sizes within bounds.
 
+use std::fmt::Display;
 use std::time::Duration;
+
+use wharf_gateway::SpecError;
+use wharf_runtime::Bytes;
 
 use super::error::{FieldPath, ManifestError};
 
@@ -10,9 +14,9 @@ use super::error::{FieldPath, ManifestError};
 pub(super) struct DurationError(String);
 
 /// What to write instead of what is no duration.
-pub(super) const DURATION_HINT: &str = "write a whole number with ms, s, m or h, like \"30s\"";
+pub(super) const DURATION_HINT: &str = "write a whole number with ms, s, m, h or d, like \"30s\"";
 
-/// `500ms`, `30s`, `5m`, `1h`.
+/// `500ms`, `30s`, `5m`, `1h`, `7d`.
 pub(super) fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let refuse = || DurationError(text.escape_debug().to_string());
     let digits_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -23,6 +27,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         "s" => 1000,
         "m" => 60 * 1000,
         "h" => 60 * 60 * 1000,
+        "d" => 24 * 60 * 60 * 1000,
         _ => return Err(refuse()),
     };
     count
@@ -97,6 +102,81 @@ impl Report {
             }
         }
         default
+    }
+
+    /// A duration whose bounds are somebody else's to check.
+    pub(super) fn any_duration(
+        &mut self,
+        table: &FieldPath,
+        key: &str,
+        text: Option<&str>,
+    ) -> Option<Duration> {
+        let parsed = parse_duration(text?);
+        if let Err(error) = &parsed {
+            let message = format!("`{key}` in {}: {error}", table.heading());
+            self.refuse(table.key(key), message, DURATION_HINT);
+        }
+        parsed.ok()
+    }
+
+    /// A size in bytes.
+    pub(super) fn size(&mut self, table: &FieldPath, key: &str, text: Option<&str>) -> Option<u64> {
+        let parsed = text?.parse::<Bytes>();
+        let wrong = |error| format!("`{key}` in {}: {error}", table.heading());
+        self.parsed(table.key(key), Some(parsed.map(Bytes::get).map_err(wrong)))
+    }
+
+    /// What one of a few words stands for.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        table: &FieldPath,
+        key: &str,
+        text: Option<&str>,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let text = text?;
+        let found = words
+            .iter()
+            .find(|(word, _)| *word == text)
+            .map(|(_, value)| *value);
+        if found.is_none() {
+            let message = format!("`{key}` in {} is `{}`", table.heading(), text.escape_debug());
+            let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.refuse(
+                table.key(key),
+                message,
+                format!("it is one of {}", words.join(", ")),
+            );
+        }
+        found
+    }
+
+    /// What was read at a place, or nothing if that failed and was reported.
+    pub(super) fn parsed<T, E: Display>(
+        &mut self,
+        field: FieldPath,
+        read: Option<Result<T, E>>,
+    ) -> Option<T> {
+        match read? {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.errors.push(ManifestError::new(field, error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// What the gateway says of a value in this table; its errors name the key.
+    pub(super) fn bounded<T>(&mut self, table: &FieldPath, checked: Result<T, SpecError>) -> Option<T> {
+        checked
+            .map_err(|error| {
+                let field = error
+                    .field
+                    .split('.')
+                    .fold(table.clone(), |path, key| path.key(key));
+                self.errors.push(ManifestError::new(field, error.to_string()));
+            })
+            .ok()
     }
 
     /// Reports a list or table that is longer than it may be.

@@ -4,7 +4,10 @@
 //! here; deployments' ids and zero-padded revisions sort in the order of their making, tasks' ids don't.
 
 use crate::model::DeploymentId;
-use crate::names::{Digest, Family, FamilyRevision, NamespaceName, ServiceName, TaskId};
+use crate::names::{
+    Digest, Family, FamilyRevision, ListenerName, NamespaceName, RouteName, ServiceName, TargetGroupName,
+    TaskId,
+};
 
 /// All namespaces.
 pub const NAMESPACES: &str = "namespaces/";
@@ -14,6 +17,12 @@ pub const SERVICES: &str = "services/";
 pub const TASKS: &str = "tasks/";
 /// All deployments.
 pub const DEPLOYMENTS: &str = "deployments/";
+/// All listeners that were applied: the whole server's.
+pub const LISTENERS: &str = "listeners/";
+/// All target groups that were applied.
+pub const TARGET_GROUPS: &str = "target-groups/";
+/// All routes that were applied.
+pub const ROUTES: &str = "routes/";
 
 /// One namespace.
 pub fn namespace(name: &NamespaceName) -> String {
@@ -79,4 +88,29 @@ pub fn tasks(namespace: &NamespaceName) -> String {
 /// One task.
 pub fn task(namespace: &NamespaceName, id: &TaskId) -> String {
     format!("{}{id}", tasks(namespace))
+}
+
+/// One listener.
+pub fn listener(name: &ListenerName) -> String {
+    format!("{LISTENERS}{name}")
+}
+
+/// A namespace's target groups.
+pub fn target_groups(namespace: &NamespaceName) -> String {
+    format!("{TARGET_GROUPS}{namespace}/")
+}
+
+/// One target group.
+pub fn target_group(namespace: &NamespaceName, name: &TargetGroupName) -> String {
+    format!("{}{name}", target_groups(namespace))
+}
+
+/// A namespace's routes.
+pub fn routes(namespace: &NamespaceName) -> String {
+    format!("{ROUTES}{namespace}/")
+}
+
+/// One route.
+pub fn route(namespace: &NamespaceName, name: &RouteName) -> String {
+    format!("{}{name}", routes(namespace))
 }

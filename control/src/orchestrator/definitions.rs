@@ -264,10 +264,18 @@ fn check_bundle(manifest: &Manifest, bundle: &Bundle) -> Result<(), Refusal> {
             .field(field)
             .hint("remove it"))
     };
-    match (answers, service.routes.is_empty(), service.health.is_some()) {
-        (false, false, _) => refuse("route", "[[route]]"),
-        (false, _, true) => refuse("health", "[health]"),
-        _ => Ok(()),
+    let said = [
+        ("route", "[[route]]", !service.routes.is_empty()),
+        (
+            "target_group",
+            "[[target_group]]",
+            !service.target_groups.is_empty(),
+        ),
+        ("health", "[health]", service.health.is_some()),
+    ];
+    match said.into_iter().find(|(.., is_there)| *is_there && !answers) {
+        Some((field, what, _)) => refuse(field, what),
+        None => Ok(()),
     }
 }
 

@@ -89,7 +89,7 @@ impl Orchestrator {
         } = rolling;
         let (namespace, name) = (service.namespace.clone(), service.name.clone());
         let definition = draft.definition(next_revision(&revisions));
-        self.check_routes(&namespace, &name, &draft.manifest).await?;
+        self.check_edge(&namespace, &name, Some(&draft.manifest)).await?;
         let now = Timestamp::now();
         let deployment = Deployment {
             id: DeploymentId::generate(),

@@ -118,6 +118,16 @@ impl Orchestrator {
             .collect();
         let secrets = self.secrets.list(name);
         contents.extend(secrets.iter().map(|secret| format!("secret `{}`", secret.name)));
+        let objects = self.edge.objects();
+        let routes = objects
+            .routes_of(name)
+            .filter_map(|standing| standing.route.name.as_ref());
+        contents.extend(routes.map(|route| format!("route `{route}`")));
+        contents.extend(
+            objects
+                .groups_of(name)
+                .map(|group| format!("target group `{}`", group.name)),
+        );
         let tasks = self.registry.of_namespace(name);
         let running = tasks.iter().filter(|task| task.status != TaskStatus::Stopped);
         contents.extend(running.map(|task| format!("task `{}`", task.id)));

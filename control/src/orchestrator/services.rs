@@ -66,13 +66,16 @@ impl Orchestrator {
     /// Deletes a service: its tasks are drained and stopped, then nothing of it is left.
     ///
     /// # Errors
-    /// If it doesn't exist.
+    /// If it doesn't exist, or a route of another forwards to it.
     pub async fn delete_service(
         &self,
         namespace: &NamespaceName,
         name: &ServiceName,
     ) -> Result<Service, Refusal> {
-        self.change(namespace, name, |service| {
+        let _writing = self.writes.lock().await;
+        self.service(namespace, name).await?;
+        self.check_edge(namespace, name, None).await?;
+        self.write(namespace, name, |service| {
             service.status = ServiceStatus::Draining;
             Ok(())
         })
@@ -86,6 +89,16 @@ impl Orchestrator {
         change: impl Fn(&mut Service) -> Result<(), Refusal>,
     ) -> Result<Service, Refusal> {
         let _writing = self.writes.lock().await;
+        self.write(namespace, name, change).await
+    }
+
+    /// While nothing else is written.
+    async fn write(
+        &self,
+        namespace: &NamespaceName,
+        name: &ServiceName,
+        change: impl Fn(&mut Service) -> Result<(), Refusal>,
+    ) -> Result<Service, Refusal> {
         self.namespace(namespace).await?;
         let key = keys::service(namespace, name);
         loop {

@@ -1,6 +1,7 @@
 //! Operations over a real store and loop, with an executor without an engine.
 
 mod deploys;
+mod edge;
 mod jobs;
 mod secrets;
 
@@ -112,6 +113,7 @@ async fn open(data: &Path) -> (Orchestrator, Arc<Fake>) {
         tokens: Tokens::open(store, data).await.unwrap(),
         blobs: Blobs::open(data).unwrap(),
         logs: Logs::open(data).unwrap(),
+        edge: crate::edge::tests::edge(),
         http_port: 8080,
         writes: Mutex::default(),
         reconciler,

@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tower_http::timeout::TimeoutBody;
 use tower_service::Service as _;
 
+use crate::api::Peer;
+
 /// API connections at once; one more waits in the kernel's queue. Those who follow logs hold one each.
 const MAX_CONNECTIONS: usize = 1024;
 
@@ -48,8 +50,9 @@ pub(super) async fn serve(listener: TcpListener, router: Router, closing: Cancel
             () = closing.cancelled() => break,
             Some(_) = open.join_next() => {}
             (Ok(place), accepted) = next => match accepted {
-                Ok((stream, _)) => {
-                    open.spawn(connection(stream, place, router.clone(), closing.clone()));
+                Ok((stream, peer)) => {
+                    let peer = Peer(peer.ip());
+                    open.spawn(connection((stream, peer), place, router.clone(), closing.clone()));
                 }
                 Err(error) => recover(&error).await,
             },
@@ -71,12 +74,12 @@ async fn recover(error: &io::Error) {
 }
 
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     _place: OwnedSemaphorePermit,
     router: Router,
     closing: CancellationToken,
 ) {
-    let service = service_fn(move |request| answer(router.clone(), request));
+    let service = service_fn(move |request| answer(router.clone(), peer, request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -95,7 +98,12 @@ async fn connection(
 }
 
 /// One request, with a body that has to keep coming. What is refused is worth a line, what succeeds is for debugging.
-async fn answer(mut router: Router, request: Request<Incoming>) -> Result<Response, Infallible> {
+async fn answer(
+    mut router: Router,
+    peer: Peer,
+    mut request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    request.extensions_mut().insert(peer);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let request = request.map(|body| Body::new(TimeoutBody::new(BODY_TIMEOUT, body)));
     let response = router.call(request).await?;

@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use super::{ServeConfig, ServeError};
 use crate::blobs::Blobs;
 use crate::blueprint::Blueprints;
+use crate::edge::Edge;
 use crate::events::EventLog;
 use crate::logs::Logs;
 use crate::orchestrator::{Orchestrator, ensure_default};
@@ -42,10 +43,16 @@ impl Opened {
         })
     }
 
+    /// The truth.
+    pub(super) fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
     /// Starts the control loop over what the store holds, and what people ask for goes through.
     pub(super) async fn orchestrator(
         self,
         executor: Arc<dyn Executor>,
+        edge: Arc<Edge>,
         http_port: u16,
     ) -> Result<Orchestrator, ServeError> {
         let parts = Parts {
@@ -62,6 +69,7 @@ impl Opened {
             executor: parts.executor,
             registry: parts.registry,
             events: parts.events,
+            edge,
             reconciler,
             secrets: self.secrets,
             tokens: self.tokens,

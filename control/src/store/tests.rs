@@ -157,7 +157,7 @@ async fn bounds_are_refused_by_name() {
             .contains("a value of 1048577 bytes under `k`")
     );
     let many = (0..=MAX_TRANSACTION).fold(Transaction::new(), |t, i| t.put(i.to_string(), "x"));
-    assert!(refused(many).await.contains("a transaction of 257 operations"));
+    assert!(refused(many).await.contains("a transaction of 32769 operations"));
     assert!(
         refused(Transaction::new().delete_prefix(""))
             .await

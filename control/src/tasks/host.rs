@@ -1,12 +1,11 @@
 //! The executor that is real: components in the runtime, requests from the gateway.
 
-use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_gateway::{Algorithm, Gateway, GroupName, GroupSpec, TargetId};
+use wharf_gateway::{Gateway, TargetId};
 use wharf_runtime::{
     ActivateError, Artifact, Bytes, Capacity, CommandTask, CpuUnits, HttpTask, Isolation, Mount,
     PrepareError, Runtime, TaskSpec,
@@ -16,11 +15,12 @@ use super::live::{LiveCommand, LiveHttp};
 use super::target::Cost;
 use super::{Executor, Exposure, LiveTask, Order, Prepared, Room};
 use crate::blobs::{Blobs, FolderContent};
+use crate::edge::rules::group_name;
+use crate::edge::{Edge, Served};
 use crate::logs::Logs;
 use crate::manifest::MountPath;
 use crate::model::{Bundle, Group, World};
 use crate::names::{Digest, NamespaceName, ServiceName};
-use crate::orchestrator::routes::{group_name, routing, rules};
 use crate::refusal::{Kind, Refusal};
 use crate::secrets::Secrets;
 
@@ -36,8 +36,7 @@ pub struct Host {
     secrets: Arc<Secrets>,
     logs: Logs,
     blobs: Blobs,
-    /// Groups made for services that are exposed, to remove those that aren't any more.
-    groups: Mutex<BTreeSet<GroupName>>,
+    edge: Arc<Edge>,
 }
 
 /// What a host is made of.
@@ -47,6 +46,8 @@ pub struct HostParts {
     pub runtime: Arc<Runtime>,
     /// Brings requests.
     pub gateway: Arc<Gateway>,
+    /// Configures it.
+    pub edge: Arc<Edge>,
     /// Counts what is promised.
     pub capacity: Capacity,
     /// Secrets.
@@ -63,6 +64,7 @@ impl Host {
         let HostParts {
             runtime,
             gateway,
+            edge,
             capacity,
             secrets,
             logs,
@@ -75,7 +77,7 @@ impl Host {
             secrets,
             logs,
             blobs,
-            groups: Mutex::default(),
+            edge,
         }
     }
 
@@ -213,34 +215,11 @@ impl Executor for Host {
         }
     }
 
-    fn expose(&self, exposures: &[Exposure]) -> Result<(), String> {
-        let mut all = Vec::new();
-        let mut names = BTreeSet::new();
-        for Exposure { routes, health } in exposures {
-            let name =
-                group_name(&routes.namespace, &routes.manifest.name).map_err(|error| error.to_string())?;
-            let check = health.service().and_then(|service| service.health.clone());
-            let spec = GroupSpec {
-                algorithm: Algorithm::PowerOfTwo,
-                health: check,
-                ..GroupSpec::default()
-            };
-            self.gateway.groups().ensure(&name, spec);
-            names.insert(name);
-            all.extend(rules(&routes.namespace, &routes.manifest).map_err(|error| error.to_string())?);
-        }
-        self.gateway
-            .apply(routing(all).map_err(|error| error.to_string())?)
-            .map_err(|error| error.to_string())?;
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        for gone in groups.difference(&names) {
-            // Its targets hold it for as long as they drain.
-            if let Err(error) = self.gateway.groups().delete(gone) {
-                tracing::warn!(%error, "can't delete a target group");
-            }
-        }
-        *groups = names;
-        Ok(())
+    fn expose(&self, exposures: &[Exposure]) -> Result<(), Refusal> {
+        let served = exposures.iter().map(|Exposure { routes, health }| {
+            Served::new(&routes.namespace, &routes.manifest, &health.manifest)
+        });
+        self.edge.expose(served.collect::<Result<_, _>>()?)
     }
 
     fn forget(&self, namespace: &NamespaceName, name: &ServiceName) {

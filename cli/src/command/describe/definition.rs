@@ -85,11 +85,7 @@ fn health(health: &HealthCheck) -> String {
 }
 
 fn route(route: &Route) -> String {
-    let any = |what: &str, all: &[String]| match all {
-        [] => format!("every {what}"),
-        some => format!("{what} {}", some.join(" or ")),
-    };
-    let text = format!("{}, {}", any("host", &route.hosts), any("path", &route.paths));
+    let text = format!("{} → {}", harmless(&route.conditions), harmless(&route.action));
     match route.priority {
         Some(priority) => format!("{text} (priority {priority})"),
         None => text,

@@ -7,7 +7,7 @@ use wharf_runtime::Isolation;
 
 use super::{wire, world};
 use crate::blueprint::Blueprint;
-use crate::manifest::Route;
+use crate::edge::rules;
 use crate::model::{BundleMount, Definition};
 
 pub(in crate::api) fn definition(definition: &Definition, blueprint: &Blueprint) -> wire::TaskDefinition {
@@ -44,9 +44,16 @@ pub(in crate::api) fn definition(definition: &Definition, blueprint: &Blueprint)
         egress: task.egress.iter().map(ToString::to_string).collect(),
         files: blueprint.bundle.mounts.iter().map(files).collect(),
         health: service.and_then(|service| service.health.as_ref()).map(health),
-        routes: service.map_or(Vec::new(), |service| service.routes.iter().map(route).collect()),
+        routes: routes(blueprint),
         registered_at: definition.registered_at,
     }
+}
+
+/// Those that were written; a default host is none.
+fn routes(blueprint: &Blueprint) -> Vec<wire::Route> {
+    let rules = rules::rules(&blueprint.namespace, &blueprint.manifest).unwrap_or_default();
+    let written = rules.iter().filter(|rule| rule.text.is_some());
+    written.map(super::edge::rule).collect()
 }
 
 fn isolation(isolation: Isolation) -> (wire::Isolation, Option<u32>) {
@@ -71,14 +78,6 @@ fn health(health: &HealthSpec) -> wire::HealthCheck {
         healthy: health.healthy.get(),
         unhealthy: health.unhealthy.get(),
         codes: health.matcher.to_string(),
-    }
-}
-
-fn route(route: &Route) -> wire::Route {
-    wire::Route {
-        priority: route.priority.map(|priority| u32::from(priority.get())),
-        hosts: route.hosts.iter().map(|host| host.as_str().to_owned()).collect(),
-        paths: route.paths.iter().map(|path| path.as_str().to_owned()).collect(),
     }
 }
 

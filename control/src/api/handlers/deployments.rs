@@ -17,10 +17,11 @@ use crate::api::types::{
     TaskDefinitionList,
 };
 use crate::api::{Api, SharedApi};
+use crate::edge::rules;
 use crate::manifest::MountPath;
 use crate::model::{self, BundleMount, DeploymentId, Group, RolloutState};
 use crate::names::{Digest, FamilyRevision, NamespaceName, ServiceName};
-use crate::orchestrator::{Deployed, NewBundle, NewDeployment, routes};
+use crate::orchestrator::{Deployed, NewBundle, NewDeployment};
 use crate::refusal::Refusal;
 
 /// Makes uploaded blobs a bundle: validates and compiles the component.
@@ -203,7 +204,7 @@ pub(super) async fn describe(
         progress: orchestrator.registry.progress(&deployment.id),
         urls: blueprint
             .filter(|blueprint| blueprint.bundle.world == model::World::Http)
-            .map(|blueprint| routes::urls(namespace, &blueprint.manifest, orchestrator.http_port))
+            .map(|blueprint| rules::urls(namespace, &blueprint.manifest, orchestrator.http_port))
             .unwrap_or_default(),
     };
     Ok(convert::deployment(deployment, seen))

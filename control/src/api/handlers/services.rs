@@ -9,9 +9,9 @@ use crate::api::convert::{self, Counts};
 use crate::api::extract::{InNamespace, Json as Body, Named};
 use crate::api::types::{ErrorBody, Service, ServiceDescription, ServiceList, UpdateService};
 use crate::api::{Api, SharedApi};
+use crate::edge::rules;
 use crate::model::{self, Group, ServiceKind, TaskStatus};
 use crate::names::{FamilyRevision, NamespaceName};
-use crate::orchestrator::routes;
 use crate::refusal::Refusal;
 
 /// Stopped tasks that a description shows.
@@ -133,6 +133,6 @@ async fn urls(api: &Api, namespace: &NamespaceName, service: &model::Service) ->
     let blueprint = api.orchestrator.blueprints.load(namespace, &id).await;
     // A list is worth more with a URL missing than not at all.
     blueprint
-        .map(|found| routes::urls(namespace, &found.manifest, api.orchestrator.http_port))
+        .map(|found| rules::urls(namespace, &found.manifest, api.orchestrator.http_port))
         .unwrap_or_default()
 }

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Route;
+
 /// Makes uploaded blobs a bundle: validates and compiles the component.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -216,19 +218,6 @@ pub struct HealthCheck {
     pub unhealthy: u32,
     /// The statuses that pass: `200-399`.
     pub codes: String,
-}
-
-/// Which requests come to a service: they match a host and a path.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Route {
-    /// Lower goes first; without one, after those that have one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub priority: Option<u32>,
-    /// Any of these; empty: every host.
-    pub hosts: Vec<String>,
-    /// Any of these; empty: every path.
-    pub paths: Vec<String>,
 }
 
 /// Task definitions, newest revision first.

@@ -1,6 +1,7 @@
 //! Each mistake, and the sentence it is answered with.
 
 mod files;
+mod routing;
 
 use super::*;
 
@@ -73,7 +74,7 @@ const TASK: &[(&str, &str)] = &[
     ),
     (
         "timeout = \"30\"",
-        "5:1: `timeout` in [task]: `30` is not a duration: write a whole number with ms, s, m or h, like \"30s\"",
+        "5:1: `timeout` in [task]: `30` is not a duration: write a whole number with ms, s, m, h or d, like \"30s\"",
     ),
     (
         "timeout = \"0s\"",
@@ -185,7 +186,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "[service]\nreplicas = 1",
-        "5:1: unknown key `replicas` in [service]: the keys are count",
+        "5:1: unknown key `replicas` in [service]: the keys are count, algorithm, slow_start, stickiness, fail_open",
     ),
     (
         "[service]\nmemory = \"1GiB\"",
@@ -204,8 +205,9 @@ const SECTIONS: &[(&str, &str)] = &[
         "5:1: unknown key `every` in [job]: it takes no keys",
     ),
     (
-        "[[target_group]]\nname = \"legacy\"",
-        "4:3: `target_group` in the manifest is not supported yet: this version routes to its own services only",
+        "[[listener]]\nname = \"https\"",
+        "4:3: `listener` doesn't belong in the manifest: listeners are the whole server's: put them into a file of their \
+             own, for `wharf apply`",
     ),
     (
         "[health]\ninterval = \"1s\"",
@@ -244,10 +246,6 @@ fn mistakes_around_the_task() {
 
 const ROUTES: &[(&str, &str)] = &[
     (
-        "[[route]]\nmethod = [\"GET\"]",
-        "5:1: `method` in [[route]] is not supported yet: this version routes by host and path",
-    ),
-    (
         "[[route]]\nhosts = [\"a\"]",
         "5:1: unknown key `hosts` in [[route]]: did you mean `host`?",
     ),
@@ -269,12 +267,7 @@ const ROUTES: &[(&str, &str)] = &[
     ),
     (
         "[[route]]\nhost = [\"a.test\"]\n[[route]]\nhost = [\"A.test\"]",
-        "6:1: [[route]] number 2 repeats number 1: host `a.test` with any path: each pair of host and path goes \
-             in one of them",
-    ),
-    (
-        "[[route]]\npath = [\"/a\", \"/a\"]",
-        "4:1: [[route]] number 1 names any host with path `/a` twice: each pair of host and path goes in one of them",
+        "6:1: [[route]] number 2 repeats number 1: host a.test: change or remove one of them",
     ),
     (
         "[route]\nhost = [\"a\"]",
@@ -365,7 +358,7 @@ fn json_is_answered_with_the_field() {
 #[test]
 fn the_table_of_keys_and_the_types_agree() {
     let whole = serde_json::to_value(ManifestFile::parse("wharf.toml", WHOLE).unwrap().text()).unwrap();
-    let (text, errors) = file::shape_and_read(whole.clone());
+    let (text, errors) = file::shape_and_read::<ManifestText>(whole.clone(), shape::MANIFEST);
     assert!(errors.is_empty(), "{errors:?}");
     assert_eq!(serde_json::to_value(text).unwrap(), whole);
 }

@@ -6,8 +6,8 @@ use wharf_runtime::Bytes;
 
 use super::{Record, known};
 use crate::model::{
-    Bundle, BundleMount, Definition, Deployment, DeploymentId, Namespace, RolloutState, Service, ServiceKind,
-    ServiceStatus, World,
+    Applied, Bundle, BundleMount, Definition, Deployment, DeploymentId, Namespace, RolloutState, Service,
+    ServiceKind, ServiceStatus, World,
 };
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision, ServiceName};
 
@@ -32,6 +32,31 @@ impl Record for Namespace {
         Ok(Self {
             name: stored.name,
             created_at: stored.created_at,
+        })
+    }
+}
+
+/// A stored [`Applied`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct StoredApplied {
+    definition: serde_json::Value,
+    applied_at: Timestamp,
+}
+
+impl Record for Applied {
+    type Stored = StoredApplied;
+
+    fn to_stored(&self) -> StoredApplied {
+        StoredApplied {
+            definition: self.definition.clone(),
+            applied_at: self.applied_at,
+        }
+    }
+
+    fn from_stored(stored: StoredApplied) -> Result<Self, String> {
+        Ok(Self {
+            definition: stored.definition,
+            applied_at: stored.applied_at,
         })
     }
 }

@@ -202,7 +202,7 @@ fn a_service_answers_at_its_default_host_or_at_its_routes() {
         manifest["name"] = "api".into();
         manifest["task"] = json!({"component": digest.as_str()});
         let manifest = crate::manifest::Manifest::from_json(manifest).unwrap();
-        routes::urls(&namespace.parse().unwrap(), &manifest, port)
+        crate::edge::rules::urls(&namespace.parse().unwrap(), &manifest, port)
     };
     assert_eq!(urls(json!({}), "default", 8080), ["http://api.localhost:8080"]);
     assert_eq!(urls(json!({}), "red", 80), ["http://api.red.localhost"]);

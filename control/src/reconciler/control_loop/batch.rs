@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::ControlLoop;
 use crate::model::keys;
 use crate::model::stored::Record as _;
-use crate::store::{MAX_TRANSACTION, StoreError, Transaction};
+use crate::store::{StoreError, Transaction};
 use crate::tasks::registry::Unsaved;
 
 /// How long observed state may be newer than the store's.
@@ -16,6 +16,9 @@ const BATCH_EVERY: Duration = Duration::from_millis(250);
 
 /// How long what a running task used may be newer than the store's: what a crash loses of it.
 pub(super) const USAGE_EVERY: Duration = Duration::from_secs(10);
+
+/// How many changes one transaction writes: more would keep others' writes waiting.
+const MAX_BATCH: usize = 256;
 
 impl ControlLoop {
     /// Sets the time of the next batch if there is something to write, and of the next look at usage.
@@ -59,8 +62,8 @@ impl ControlLoop {
 
 /// The first operations that fit into one transaction: forgotten keys, then tasks.
 fn next_transaction(unsaved: &Unsaved) -> Option<Transaction> {
-    let forgotten = unsaved.forgotten.iter().take(MAX_TRANSACTION);
-    let room = MAX_TRANSACTION.saturating_sub(forgotten.len());
+    let forgotten = unsaved.forgotten.iter().take(MAX_BATCH);
+    let room = MAX_BATCH.saturating_sub(forgotten.len());
     let deleting = forgotten.fold(Transaction::new(), |transaction, key| transaction.delete(key));
     let writing = unsaved
         .tasks
@@ -73,8 +76,8 @@ fn next_transaction(unsaved: &Unsaved) -> Option<Transaction> {
 }
 
 fn drop_first(unsaved: &mut Unsaved) {
-    let forgotten = unsaved.forgotten.len().min(MAX_TRANSACTION);
-    let tasks = unsaved.tasks.len().min(MAX_TRANSACTION.saturating_sub(forgotten));
+    let forgotten = unsaved.forgotten.len().min(MAX_BATCH);
+    let tasks = unsaved.tasks.len().min(MAX_BATCH.saturating_sub(forgotten));
     unsaved.forgotten.drain(..forgotten);
     unsaved.tasks.drain(..tasks);
 }

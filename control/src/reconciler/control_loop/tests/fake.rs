@@ -151,7 +151,7 @@ impl Executor for Fake {
         Ok(Arc::new(Handle(task)))
     }
 
-    fn expose(&self, exposures: &[Exposure]) -> Result<(), String> {
+    fn expose(&self, exposures: &[Exposure]) -> Result<(), Refusal> {
         let number = |blueprint: &crate::blueprint::Blueprint| blueprint.id().revision.get();
         *self.exposed.lock().unwrap() = exposures
             .iter()

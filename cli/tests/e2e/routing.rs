@@ -1,0 +1,513 @@
+//! Routes, target groups and listeners: applied, in force, tested, listed, refused.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::{CertificateDer, ServerName};
+
+use crate::http::Call;
+use crate::project::{Project, service};
+use crate::server::{DEADLINE, Server, until};
+
+/// A server outside that answers every request with its name and what was asked for, until the test ends.
+fn outside(name: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { continue };
+            std::thread::spawn(move || answer_all(&stream, name));
+        }
+    });
+    address
+}
+
+fn answer_all(stream: &TcpStream, name: &str) {
+    let mut lines = BufReader::new(stream).lines();
+    while let Some(Ok(line)) = lines.next() {
+        let heads: Vec<String> = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .take_while(|line| !line.is_empty())
+            .collect();
+        let body = format!("{name}\n{line}\n{}", heads.join("\n"));
+        let mut writer = stream;
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        if writer.write_all((head + &body).as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// A folder with a file for `wharf apply`.
+struct File(tempfile::TempDir);
+
+impl File {
+    fn new(text: &str) -> Self {
+        let file = Self(tempfile::tempdir().expect("a temporary directory"));
+        file.write(text);
+        file
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(self.0.path().join("edge.toml"), text).expect("written");
+    }
+
+    fn path(&self) -> String {
+        self.0.path().join("edge.toml").display().to_string()
+    }
+}
+
+#[test]
+fn one_listener_shares_requests_among_services_and_targets_outside() {
+    let server = Server::start();
+    for name in ["red", "blue"] {
+        server.wharf().ok(["deploy", Project::service(name, "").path()]);
+    }
+    let legacy = outside("legacy");
+    let file = File::new(&format!(
+        "[[target_group]]\nname = \"legacy\"\ntargets = [\"http://{legacy}\"]\n\
+         [[route]]\nname = \"mixed\"\nhost = [\"mixed.test\"]\n\
+         forward = [{{ service = \"red\", weight = 1 }}, {{ service = \"blue\", weight = 1 }}, {{ target_group = \"legacy\" }}]\n\
+         [[route]]\nname = \"only-red\"\nhost = [\"red.test\"]\nforward = [{{ service = \"red\" }}, {{ service = \"blue\", weight = 0 }}]\n\
+         [[route]]\nname = \"old\"\nhost = [\"mixed.test\"]\npath = [\"/old/*\"]\npriority = 10\n\
+         redirect = {{ status = 308, host = \"new.test\", path = \"/#{{path}}\" }}\n\
+         [[route]]\nname = \"noon\"\nhost = [\"mixed.test\"]\nheader = {{ x-closed = [\"yes\"] }}\npriority = 5\n\
+         fixed = {{ status = 503, body = \"back at noon\" }}\nresponse_headers = {{ set = {{ retry-after = \"60\" }} }}\n\
+         [[route]]\nname = \"rewritten\"\nhost = [\"legacy.test\"]\nforward = [{{ target_group = \"legacy\" }}]\n\
+         rewrite = {{ path = {{ regex = \"^/v1/(.*)\", replace = \"/$1\" }} }}\n\
+         request_headers = {{ set = {{ x-tier = \"gold\" }} }}\n"
+    ));
+    let applied = server.wharf().json(["apply", "-f", &file.path()]);
+    assert_eq!(
+        (&applied["created"], &applied["updated"]),
+        (&6.into(), &0.into()),
+        "{applied}"
+    );
+    assert!(applied["inForceAfterMs"].is_number(), "{applied}");
+
+    let mut seen: HashMap<&str, u32> = HashMap::new();
+    until("each has had a request", || {
+        let body = server.get("mixed.test", "/env").body;
+        let who = [
+            "\"WHARF_SERVICE\":\"red\"",
+            "\"WHARF_SERVICE\":\"blue\"",
+            "legacy",
+        ];
+        let who = who
+            .into_iter()
+            .find(|who| body.contains(who))
+            .expect("one of the three");
+        *seen.entry(who).or_default() += 1;
+        (seen.len() == 3).then_some(())
+    });
+    for _ in 0..20 {
+        assert!(
+            server
+                .get("red.test", "/env")
+                .body
+                .contains("\"WHARF_SERVICE\":\"red\"")
+        );
+    }
+    let moved = server.get("mixed.test", "/old/a?b=c");
+    assert_eq!(moved.status, 308);
+    assert_eq!(
+        moved.header("location"),
+        Some("http://new.test/old/a?b=c"),
+        "{moved:?}"
+    );
+    let noon = server.send(Call::get("mixed.test", "/old/a").header("x-closed", "yes"));
+    assert_eq!((noon.status, noon.body.as_str()), (503, "back at noon"));
+    assert_eq!(noon.header("retry-after"), Some("60"));
+    let rewritten = server.get("legacy.test", "/v1/cart?x=1").body;
+    assert!(
+        rewritten.contains("GET /cart?x=1 HTTP/1.1") && rewritten.contains("x-tier: gold"),
+        "{rewritten}"
+    );
+
+    let again = server.wharf().json(["apply", "-f", &file.path()]);
+    assert_eq!(
+        (&again["unchanged"], &again["created"]),
+        (&6.into(), &0.into()),
+        "{again}"
+    );
+    let group = server.wharf().json(["describe", "target-group", "legacy"]);
+    assert_eq!(group["targets"][0]["state"], "healthy", "{group}");
+    let text = server.wharf().ok(["describe", "target-group", "legacy"]);
+    assert!(
+        text.contains(&format!("http://{legacy}")) && text.contains("mixed rewritten"),
+        "{text}"
+    );
+    let listed = server.wharf().ok(["route", "list"]);
+    for words in [
+        "noon",
+        "mixed.test",
+        "answer 503",
+        "redirect 308",
+        "blue.localhost",
+    ] {
+        assert!(listed.contains(words), "{words} is missing in\n{listed}");
+    }
+    server
+        .wharf()
+        .call(["delete", "blue"])
+        .failed_saying(1, &["route `mixed`", "service `blue`"]);
+}
+
+#[test]
+fn a_service_brings_routes_and_target_groups_of_its_own() {
+    let server = Server::start();
+    let legacy = outside("legacy");
+    let manifest = format!(
+        "{}\n[service]\nstickiness = \"1h\"\n[[route]]\nname = \"api\"\nhost = [\"shop.test\"]\npath = [\"/api/*\"]\n\
+         rewrite = {{ path = {{ regex = \"^/api(/.*)\", replace = \"$1\" }} }}\n\
+         [[route]]\nhost = [\"shop.test\"]\nforward = [{{ target_group = \"legacy\" }}]\n\
+         [[target_group]]\nname = \"legacy\"\ntargets = [\"http://{legacy}\"]\n",
+        service("shop", "")
+    );
+    let project = Project::service("shop", "");
+    project.write("wharf.toml", &manifest);
+    server.wharf().ok(["deploy", project.path()]);
+    let own = server.get("shop.test", "/api/ok");
+    assert_eq!(own.body, "ok", "{own:?}");
+    assert!(
+        own.header("set-cookie")
+            .is_some_and(|cookie| cookie.starts_with("WHARFLB")),
+        "{own:?}"
+    );
+    assert!(server.get("shop.test", "/other").body.starts_with("legacy"));
+    let text = server.wharf().ok(["describe", "route", "shop[api]"]);
+    assert!(text.contains("service shop") && text.contains("/api/*"), "{text}");
+    let groups = server.wharf().ok(["target-group", "list"]);
+    assert!(
+        groups.contains("legacy") && groups.contains("service shop"),
+        "{groups}"
+    );
+}
+
+#[test]
+fn what_cannot_be_in_force_is_refused_naming_both_and_changes_nothing() {
+    let server = Server::start();
+    let route = |name: &str, rest: &str| {
+        format!("[[route]]\nname = {name:?}\nfixed = {{ status = 200, body = {name:?} }}\n{rest}\n")
+    };
+    let file = File::new(&route("first", "host = [\"a.test\"]\npriority = 7"));
+    server.wharf().ok(["apply", "-f", &file.path()]);
+    file.write(
+        &(route("fine", "host = [\"b.test\"]") + &route("second", "host = [\"c.test\"]\npriority = 7")),
+    );
+    server.wharf().call(["apply", "-f", &file.path()]).failed_saying(
+        1,
+        &["default/routes/first", "default/routes/second", "priority 7"],
+    );
+    assert_eq!(server.get("b.test", "/").status, 404);
+    assert_eq!(server.get("a.test", "/").body, "first");
+
+    file.write("[[route]]\nname = \"x\"\npriority = 0\nfixed = { status = 200 }\n[[route]]\nname = \"x\"\n");
+    server
+        .wharf()
+        .call(["apply", "-f", &file.path()])
+        .failed_saying(64, &["edge.toml:3:1:", "edge.toml:5:", "does nothing"]);
+    file.write("name = \"api\"\n[task]\ncomponent = \"a.wasm\"\n");
+    server
+        .wharf()
+        .call(["apply", "-f", &file.path()])
+        .failed_saying(64, &["wharf deploy"]);
+    server
+        .wharf()
+        .call(["route", "delete", "nobody"])
+        .failed_saying(1, &["`nobody`", "wharf route list"]);
+}
+
+#[test]
+fn route_test_says_which_route_matches_and_why_the_others_do_not() {
+    let server = Server::start();
+    let route = |name: &str, priority: u32, rest: &str| {
+        format!(
+            "[[route]]\nname = {name:?}\npriority = {priority}\nfixed = {{ status = 200, body = {name:?} }}\n{rest}\n"
+        )
+    };
+    let file = File::new(
+        &(route(
+            "beta",
+            10,
+            "host = [\"shop.test\"]\nheader = { x-beta = [\"1\"] }",
+        ) + &route("posts", 20, "host = [\"shop.test\"]\nmethod = [\"POST\"]")
+            + &route("shop", 30, "host = [\"shop.test\"]\npath = [\"/cart*\"]")),
+    );
+    server.wharf().ok(["apply", "-f", &file.path()]);
+    let test = ["route", "test", "--host", "shop.test", "--path", "/cart?x=1"];
+    let text = server.wharf().ok(test);
+    for words in [
+        "shop matches (priority 30)",
+        "answer 200",
+        "beta",
+        "header x-beta",
+        "posts",
+        "method: it is GET",
+    ] {
+        assert!(text.contains(words), "{words} is missing in\n{text}");
+    }
+    let text = server
+        .wharf()
+        .ok(test.into_iter().chain(["--header", "x-beta: 1"]));
+    assert!(text.starts_with("beta matches"), "{text}");
+    // In another order, at once.
+    server.wharf().ok(["route", "reorder", "beta=30", "shop=10"]);
+    assert_eq!(
+        server
+            .send(Call::get("shop.test", "/cart").header("x-beta", "1"))
+            .body,
+        "shop"
+    );
+    let text = server.wharf().ok(["route", "test", "--host", "nobody.test"]);
+    assert!(text.starts_with("no route matches"), "{text}");
+    server.wharf().ok(["route", "delete", "shop"]);
+    assert_eq!(server.get("shop.test", "/cart").status, 404);
+}
+
+/// The body of an answer over TLS, and the certificate that was shown.
+fn over_tls(
+    to: SocketAddr,
+    host: &str,
+    trusted: &CertificateDer<'static>,
+) -> std::io::Result<(String, Vec<u8>)> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(trusted.clone()).expect("a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from(host.to_owned()).expect("a name");
+    let mut client = rustls::ClientConnection::new(Arc::new(config), name).expect("a client");
+    let mut stream = TcpStream::connect_timeout(&to, DEADLINE)?;
+    stream.set_read_timeout(Some(DEADLINE))?;
+    let mut tls = rustls::Stream::new(&mut client, &mut stream);
+    tls.write_all(format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").as_bytes())?;
+    let mut text = String::new();
+    // A server that closes without a word has said all.
+    if let Err(error) = tls.read_to_string(&mut text)
+        && text.is_empty()
+    {
+        return Err(error);
+    }
+    let shown = client
+        .peer_certificates()
+        .and_then(|all| all.first())
+        .map(|first| first.to_vec());
+    let body = text
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.to_owned())
+        .unwrap_or_default();
+    Ok((body, shown.unwrap_or_default()))
+}
+
+/// Writes a new certificate, signed by itself, and its key.
+fn certify(cert: &Path, key: &Path) -> CertificateDer<'static> {
+    let made = generate_simple_self_signed(["secure.test".to_owned()]).expect("a certificate");
+    let CertifiedKey {
+        cert: certificate,
+        signing_key,
+    } = made;
+    std::fs::write(key, signing_key.serialize_pem()).expect("written");
+    std::fs::write(cert, certificate.pem()).expect("written");
+    certificate.der().clone()
+}
+
+#[test]
+fn a_listener_speaks_tls_and_takes_new_certificates_without_a_restart() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let first = certify(&cert, &key);
+    let file = File::new(&format!(
+        "[[listener]]\nname = \"https\"\nprotocol = \"HTTPS\"\naddress = \"127.0.0.1:0\"\n\
+         certificates = [{{ cert = {cert:?}, key = {key:?} }}]\n\
+         default = {{ fixed = {{ status = 200, body = \"by default\" }} }}\n\
+         [[route]]\nname = \"secure\"\nlistener = [\"https\"]\nhost = [\"secure.test\"]\nfixed = {{ status = 200, body = \"secret\" }}\n\
+         [[route]]\nname = \"up\"\nlistener = [\"http\"]\nhost = [\"secure.test\"]\nredirect = {{ status = 301, protocol = \"HTTPS\" }}\n"
+    ));
+    server.wharf().ok(["apply", "-f", &file.path()]);
+    let listener = server.wharf().json(["describe", "listener", "https"]);
+    let address: SocketAddr = listener["address"]
+        .as_str()
+        .expect("it listens")
+        .parse()
+        .expect("an address");
+    let (body, shown) = over_tls(address, "secure.test", &first).expect("an answer");
+    assert_eq!((body.as_str(), &shown[..]), ("secret", &first[..]));
+    assert_eq!(
+        server.get("secure.test", "/a").header("location"),
+        Some("https://secure.test/a")
+    );
+
+    let second = certify(&cert, &key);
+    until("the new certificate is shown", || {
+        let (body, shown) = over_tls(address, "secure.test", &second).ok()?;
+        (shown[..] == second[..] && body == "secret").then_some(())
+    });
+    // One that can't be read is refused, and the listener goes on as it is.
+    file.write(&format!(
+        "[[listener]]\nname = \"https\"\naddress = \"{address}\"\ncertificates = [{{ cert = \"/nowhere/cert.pem\", key = {key:?} }}]\n"
+    ));
+    server
+        .wharf()
+        .call(["apply", "-f", &file.path()])
+        .failed_saying(1, &["https", "/nowhere/cert.pem"]);
+    assert_eq!(
+        over_tls(address, "secure.test", &second).expect("an answer").0,
+        "secret"
+    );
+    server
+        .wharf()
+        .call(["listener", "delete", "https"])
+        .failed_saying(1, &["route `secure`"]);
+    for name in ["secure", "up"] {
+        server.wharf().ok(["route", "delete", name]);
+    }
+    server.wharf().ok(["listener", "delete", "https"]);
+    let listed = server.wharf().ok(["listener", "list"]);
+    assert!(listed.contains("http") && !listed.contains("https"), "{listed}");
+    until("it is closed", || {
+        TcpStream::connect(address).is_err().then_some(())
+    });
+}
+
+/// More than any other body of the API may have.
+#[test]
+fn ten_thousand_routes_of_a_file_are_applied_at_once() {
+    let server = Server::start();
+    let long = "x".repeat(450);
+    let route = |at: usize| {
+        format!(
+            "[[route]]\nname = \"r{at}\"\nhost = [\"h{}.test\"]\npath = [\"/{at}\", \"/{at}/{long}\"]\n\
+             fixed = {{ status = 200, body = \"{at}\" }}\n",
+            at % 1000
+        )
+    };
+    let file = File::new(&(0..10_000).map(route).collect::<String>());
+    let applied = server.wharf().json(["apply", "-f", &file.path()]);
+    assert_eq!(applied["created"], 10_000, "{applied}");
+    assert!(applied["inForceAfterMs"].as_f64() > Some(0.0), "{applied}");
+    for at in [0, 4_321, 9_999] {
+        let host = format!("h{}.test", at % 1000);
+        assert_eq!(server.get(&host, &format!("/{at}")).body, at.to_string());
+    }
+}
+
+#[test]
+fn what_was_applied_is_there_after_a_crash() {
+    let server = Server::start();
+    let held = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = held.local_addr().expect("bound");
+    drop(held);
+    let file = File::new(&format!(
+        "[[listener]]\nname = \"second\"\naddress = \"{address}\"\n\
+         [[route]]\nname = \"kept\"\nhost = [\"kept.test\"]\nfixed = {{ status = 200, body = \"kept\" }}\n"
+    ));
+    server.wharf().ok(["apply", "-f", &file.path()]);
+    let data = server.data().to_owned();
+    let _directory = server.kill();
+    // Somebody else has the port now: the server starts without it, and says so.
+    let held = TcpListener::bind(address).expect("it is free");
+    let server = Server::start_on(&data);
+    assert_eq!(server.get("kept.test", "/").body, "kept");
+    let second = server.wharf().json(["describe", "listener", "second"]);
+    assert!(
+        second["error"]
+            .as_str()
+            .is_some_and(|error| error.contains(&address.to_string())),
+        "{second}"
+    );
+    drop(held);
+    until("it listens after all", || {
+        let second = server.wharf().json(["describe", "listener", "second"]);
+        (second["error"].is_null() && second["address"] == address.to_string()).then_some(())
+    });
+    let answer = crate::http::send(address, Call::get("kept.test", "/"));
+    assert_eq!(answer.body, "kept");
+}
+
+#[test]
+fn a_namespaces_token_applies_routes_for_its_own_hosts_and_no_listeners() {
+    let server = Server::start();
+    server.wharf().ok(["namespace", "create", "team"]);
+    let token = server.wharf().in_namespace("team").json(["token", "create"]);
+    let team = server
+        .wharf()
+        .in_namespace("team")
+        .with_token(token["token"].as_str().expect("text"));
+    let route = |host: &str| {
+        format!("[[route]]\nname = \"r\"\nhost = [{host:?}]\nfixed = {{ status = 200, body = \"team\" }}\n")
+    };
+    let file = File::new(&route("team.test"));
+    team.ok(["apply", "-f", &file.path()]);
+    assert_eq!(server.get("team.test", "/").body, "team");
+    server
+        .wharf()
+        .call(["apply", "-f", &file.path()])
+        .failed_saying(1, &["team.test", "another namespace"]);
+    file.write(&route("api.localhost"));
+    team.call(["apply", "-f", &file.path()])
+        .failed_saying(1, &["api.localhost"]);
+    file.write("[[listener]]\nname = \"mine\"\naddress = \"127.0.0.1:0\"\n");
+    team.call(["apply", "-f", &file.path()])
+        .failed_saying(1, &["administrator"]);
+    team.call(["listener", "list"])
+        .failed_saying(1, &["administrator"]);
+    server
+        .wharf()
+        .call(["namespace", "delete", "team"])
+        .failed_saying(1, &["route `r`"]);
+}
+
+#[test]
+fn what_is_counted_is_read_on_this_machine_or_with_a_token_for_it() {
+    let server = Server::start();
+    let file =
+        File::new("[[route]]\nname = \"counted\"\nhost = [\"counted.test\"]\nfixed = { status = 204 }\n");
+    server.wharf().ok(["apply", "-f", &file.path()]);
+    for _ in 0..3 {
+        assert_eq!(server.get("counted.test", "/").status, 204);
+    }
+    let text = until("three requests are counted", || {
+        let text = crate::http::send(server.api, Call::get("api", "/metrics")).body;
+        let is_counted = |line: &&str| line.contains("default/routes/counted") && line.ends_with(" 3");
+        text.lines().find(is_counted).map(str::to_owned)
+    });
+    assert!(text.starts_with("wharf_"), "{text}");
+
+    let metrics = |headers: &[(&str, &str)]| {
+        let call = headers
+            .iter()
+            .fold(Call::get("api", "/metrics"), |call, (name, value)| {
+                call.header(name, value)
+            });
+        crate::http::send(server.api, call).status
+    };
+    let created = server.wharf().json(["token", "create", "--metrics"]);
+    let bearer = format!("Bearer {}", created["token"].as_str().expect("text"));
+    let proxied = ("x-forwarded-for", "192.0.2.1");
+    assert_eq!(metrics(&[proxied]), 401);
+    assert_eq!(metrics(&[proxied, ("authorization", &bearer)]), 200);
+    // It opens nothing else.
+    let only = server
+        .wharf()
+        .with_token(created["token"].as_str().expect("text"));
+    only.call(["services"]).failed_saying(1, &["default"]);
+    only.call(["listener", "list"])
+        .failed_saying(1, &["administrator"]);
+    let of_namespace = server.wharf().json(["token", "create"]);
+    let bearer_of_namespace = format!("Bearer {}", of_namespace["token"].as_str().expect("text"));
+    assert_eq!(metrics(&[proxied, ("authorization", &bearer_of_namespace)]), 403);
+    let id = created["id"].as_str().expect("text");
+    assert!(server.wharf().ok(["token", "list", "--metrics"]).contains(id));
+    server.wharf().ok(["token", "revoke", "--metrics", id]);
+    assert_eq!(metrics(&[proxied, ("authorization", &bearer)]), 401);
+}

@@ -1,0 +1,180 @@
+//! The edge: where the store's listeners, target groups and routes meet the services that are exposed, and both become
+//! the gateway's configuration.
+//!
+//! One description, the [`Scene`], serves twice. A change is checked in it before it is written, so that what can't be
+//! in force is refused whole; and [`Edge`] puts it in force once it was written. There is no other way to the gateway's
+//! rules, groups and listeners.
+
+mod hosts;
+mod listening;
+mod objects;
+mod outside;
+pub mod rules;
+mod scene;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use wharf_gateway::{Explanation, Gateway, GroupName, GroupSpec, RequestSample, Socket, TargetStatus};
+
+use self::listening::Opened;
+pub use self::listening::{Ahead, BeginError, LISTENER_RETRY, ListenerState};
+pub use self::objects::{Objects, ObjectsError, StandingRoute};
+use self::outside::Outside;
+pub use self::outside::check_targets;
+pub use self::scene::{Fault, Scene, Served, short_name};
+use crate::names::ListenerName;
+use crate::refusal::{Kind, Refusal};
+
+/// The gateway, configured by what was applied and by the services that are exposed.
+pub struct Edge {
+    gateway: Arc<Gateway>,
+    /// Where `--http` listens.
+    http: SocketAddr,
+    control: Handle,
+    state: Mutex<State>,
+}
+
+/// What is in force.
+#[derive(Default)]
+struct State {
+    objects: Arc<Objects>,
+    services: Vec<Served>,
+    /// Groups there are, to remove those that aren't wanted any more.
+    groups: BTreeSet<GroupName>,
+    outside: Outside,
+    /// Every listener there is to be.
+    listeners: BTreeMap<ListenerName, Opened>,
+    /// That of `--http`, while nothing listens yet.
+    waiting: Option<Socket>,
+}
+
+impl Edge {
+    /// Over a gateway that doesn't listen yet, with the socket and the address of `--http`. Nothing does until
+    /// [`Self::begin_to_listen`].
+    pub fn new(
+        gateway: Arc<Gateway>,
+        (socket, http): (Socket, SocketAddr),
+        objects: Arc<Objects>,
+        control: Handle,
+    ) -> Self {
+        let state = State {
+            objects,
+            waiting: Some(socket),
+            ..State::default()
+        };
+        Self {
+            gateway,
+            http,
+            control,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// What was applied.
+    pub fn objects(&self) -> Arc<Objects> {
+        self.lock().objects.clone()
+    }
+
+    /// Everything that is in force.
+    pub fn scene(&self) -> Scene {
+        let state = self.lock();
+        Scene::new(state.objects.clone(), state.services.clone())
+    }
+
+    /// Makes exactly these services reachable.
+    ///
+    /// # Errors
+    /// Why not; what was reachable before still is.
+    pub fn expose(&self, services: Vec<Served>) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        let scene = Scene::new(state.objects.clone(), services);
+        self.put_in_force(&mut state, scene)
+    }
+
+    /// Puts what was applied in force, and says how long that took.
+    ///
+    /// # Errors
+    /// Why not; what was in force before still is.
+    pub fn take_over(&self, objects: Arc<Objects>) -> Result<Duration, Refusal> {
+        let since = Instant::now();
+        let mut state = self.lock();
+        let scene = Scene::new(objects, state.services.clone());
+        self.put_in_force(&mut state, scene)?;
+        Ok(since.elapsed())
+    }
+
+    /// A group's targets; none if there is no such group.
+    pub fn targets(&self, group: &GroupName) -> Option<Vec<TargetStatus>> {
+        Some(self.gateway.groups().get(group)?.targets())
+    }
+
+    /// What was counted, as Prometheus reads it.
+    pub fn metrics(&self) -> String {
+        self.gateway.metrics()
+    }
+
+    /// What would become of a request. None if nothing is known of its listener.
+    pub fn explain(&self, sample: &RequestSample) -> Option<Explanation> {
+        self.gateway.explain(sample)
+    }
+
+    fn put_in_force(&self, state: &mut State, scene: Scene) -> Result<(), Refusal> {
+        if state.waiting.is_none() {
+            self.listen(state, &scene).map_err(rules::unusable)?;
+        }
+        let groups = self.gateway.groups();
+        let wanted = scene.groups()?;
+        let mut names: BTreeSet<GroupName> = wanted.keys().cloned().collect();
+        for (name, wanted) in &wanted {
+            let group = groups.ensure(name, wanted.spec.clone());
+            state
+                .outside
+                .register(&group, wanted.outside.as_deref(), &self.control);
+        }
+        // A service that isn't exposed yet has no tasks: 503, as long as it is like this.
+        for rule in scene.rules() {
+            for to in &rule.destinations {
+                let name = rules::group_of(&rule.namespace, to)?;
+                if names.insert(name.clone()) {
+                    groups.ensure(&name, GroupSpec::default());
+                }
+            }
+        }
+        let failed = |error| Refusal::new(Kind::Internal, "RoutingFailed", format!("{error}"));
+        self.gateway.apply(scene.routing()?).map_err(failed)?;
+        for gone in state.groups.difference(&names) {
+            if let Some(group) = groups.get(gone) {
+                state.outside.register(&group, None, &self.control);
+            }
+            // Its targets hold it for as long as they drain.
+            if let Err(error) = groups.delete(gone) {
+                tracing::warn!(%error, "can't delete a target group");
+            }
+        }
+        state.groups = names;
+        let Scene { objects, services } = scene;
+        state.objects = objects;
+        state.services = services;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Edge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edge")
+            .field("http", &self.http)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

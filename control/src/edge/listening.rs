@@ -1,0 +1,295 @@
+//! The edge's listeners: opened ahead of what needs them, changed, closed, tried again.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use wharf_gateway::{ListenerError, ListenerSpec, NameError};
+
+use super::rules::unusable;
+use super::{Edge, Objects, Scene, State};
+use crate::manifest::Listener;
+use crate::names::ListenerName;
+use crate::refusal::Refusal;
+
+/// How long requests on a listener that is taken away may take to finish.
+const LISTENER_GRACE: Duration = Duration::from_secs(30);
+
+/// How often a listener that could not be opened is tried again.
+pub const LISTENER_RETRY: Duration = Duration::from_secs(5);
+
+/// A listener as it was last tried.
+#[derive(Debug, Clone)]
+pub(super) struct Opened {
+    /// As it is open; none if it isn't.
+    open: Option<ListenerSpec>,
+    /// Why it isn't as it shall be.
+    error: Option<String>,
+}
+
+/// Why a server can't begin to listen.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// The name of a listener is none to the gateway.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// That of `--http` can't be opened.
+    #[error(transparent)]
+    Listener(#[from] ListenerError),
+}
+
+/// What is known of a listener.
+#[derive(Debug, Clone)]
+pub struct ListenerState {
+    /// Its name.
+    pub name: ListenerName,
+    /// What was applied; none for that of `--http` with every default.
+    pub applied: Option<Arc<Listener>>,
+    /// Where it listens, with the port the system chose if it was 0; none if it doesn't.
+    pub address: Option<SocketAddr>,
+    /// Connections that are open.
+    pub connections: usize,
+    /// Why it doesn't listen, or not as it shall.
+    pub error: Option<String>,
+}
+
+/// Listeners that were opened or changed ahead of what needs them. Unless it is [kept](Self::keep), everything goes back.
+#[derive(Debug)]
+#[must_use = "dropped, it takes back what it opened"]
+pub struct Ahead {
+    edge: Arc<Edge>,
+    /// As they were before.
+    before: Vec<(ListenerName, Option<Opened>)>,
+}
+
+impl Edge {
+    /// Opens the listeners, once what requests shall meet is in force. Those that can't be opened are tried again.
+    ///
+    /// # Errors
+    /// If the listener of `--http` can't be opened.
+    pub fn begin_to_listen(&self) -> Result<(), BeginError> {
+        let mut state = self.lock();
+        let Some(socket) = state.waiting.take() else {
+            return Ok(());
+        };
+        let name = ListenerName::http();
+        let applied = state.objects.listeners.get(name).cloned();
+        let spec = self.spec(name, applied.as_deref())?;
+        self.gateway.open_on(socket, spec.clone())?;
+        let opened = Opened {
+            open: Some(spec),
+            error: None,
+        };
+        state.listeners.insert(name.clone(), opened);
+        let scene = Scene::new(state.objects.clone(), Vec::new());
+        Ok(self.listen(&mut state, &scene)?)
+    }
+
+    /// Opens and changes the listeners of `objects`, so that one that can't be is found before anything is written.
+    ///
+    /// # Errors
+    /// Which listener can't be as it shall; then all are as they were.
+    pub fn listen_ahead(self: &Arc<Self>, objects: &Objects) -> Result<Ahead, Refusal> {
+        let mut ahead = Ahead {
+            edge: self.clone(),
+            before: Vec::new(),
+        };
+        let mut state = self.lock();
+        for (name, listener) in &objects.listeners {
+            let spec = self.spec(name, Some(listener)).map_err(unusable)?;
+            let before = state.listeners.get(name).cloned();
+            if before
+                .as_ref()
+                .is_some_and(|before| before.open.as_ref() == Some(&spec))
+            {
+                continue;
+            }
+            // One that couldn't be opened before and is not what this is about.
+            let was_applied = state
+                .objects
+                .listeners
+                .get(name)
+                .is_some_and(|was| was == listener);
+            if was_applied {
+                continue;
+            }
+            let opened = self.open(before.as_ref(), spec);
+            if let Some(error) = opened.error {
+                drop(state);
+                drop(ahead);
+                return Err(Refusal::unprocessable("ListenerUnusable", error).field("listener"));
+            }
+            ahead.before.push((name.clone(), before));
+            state.listeners.insert(name.clone(), opened);
+        }
+        drop(state);
+        Ok(ahead)
+    }
+
+    /// Tries the listeners again that are not as they shall be. Says what is new: an error that wasn't there before, or
+    /// that one listens now.
+    pub fn retry_listeners(&self) -> Vec<(ListenerName, Option<String>)> {
+        let mut state = self.lock();
+        let objects = state.objects.clone();
+        let failed: Vec<(ListenerName, Opened)> = state
+            .listeners
+            .iter()
+            .filter(|(_, opened)| opened.error.is_some())
+            .map(|(name, opened)| (name.clone(), opened.clone()))
+            .collect();
+        let mut news = Vec::new();
+        for (name, before) in failed {
+            let Ok(spec) = self.spec(&name, objects.listeners.get(&name).map(|listener| &**listener)) else {
+                continue;
+            };
+            let opened = self.open(Some(&before), spec);
+            if opened.error != before.error {
+                news.push((name.clone(), opened.error.clone()));
+            }
+            state.listeners.insert(name, opened);
+        }
+        news
+    }
+
+    /// Every listener there is to be, by name.
+    pub fn listeners(&self) -> Vec<ListenerState> {
+        let open = self.gateway.listeners();
+        let state = self.lock();
+        let each = state.listeners.iter().map(|(name, opened)| {
+            let status = open.iter().find(|status| status.name.as_str() == name.as_str());
+            ListenerState {
+                name: name.clone(),
+                applied: state.objects.listeners.get(name).cloned(),
+                address: status.map(|status| status.address),
+                connections: status.map_or(0, |status| status.connections),
+                error: opened.error.clone(),
+            }
+        });
+        each.collect()
+    }
+
+    /// Opens and changes listeners before rules need them, and begins to close those that are gone.
+    pub(super) fn listen(&self, state: &mut State, scene: &Scene) -> Result<(), NameError> {
+        let wanted = scene.listeners();
+        for (name, listener) in &wanted {
+            let spec = self.spec(name, *listener)?;
+            let before = state.listeners.get(*name);
+            if before.is_some_and(|before| before.open.as_ref() == Some(&spec)) {
+                continue;
+            }
+            let opened = self.open(before, spec);
+            state.listeners.insert((*name).clone(), opened);
+        }
+        let gone = |name: &ListenerName| !wanted.contains_key(name);
+        let gone: Vec<ListenerName> = state
+            .listeners
+            .keys()
+            .filter(|name| gone(name))
+            .cloned()
+            .collect();
+        for name in gone {
+            if state
+                .listeners
+                .remove(&name)
+                .is_some_and(|opened| opened.open.is_some())
+            {
+                self.close(&name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a listener, or changes the one that is open. One that can't be changed goes on as it was.
+    fn open(&self, before: Option<&Opened>, spec: ListenerSpec) -> Opened {
+        let open = before.and_then(|before| before.open.clone());
+        let done = match open {
+            Some(_) => self.gateway.reconfigure(&spec),
+            None => self.gateway.open(spec.clone()),
+        };
+        match done {
+            Ok(_) => Opened {
+                open: Some(spec),
+                error: None,
+            },
+            Err(error) => Opened {
+                open,
+                error: Some(said(&error)),
+            },
+        }
+    }
+
+    /// Stops listening at once; what is under way may finish.
+    fn close(&self, name: &ListenerName) {
+        let gateway = self.gateway.clone();
+        let Ok(name) = wharf_gateway::ListenerName::new(name.as_str()) else {
+            return;
+        };
+        let _context = self.control.enter();
+        let mut closing: Pin<Box<_>> = Box::pin(async move {
+            // There is one: it is open.
+            let _ = gateway.close(&name, LISTENER_GRACE).await;
+        });
+        // Its name is free when this returns: the next of that name may be opened.
+        if Future::poll(closing.as_mut(), &mut Context::from_waker(Waker::noop())).is_pending() {
+            self.control.spawn(closing);
+        }
+    }
+
+    fn spec(&self, name: &ListenerName, listener: Option<&Listener>) -> Result<ListenerSpec, NameError> {
+        let gateways = wharf_gateway::ListenerName::new(name.as_str())?;
+        let Some(listener) = listener else {
+            return Ok(ListenerSpec::http(gateways, self.http));
+        };
+        Ok(ListenerSpec {
+            name: gateways,
+            address: listener.address.unwrap_or(self.http),
+            tls: listener.tls.clone(),
+            limits: listener.limits.clone(),
+            forwarding: listener.forwarding.clone(),
+            desync: listener.desync,
+        })
+    }
+}
+
+impl Ahead {
+    /// What was opened stays open.
+    pub fn keep(mut self) {
+        self.before.clear();
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        let before = std::mem::take(&mut self.before);
+        let mut state = self.edge.lock();
+        for (name, before) in before.into_iter().rev() {
+            let Some(now) = state.listeners.remove(&name) else {
+                continue;
+            };
+            match before {
+                Some(Opened { open: Some(spec), .. }) => {
+                    let opened = self.edge.open(Some(&now), spec);
+                    state.listeners.insert(name, opened);
+                }
+                before => {
+                    self.edge.close(&name);
+                    state.listeners.extend(before.map(|before| (name, before)));
+                }
+            }
+        }
+    }
+}
+
+/// The error with its causes, in one line.
+fn said(error: &ListenerError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}

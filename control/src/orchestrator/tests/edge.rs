@@ -1,0 +1,354 @@
+//! What is applied: all or none, refused naming both, in force, deleted only when nothing needs it.
+
+use serde_json::json;
+use wharf_gateway::RequestSample;
+
+use super::*;
+use crate::edge::Objects;
+
+impl Harbour {
+    async fn apply(&self, objects: serde_json::Value) -> Result<AppliedChange, Refusal> {
+        self.orchestrator.apply(&self.namespace, objects).await
+    }
+
+    /// The route that a request of this path meets.
+    fn met(&self, path: &str) -> Option<String> {
+        let sample = RequestSample {
+            listener: wharf_gateway::ListenerName::new("http").unwrap(),
+            method: http::Method::GET,
+            host: "a.test".to_owned(),
+            path: path.to_owned(),
+            query: String::new(),
+            headers: http::HeaderMap::new(),
+            source: [127, 0, 0, 1].into(),
+        };
+        let explanation = self.orchestrator.edge.explain(&sample).unwrap();
+        explanation.matched.map(|ranked| ranked.rule.to_string())
+    }
+}
+
+fn fixed(name: &str, path: &str) -> serde_json::Value {
+    json!({"name": name, "path": [path], "fixed": {"status": 404}})
+}
+
+#[tokio::test]
+async fn what_is_applied_is_in_force_and_after_a_restart_again() {
+    let harbour = Harbour::open().await;
+    let came_to = harbour
+        .apply(json!({"route": [fixed("one", "/one"), fixed("two", "/two")]}))
+        .await
+        .unwrap();
+    assert_eq!((came_to.created, came_to.updated, came_to.unchanged), (2, 0, 0));
+    assert_eq!(harbour.met("/two").as_deref(), Some("default/routes/two"));
+    let came_to = harbour
+        .apply(json!({"route": [fixed("one", "/one"), fixed("two", "/zwei")]}))
+        .await
+        .unwrap();
+    assert_eq!((came_to.created, came_to.updated, came_to.unchanged), (0, 1, 1));
+    assert_eq!(
+        (harbour.met("/two"), harbour.met("/zwei").is_some()),
+        (None, true)
+    );
+    let stored = Objects::load(&harbour.orchestrator.store).await.unwrap();
+    let names: Vec<&str> = stored.routes.keys().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(names, ["one", "two"]);
+    assert_eq!(
+        stored
+            .routes
+            .values()
+            .last()
+            .unwrap()
+            .route
+            .conditions
+            .to_string(),
+        "path /zwei"
+    );
+}
+
+#[tokio::test]
+async fn one_bad_object_leaves_everything_as_it_was() {
+    let harbour = Harbour::open().await;
+    let refusal = refused(
+        harbour
+            .apply(json!({"route": [fixed("one", "/one"), {"name": "two", "priority": 0, "fixed": {"status": 404}}]}))
+            .await,
+        "InvalidManifest",
+    );
+    assert_eq!(refusal.field.as_deref(), Some("route[1].priority"));
+    let refusal = refused(
+        harbour
+            .apply(
+                json!({"route": [fixed("one", "/one"), {"name": "two", "forward": [{"service": "nobody"}]}]}),
+            )
+            .await,
+        "DestinationNotFound",
+    );
+    assert!(
+        refusal.message.contains("route `two`") && refusal.message.contains("service `nobody`"),
+        "{refusal}"
+    );
+    refused(
+        harbour
+            .apply(json!({"route": [{"name": "two", "listener": ["tls"], "fixed": {"status": 404}}]}))
+            .await,
+        "ListenerNotFound",
+    );
+    assert_eq!(harbour.met("/one"), None);
+    assert!(
+        harbour
+            .orchestrator
+            .store
+            .list("routes/")
+            .await
+            .unwrap()
+            .entries
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn routes_that_clash_are_refused_naming_both() {
+    let harbour = Harbour::open().await;
+    harbour
+        .apply(json!({"route": [fixed("one", "/one")]}))
+        .await
+        .unwrap();
+    let refusal = refused(
+        harbour.apply(json!({"route": [fixed("two", "/one")]})).await,
+        "RouteInUse",
+    );
+    assert!(
+        refusal.message.contains("default/routes/one") && refusal.message.contains("default/routes/two"),
+        "{refusal}"
+    );
+    // A service's are compared with what was applied, and the other way round.
+    let manifest = json!({"name": "api", "task": {}, "route": [{"path": ["/one"]}]});
+    let refusal = refused(harbour.deploy("one", manifest).await, "RouteInUse");
+    assert!(refusal.message.contains("default/api[0]"), "{refusal}");
+    let manifest = json!({"name": "api", "task": {}, "route": [{"path": ["/api"]}]});
+    let deployed = harbour.deploy("one", manifest).await.unwrap();
+    harbour.ended(deployed).await;
+    let refusal = refused(
+        harbour.apply(json!({"route": [fixed("three", "/api")]})).await,
+        "RouteInUse",
+    );
+    assert!(refusal.message.contains("default/routes/three"), "{refusal}");
+}
+
+#[tokio::test]
+async fn what_a_route_needs_is_not_deleted() {
+    let harbour = Harbour::open().await;
+    let deployed = harbour
+        .deploy("one", json!({"name": "api", "task": {}}))
+        .await
+        .unwrap();
+    harbour.ended(deployed).await;
+    let forward = json!([{"service": "api", "weight": 9}, {"target_group": "legacy"}]);
+    harbour
+        .apply(json!({
+            "target_group": [{"name": "legacy", "targets": ["http://127.0.0.1:9"]}],
+            "route": [{"name": "shop", "path": ["/shop"], "forward": forward}],
+        }))
+        .await
+        .unwrap();
+    let orchestrator = &harbour.orchestrator;
+    let (service, group) = (
+        "api".parse().unwrap(),
+        ObjectName::TargetGroup("legacy".parse().unwrap()),
+    );
+    let refusal = refused(
+        orchestrator.delete_service(&harbour.namespace, &service).await,
+        "ResourceInUse",
+    );
+    assert!(refusal.message.contains("route `shop`"), "{refusal}");
+    let refusal = refused(
+        orchestrator.delete_object(&harbour.namespace, &group).await,
+        "ResourceInUse",
+    );
+    assert!(refusal.message.contains("route `shop`"), "{refusal}");
+    let route = ObjectName::Route("shop".parse().unwrap());
+    orchestrator
+        .delete_object(&harbour.namespace, &route)
+        .await
+        .unwrap();
+    refused(
+        orchestrator.delete_object(&harbour.namespace, &route).await,
+        "RouteNotFound",
+    );
+    orchestrator
+        .delete_object(&harbour.namespace, &group)
+        .await
+        .unwrap();
+    orchestrator
+        .delete_service(&harbour.namespace, &service)
+        .await
+        .unwrap();
+    assert_eq!(harbour.met("/shop"), None);
+}
+
+#[tokio::test]
+async fn a_target_group_has_one_meaning_in_its_namespace() {
+    let harbour = Harbour::open().await;
+    let group = |url: &str| json!([{"name": "legacy", "targets": [url]}]);
+    let manifest = |url: &str| json!({"name": "api", "task": {}, "target_group": group(url), "route": [{"forward": [{"target_group": "legacy"}]}]});
+    let deployed = harbour
+        .deploy("one", manifest("http://127.0.0.1:1"))
+        .await
+        .unwrap();
+    harbour.ended(deployed).await;
+    let refusal = refused(
+        harbour
+            .apply(json!({"target_group": group("http://127.0.0.1:2")}))
+            .await,
+        "TargetGroupInUse",
+    );
+    assert!(
+        refusal.message.contains("service `api`") && refusal.message.contains("wharf apply"),
+        "{refusal}"
+    );
+    harbour
+        .apply(json!({"target_group": group("http://127.0.0.1:1")}))
+        .await
+        .unwrap();
+    refused(
+        harbour.deploy("one", manifest("http://127.0.0.1:3")).await,
+        "TargetGroupInUse",
+    );
+}
+
+#[tokio::test]
+async fn priorities_are_exchanged_at_once() {
+    let harbour = Harbour::open().await;
+    let ranked = |name: &str, priority: i64, method: &str| json!({"name": name, "priority": priority, "method": [method], "fixed": {"status": 404}});
+    harbour
+        .apply(json!({"route": [ranked("one", 1, "GET"), ranked("two", 2, "POST")]}))
+        .await
+        .unwrap();
+    let set = |priorities: &[(&str, i64)]| {
+        priorities
+            .iter()
+            .map(|(name, n)| ((*name).to_owned(), *n))
+            .collect()
+    };
+    let orchestrator = &harbour.orchestrator;
+    let refusal = refused(
+        orchestrator
+            .prioritise(&harbour.namespace, set(&[("one", 2)]))
+            .await,
+        "RouteInUse",
+    );
+    assert!(refusal.message.contains("priority 2"), "{refusal}");
+    orchestrator
+        .prioritise(&harbour.namespace, set(&[("one", 2), ("two", 1)]))
+        .await
+        .unwrap();
+    let objects = orchestrator.edge.objects();
+    let priorities: Vec<u16> = objects
+        .routes
+        .values()
+        .map(|of| of.route.priority.unwrap().get())
+        .collect();
+    assert_eq!(priorities, [2, 1]);
+    refused(
+        orchestrator
+            .prioritise(&harbour.namespace, set(&[("three", 1)]))
+            .await,
+        "RouteNotFound",
+    );
+}
+
+#[tokio::test]
+async fn a_listener_that_cannot_be_opened_changes_nothing() {
+    let harbour = Harbour::open().await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ask = json!({
+        "listener": [{"name": "free", "address": "127.0.0.1:0"}, {"name": "taken", "address": address}],
+        "route": [fixed("one", "/one")],
+    });
+    let refusal = refused(harbour.apply(ask.clone()).await, "ListenerUnusable");
+    assert!(refusal.message.contains(&address), "{refusal}");
+    let edge = &harbour.orchestrator.edge;
+    let names = || {
+        edge.listeners()
+            .iter()
+            .map(|of| of.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((names(), harbour.met("/one")), (vec!["http".to_owned()], None));
+    drop(taken);
+    harbour.apply(ask).await.unwrap();
+    assert_eq!(names(), ["free", "http", "taken"]);
+    assert!(
+        edge.listeners()
+            .iter()
+            .all(|of| of.address.is_some() && of.error.is_none())
+    );
+}
+
+#[tokio::test]
+async fn a_listener_is_deleted_when_no_route_is_on_it() {
+    let harbour = Harbour::open().await;
+    let listener = json!([{"name": "taken", "address": "127.0.0.1:0"}]);
+    harbour.apply(json!({ "listener": listener })).await.unwrap();
+    let edge = &harbour.orchestrator.edge;
+    let address = |name: &str| {
+        let listeners = edge.listeners();
+        listeners
+            .iter()
+            .find(|of| of.name.as_str() == name)
+            .and_then(|of| of.address)
+    };
+    let address_of_it = address("taken").unwrap();
+    let on = json!({"route": [{"name": "on", "listener": ["taken"], "fixed": {"status": 200}}]});
+    harbour.apply(on).await.unwrap();
+    let taken = ObjectName::Listener("taken".parse().unwrap());
+    let refusal = refused(
+        harbour
+            .orchestrator
+            .delete_object(&harbour.namespace, &taken)
+            .await,
+        "ResourceInUse",
+    );
+    assert!(refusal.message.contains("route `on`"), "{refusal}");
+    let route = ObjectName::Route("on".parse().unwrap());
+    harbour
+        .orchestrator
+        .delete_object(&harbour.namespace, &route)
+        .await
+        .unwrap();
+    harbour
+        .orchestrator
+        .delete_object(&harbour.namespace, &taken)
+        .await
+        .unwrap();
+    assert_eq!(address("taken"), None);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while std::net::TcpListener::bind(address_of_it).is_err() {
+        assert!(std::time::Instant::now() < deadline, "its address is never free");
+        tokio::task::yield_now().await;
+    }
+    let http = ObjectName::Listener("http".parse().unwrap());
+    refused(
+        harbour
+            .orchestrator
+            .delete_object(&harbour.namespace, &http)
+            .await,
+        "ListenerInUse",
+    );
+}
+
+#[tokio::test]
+async fn ten_thousand_routes_go_in_one_transaction() {
+    let harbour = Harbour::open().await;
+    let route = |at: usize| {
+        json!({"name": format!("r{at}"), "host": [format!("h{}.test", at % 100)], "path": [format!("/{at}/*")],
+               "fixed": {"status": 404}})
+    };
+    let routes: Vec<_> = (0..10_000).map(route).collect();
+    let before = harbour.orchestrator.store.list("").await.unwrap().revision;
+    let came_to = harbour.apply(json!({"route": routes})).await.unwrap();
+    assert_eq!(came_to.created, 10_000);
+    let after = harbour.orchestrator.store.list("routes/").await.unwrap();
+    assert_eq!((after.entries.len(), after.revision), (10_000, before.next()));
+}
