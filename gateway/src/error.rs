@@ -78,6 +78,14 @@ pub(crate) enum Cause {
     VersionRefused,
     NoTarget,
     NoHealthyTarget,
+    /// The group had no target, and none came in time.
+    HeldTooLong {
+        waited: Duration,
+    },
+    /// The group has no target, and too many requests wait for one already.
+    TooManyHeld {
+        limit: u32,
+    },
     /// Says what does not fit.
     ProtocolMismatch(&'static str),
     /// The target was deregistered, and its time to finish is over.
@@ -193,6 +201,10 @@ impl Cause {
             ),
             Self::NoTarget => retry(RETRY_SOON, "no target is available"),
             Self::NoHealthyTarget => retry(RETRY_SOON, "no target is healthy"),
+            Self::HeldTooLong { .. } => retry(RETRY_SOON, "the service did not start in time"),
+            Self::TooManyHeld { .. } => {
+                retry(RETRY_SOON, "the service is starting, and too many wait for it")
+            }
             Self::ProtocolMismatch(text) => answer(PROTOCOL_MISMATCH, text),
             Self::Deregistered => answer(StatusCode::BAD_GATEWAY, "the service is going away"),
             Self::Target(error) => of_target(error.kind),
@@ -215,6 +227,8 @@ impl Cause {
             Self::TooManyHeaders { limit } | Self::TooManyForwarders { limit } => {
                 format!("{} (more than {limit})", self.answer().text).into()
             }
+            Self::HeldTooLong { waited } => format!("no target came (waited {})", Seconds(*waited)).into(),
+            Self::TooManyHeld { limit } => format!("{limit} requests wait for a target already").into(),
             Self::RuleTimeout { timeout } => {
                 format!("the rule's timeout of {} was over", Seconds(*timeout)).into()
             }

@@ -5,6 +5,7 @@
 
 mod budget;
 mod drain;
+mod hold;
 mod member;
 mod members;
 pub(crate) mod registry;
@@ -25,14 +26,16 @@ use tokio::{runtime::Handle, sync::watch};
 
 use self::{
     budget::Budget,
+    hold::{Held, Waking},
     members::{Entry, Members},
     rotation::{Draw, Rotation},
 };
 pub(crate) use self::{drain::Lease, member::Member};
 pub use self::{
     drain::{Drain, Drained},
+    hold::WakeUp,
     registry::{GroupError, Groups},
-    spec::{Algorithm, FailOpen, GroupSpec, RetrySpec, SlowStart, SpecError, StickyFor, TargetWeight},
+    spec::{Algorithm, FailOpen, GroupSpec, Hold, RetrySpec, SlowStart, SpecError, StickyFor, TargetWeight},
 };
 use crate::{
     health::{self, Health, HealthSpec},
@@ -50,6 +53,8 @@ pub struct TargetGroup {
     /// Choices made: whose turn it is, and what the lots are drawn from.
     turns: AtomicUsize,
     retries: Budget,
+    held: Held,
+    waking: Waking,
     pub(crate) counts: GroupCounts,
     /// Counts changes of health and membership, over all groups.
     changes: watch::Sender<u64>,
@@ -71,6 +76,19 @@ pub struct TargetStatus {
     pub in_flight: u32,
     /// What it says of its load.
     pub load: Load,
+}
+
+/// What is asked of a group, all targets together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// Requests that a target was looked for, so far; second attempts included.
+    pub requests: u64,
+    /// Requests that the gateway has with targets, upgraded connections included.
+    pub in_flight: u32,
+    /// Requests that wait in targets for their turn.
+    pub queued: u32,
+    /// Requests that wait for a target.
+    pub held: u32,
 }
 
 /// A target of that id is registered already, or drains still.
@@ -104,16 +122,18 @@ pub(crate) struct Policy {
 }
 
 impl TargetGroup {
-    fn new(name: GroupName, spec: GroupSpec, changes: watch::Sender<u64>, serve: Handle) -> Arc<Self> {
+    fn new(name: GroupName, spec: GroupSpec, shared: &registry::Shared) -> Arc<Self> {
         Arc::new_cyclic(|myself| Self {
             name,
             retries: Budget::new(spec.retry),
+            held: Held::default(),
+            waking: shared.waking.clone(),
             counts: GroupCounts::default(),
             rotation: ArcSwap::from_pointee(Rotation::new(spec.clone(), Vec::new())),
             members: Mutex::new(Members::new(spec)),
             turns: AtomicUsize::new(0),
-            changes,
-            serve,
+            changes: shared.changes.clone(),
+            serve: shared.serve.clone(),
             myself: myself.clone(),
         })
     }
@@ -206,6 +226,22 @@ impl TargetGroup {
         members.all.iter().map(|entry| entry.member.status()).collect()
     }
 
+    /// What is asked of it now.
+    #[must_use]
+    pub fn demand(&self) -> Demand {
+        let members = self.lock();
+        let mut demand = Demand {
+            requests: self.turns.load(Ordering::Relaxed) as u64,
+            held: self.held.count(),
+            ..Demand::default()
+        };
+        for Entry { member, .. } in &members.all {
+            demand.in_flight += member.in_flight();
+            demand.queued += member.target().load().queued;
+        }
+        demand
+    }
+
     /// The same as they are.
     pub(crate) fn members(&self) -> Vec<Arc<Member>> {
         let members = self.lock();
@@ -246,6 +282,14 @@ impl TargetGroup {
     pub(crate) fn spend_retry(&self) -> bool {
         let spec = self.rotation.load().spec.retry;
         self.retries.spend(spec, self.turns.load(Ordering::Relaxed))
+    }
+
+    /// Whether there are targets, and every one was found ill.
+    fn has_only_ill_targets(&self) -> bool {
+        let members = self.lock();
+        let mut staying = members.all.iter().filter(|entry| !entry.member.is_draining());
+        let is_ill = |entry: &Entry| entry.member.is_ill();
+        staying.next().is_some_and(is_ill) && staying.all(is_ill)
     }
 
     /// Whether there is any target, whatever its health.
@@ -301,6 +345,8 @@ impl TargetGroup {
         let rotation = members.takers(leaving);
         let rotation = Rotation::new(members.spec.clone(), rotation);
         self.rotation.store(Arc::new(rotation));
+        // Whoever waits looks for itself: at targets, or at a spec by which it isn't to wait any more.
+        self.held.release();
         self.changed();
     }
 

@@ -42,8 +42,8 @@ pub use self::{
     },
     gateway::{Closed, Gateway, Threads},
     group::{
-        Algorithm, AlreadyRegistered, Drain, Drained, FailOpen, GroupError, GroupSpec, Groups, RetrySpec,
-        SlowStart, SpecError, StickyFor, TargetGroup, TargetStatus, TargetWeight,
+        Algorithm, AlreadyRegistered, Demand, Drain, Drained, FailOpen, GroupError, GroupSpec, Groups, Hold,
+        RetrySpec, SlowStart, SpecError, StickyFor, TargetGroup, TargetStatus, TargetWeight, WakeUp,
     },
     health::{
         GrpcCodes, GrpcCodesError, Health, HealthPort, HealthReason, HealthSpec, Matcher, StatusCodes,

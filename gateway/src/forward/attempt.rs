@@ -116,7 +116,11 @@ impl Attempts<'_> {
         mut incoming: Option<Incoming>,
         exchange: &mut Exchange,
     ) -> Result<Response<Body>, Cause> {
-        let mut lease = self.choose().ok_or_else(|| self.nobody())?;
+        let mut lease = match self.choose() {
+            Some(lease) => lease,
+            // Boxed: waiting is rare, and is not to weigh on requests that find a target.
+            None => Box::pin(self.group.wait(self.hints())).await?,
+        };
         loop {
             let member = exchange.chose(lease);
             let protocol = member.target().protocol();
@@ -157,17 +161,13 @@ impl Attempts<'_> {
     }
 
     fn choose(&self) -> Option<Lease> {
-        self.group.choose(ChoiceHints {
-            bound_to: self.bound_to.as_deref(),
-            tried: &self.tried,
-        })
+        self.group.choose(self.hints())
     }
 
-    fn nobody(&self) -> Cause {
-        if self.group.has_targets() {
-            Cause::NoHealthyTarget
-        } else {
-            Cause::NoTarget
+    fn hints(&self) -> ChoiceHints<'_> {
+        ChoiceHints {
+            bound_to: self.bound_to.as_deref(),
+            tried: &self.tried,
         }
     }
 

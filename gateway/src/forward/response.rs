@@ -91,6 +91,8 @@ fn response_is_last(cause: &Cause) -> bool {
         | Cause::MethodRefused
         | Cause::NoTarget
         | Cause::NoHealthyTarget
+        | Cause::HeldTooLong { .. }
+        | Cause::TooManyHeld { .. }
         | Cause::ProtocolMismatch(_)
         | Cause::Deregistered
         | Cause::RuleTimeout { .. }

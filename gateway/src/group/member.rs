@@ -103,6 +103,10 @@ impl Member {
         *self.health.borrow() == Health::Healthy
     }
 
+    pub(super) fn is_ill(&self) -> bool {
+        matches!(*self.health.borrow(), Health::Unhealthy { .. })
+    }
+
     pub(super) fn is_draining(&self) -> bool {
         // SeqCst, as in `enter` and `drain`: either the one who enters sees the flag, or the one who drains
         // sees the count.

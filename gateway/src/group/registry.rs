@@ -8,7 +8,10 @@ use std::{
 
 use tokio::{runtime::Handle, sync::watch};
 
-use super::{GroupSpec, TargetGroup};
+use super::{
+    GroupSpec, TargetGroup,
+    hold::{WakeUp, Waking},
+};
 use crate::{
     names::{GroupName, RuleName},
     routing::{Routing, RoutingError, snapshot::Snapshot},
@@ -18,8 +21,15 @@ use crate::{
 #[derive(Clone)]
 pub struct Groups {
     known: Arc<Mutex<Known>>,
-    changes: watch::Sender<u64>,
-    serve: Handle,
+    shared: Shared,
+}
+
+/// What all groups of a gateway have in common.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) changes: watch::Sender<u64>,
+    pub(super) serve: Handle,
+    pub(super) waking: Waking,
 }
 
 #[derive(Default)]
@@ -52,9 +62,18 @@ impl Groups {
     pub(crate) fn new(serve: Handle) -> Self {
         Self {
             known: Arc::default(),
-            changes: watch::Sender::new(0),
-            serve,
+            shared: Shared {
+                changes: watch::Sender::new(0),
+                serve,
+                waking: Waking::default(),
+            },
         }
+    }
+
+    /// Who is told of requests that wait for a target. The first one stays.
+    pub fn wake_with(&self, wake_up: Arc<dyn WakeUp>) {
+        // One that came later would have missed what the first was told.
+        let _ = self.shared.waking.set(wake_up);
     }
 
     /// Makes a new, empty group.
@@ -66,7 +85,7 @@ impl Groups {
         if known.groups.contains_key(&name) {
             return Err(GroupError::Exists(name));
         }
-        let group = TargetGroup::new(name.clone(), spec, self.changes.clone(), self.serve.clone());
+        let group = TargetGroup::new(name.clone(), spec, &self.shared);
         known.groups.insert(name, group.clone());
         Ok(group)
     }
@@ -78,7 +97,7 @@ impl Groups {
             group.configure(spec);
             return group.clone();
         }
-        let group = TargetGroup::new(name.clone(), spec, self.changes.clone(), self.serve.clone());
+        let group = TargetGroup::new(name.clone(), spec, &self.shared);
         known.groups.insert(name.clone(), group.clone());
         group
     }
@@ -117,7 +136,7 @@ impl Groups {
     /// Counts changes of health and membership over all groups: wait for the next one, then look at what is.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+        self.shared.changes.subscribe()
     }
 
     /// Compiles a rule set and puts it in force; no group it needs can be deleted in between.

@@ -21,6 +21,8 @@ pub struct GroupSpec {
     pub health: Option<HealthSpec>,
     /// When a failed request is tried on another target.
     pub retry: RetrySpec,
+    /// Whether requests wait while there is no target; without, they are answered 503 at once.
+    pub hold: Option<Hold>,
 }
 
 /// How a group chooses among the targets that take requests.
@@ -237,6 +239,35 @@ impl Default for RetrySpec {
     }
 }
 
+/// How requests wait for a target while a group has none.
+///
+/// For a group whose targets come when they are needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    pub(super) wait: Duration,
+    pub(super) most: u32,
+}
+
+impl Hold {
+    /// Requests that wait for one group at most, unless it is said otherwise: a connection each.
+    pub const MOST: u32 = 1000;
+
+    /// `wait` for each, `most` at once.
+    ///
+    /// # Errors
+    /// When the wait is less than 1 ms or more than an hour, or none may wait.
+    pub fn new(wait: Duration, most: u32) -> Result<Self, SpecError> {
+        let allowed = Duration::from_millis(1)..=Duration::from_secs(3600);
+        if !allowed.contains(&wait) {
+            return Err(SpecError::new("wait", "from 1 ms to 3600 s", seconds(wait)));
+        }
+        if most == 0 {
+            return Err(SpecError::new("hold.most", "at least 1", most));
+        }
+        Ok(Self { wait, most })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,5 +302,9 @@ mod tests {
             "retry.per_request must be at most 10, not 11"
         );
         assert_eq!(RetrySpec::new(1, 101, 0).unwrap_err().field, "retry.percent");
+        assert_eq!(Hold::new(Duration::ZERO, 1).unwrap_err().field, "wait");
+        assert_eq!(Hold::new(SECOND * 3601, 1).unwrap_err().field, "wait");
+        assert_eq!(Hold::new(SECOND, 0).unwrap_err().field, "hold.most");
+        assert!(Hold::new(SECOND * 3600, Hold::MOST).is_ok());
     }
 }

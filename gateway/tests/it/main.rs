@@ -17,6 +17,8 @@ mod headers;
 #[cfg(test)]
 mod health;
 #[cfg(test)]
+mod hold;
+#[cfg(test)]
 mod http2;
 #[cfg(test)]
 mod limits;

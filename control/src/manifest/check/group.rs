@@ -100,6 +100,8 @@ fn target_group(text: &TargetGroupText, here: &FieldPath, report: &mut Report) -
         fail_open: fail_open(text.fail_open),
         health: health(text.health.as_ref(), version, &here.key("health"), report),
         retry: retry(text.retry.as_ref(), &here.key("retry"), report),
+        // Targets outside are there, or they aren't: nobody brings them.
+        hold: None,
     };
     let connection = Connection {
         version,

@@ -1,0 +1,202 @@
+//! Requests that wait for a target while their group has none.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::sync::watch;
+use wharf_gateway::{Condition, FailOpen, GroupName, GroupSpec, Hold, WakeUp};
+
+use crate::support::{Answer, Closure, Raw, Rig, ok, seen, within};
+
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(50);
+
+/// Notes who was wanted.
+#[derive(Default)]
+struct Wakes(watch::Sender<Vec<GroupName>>);
+
+impl WakeUp for Wakes {
+    fn wake(&self, group: &GroupName) {
+        self.0.send_modify(|wakes| wakes.push(group.clone()));
+    }
+}
+
+/// A rig whose group has no target and lets `most` requests wait for `wait`.
+fn holding(wait: Duration, most: u32) -> (Rig, Arc<Wakes>) {
+    let rig = Rig::new();
+    let wakes = Arc::new(Wakes::default());
+    rig.gateway.groups().wake_with(wakes.clone());
+    rig.app.configure(GroupSpec {
+        hold: Some(Hold::new(wait, most).unwrap()),
+        ..rig.app.spec()
+    });
+    (rig, wakes)
+}
+
+/// Sends a request and returns when it waits, as number `nth`.
+async fn wait_in_line(rig: &Rig, wakes: &Wakes, nth: usize) -> Raw {
+    let mut client = rig.connect().await;
+    client
+        .send(format!("GET /{nth} HTTP/1.1\r\nHost: app.test\r\n\r\n"))
+        .await;
+    let wanted = wakes.0.subscribe();
+    seen("the wake-up", wanted, |wakes| wakes.len() >= nth).await;
+    client
+}
+
+fn refused(answer: &Answer) -> (u16, Option<&str>, String) {
+    (answer.status, answer.header("retry-after"), answer.error())
+}
+
+#[tokio::test]
+async fn a_request_waits_for_the_first_target_and_says_whom_it_waits_for() {
+    let (rig, wakes) = holding(LONG, 10);
+    let mut client = wait_in_line(&rig, &wakes, 1).await;
+    assert_eq!(*wakes.0.borrow(), ["app".parse().unwrap()]);
+    assert_eq!(rig.app.demand().held, 1);
+    rig.register("t1", &Closure::saying("awake"));
+    assert_eq!(client.answer().await.body, "awake");
+    assert_eq!(rig.app.demand().held, 0);
+    let line = rig.log.line().await;
+    assert_eq!((&line["status"], &line["task"]), (&200.into(), &"t1".into()));
+    assert_eq!(rig.get("/").await.status, 200);
+    assert_eq!(wakes.0.borrow().len(), 1, "there is a target now");
+}
+
+#[tokio::test]
+async fn those_who_wait_go_on_in_the_order_they_came() {
+    let (rig, wakes) = holding(LONG, 10);
+    let mut clients = Vec::new();
+    for nth in 1..=5 {
+        clients.push(wait_in_line(&rig, &wakes, nth).await);
+    }
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let noted = order.clone();
+    let target = Closure::new(move |request| {
+        noted.lock().unwrap().push(request.uri().path().to_owned());
+        async { Ok(ok("")) }
+    });
+    rig.register("t1", &target);
+    for client in &mut clients {
+        assert_eq!(client.answer().await.status, 200);
+    }
+    assert_eq!(*order.lock().unwrap(), ["/1", "/2", "/3", "/4", "/5"]);
+}
+
+#[tokio::test]
+async fn when_its_time_is_up_a_request_is_told_when_to_come_again() {
+    let (rig, _wakes) = holding(SHORT, 10);
+    let answer = rig.get("/").await;
+    let said = "the service did not start in time";
+    assert_eq!(refused(&answer), (503, Some("1"), said.to_owned()));
+    assert_eq!(rig.log.line().await["reason"], "no target came (waited 0.05 s)");
+    assert_eq!(rig.app.demand().held, 0, "its place is free");
+}
+
+#[tokio::test]
+async fn each_has_a_deadline_of_its_own() {
+    let (rig, wakes) = holding(SHORT, 10);
+    let mut early = wait_in_line(&rig, &wakes, 1).await;
+    rig.app.configure(GroupSpec {
+        hold: Some(Hold::new(LONG, 10).unwrap()),
+        ..rig.app.spec()
+    });
+    let mut late = wait_in_line(&rig, &wakes, 2).await;
+    assert_eq!(early.answer().await.status, 503);
+    rig.register("t1", &Closure::saying("awake"));
+    assert_eq!(late.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn no_more_wait_than_may() {
+    let (rig, wakes) = holding(LONG, 1);
+    let mut first = wait_in_line(&rig, &wakes, 1).await;
+    let answer = rig.get("/").await;
+    let said = "the service is starting, and too many wait for it";
+    assert_eq!(refused(&answer), (503, Some("1"), said.to_owned()));
+    let line = rig.log.line().await;
+    assert_eq!(line["reason"], "1 requests wait for a target already");
+    rig.register("t1", &Closure::saying("awake"));
+    assert_eq!(first.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_gives_its_place_up() {
+    let (rig, wakes) = holding(LONG, 1);
+    drop(wait_in_line(&rig, &wakes, 1).await);
+    assert_eq!(rig.log.line().await["status"], 460);
+    let mut next = wait_in_line(&rig, &wakes, 2).await;
+    rig.register("t1", &Closure::saying("awake"));
+    assert_eq!(next.answer().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_request_that_comes_while_the_last_target_drains_waits_for_the_next() {
+    let (rig, wakes) = holding(LONG, 10);
+    let (answer, answered) = watch::channel(false);
+    let slow = Closure::new(move |_| {
+        let mut answered = answered.clone();
+        async move {
+            answered.wait_for(|answered| *answered).await.unwrap();
+            Ok(ok("old"))
+        }
+    });
+    rig.register("old", &slow);
+    let mut early = rig.connect().await;
+    early.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;
+    within("the first call", async {
+        while slow.calls() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let drain = rig.app.deregister(&"old".parse().unwrap(), LONG).unwrap();
+    let mut late = wait_in_line(&rig, &wakes, 1).await;
+    rig.register("new", &Closure::saying("new"));
+    assert_eq!(late.answer().await.body, "new");
+    answer.send_replace(true);
+    assert_eq!(early.answer().await.body, "old");
+    within("the drain", drain).await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_targets_that_are_ill_or_where_nothing_is_said_of_waiting() {
+    let (rig, wakes) = holding(LONG, 10);
+    rig.app.configure(GroupSpec {
+        fail_open: FailOpen::Closed,
+        ..rig.app.spec()
+    });
+    let ill = Closure::saying("");
+    ill.set_condition(Condition::Unfit("three traps in a row".into()));
+    rig.register("ill", &ill);
+    let answer = rig.get("/").await;
+    assert_eq!(
+        refused(&answer),
+        (503, Some("1"), "no target is healthy".to_owned())
+    );
+    drop(rig.app.deregister(&"ill".parse().unwrap(), LONG));
+    let mut waiting = wait_in_line(&rig, &wakes, 1).await;
+    rig.app.configure(GroupSpec {
+        hold: None,
+        ..rig.app.spec()
+    });
+    assert_eq!(waiting.answer().await.error(), "no target is available");
+    assert_eq!(rig.get("/").await.error(), "no target is available");
+}
+
+#[tokio::test]
+async fn an_upgraded_or_running_request_counts_as_under_way() {
+    let rig = Rig::answering(|_| std::future::pending());
+    let mut client = rig.connect().await;
+    client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;
+    within("the request", async {
+        while rig.app.demand().in_flight == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let demand = rig.app.demand();
+    assert_eq!((demand.requests, demand.held, demand.queued), (1, 0, 2));
+}
