@@ -5,6 +5,7 @@
 
 mod accounting;
 mod load;
+mod nginx;
 mod peer;
 mod rows;
 
@@ -49,7 +50,7 @@ struct Bench<'a> {
 /// A measurement: its name, and what it finds.
 type Measure = fn(&Bench<'_>) -> Result<Vec<Row>>;
 
-const MEASURES: [(&str, Measure); 7] = [
+const MEASURES: [(&str, Measure); 12] = [
     ("deploy", rows::deploy::run),
     ("start-200", rows::start::run),
     ("cpu-share", rows::share::run),
@@ -57,6 +58,11 @@ const MEASURES: [(&str, Measure); 7] = [
     ("memory", rows::memory::run),
     ("idle", rows::idle::run),
     ("cpu-per-request", rows::request::run),
+    ("fixed", rows::edge::fixed),
+    ("proxy", rows::edge::proxy),
+    ("rules", rows::rules::many),
+    ("swap", rows::rules::swap),
+    ("connections", rows::connections::run),
 ];
 
 /// Build, measure, print.

@@ -26,7 +26,7 @@ use clap::Parser;
     disable_help_subcommand = true
 )]
 enum Xtask {
-    /// Measure what README promises, beside `wasmtime serve` where a machine's speed enters
+    /// Measure what README promises, beside `wasmtime serve` and nginx where a machine's speed enters
     Bench(bench::Options),
     /// Build everything, start a server, deploy every example and send each real requests; then stay up until Ctrl-C.
     Demo {

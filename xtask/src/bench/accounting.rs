@@ -21,6 +21,17 @@ pub(crate) fn cpu_time(process: u32) -> Result<Duration> {
     ))
 }
 
+/// CPU time of a process and of the processes it started, so far.
+pub(crate) fn cpu_time_with_children(process: u32) -> Result<Duration> {
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))
+        .context("the process is gone")?;
+    let mut sum = cpu_time(process)?;
+    for child in children.split_whitespace() {
+        sum += cpu_time(child.parse().context("not a process id")?)?;
+    }
+    Ok(sum)
+}
+
 /// Resident memory of a process, in MiB.
 pub(crate) fn resident_mib(process: u32) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).context("the process is gone")?;

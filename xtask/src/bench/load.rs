@@ -136,6 +136,21 @@ pub(crate) async fn once(target: &Target) -> Result<u16> {
     Connection::open(target.address).await?.ask(&target.request).await
 }
 
+/// Connections that were used once and are kept open.
+pub(crate) struct Held(#[expect(dead_code, reason = "held open until dropped")] Vec<Connection>);
+
+impl Held {
+    pub(crate) async fn open(target: &Target, count: usize) -> Result<Self> {
+        let mut held = Vec::with_capacity(count);
+        for _ in 0..count {
+            let mut connection = Connection::open(target.address).await?;
+            connection.ask(&target.request).await?;
+            held.push(connection);
+        }
+        Ok(Self(held))
+    }
+}
+
 struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,

@@ -1,10 +1,13 @@
 //! The measurements, a module each.
 
+pub(super) mod connections;
 pub(super) mod deploy;
+pub(super) mod edge;
 pub(super) mod idle;
 pub(super) mod memory;
 pub(super) mod neighbour;
 pub(super) mod request;
+pub(super) mod rules;
 pub(super) mod share;
 pub(super) mod start;
 

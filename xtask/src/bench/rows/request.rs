@@ -1,17 +1,14 @@
 //! CPU per request beside `wasmtime serve`: the same component, the same load, in turn.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use super::super::accounting::cpu_time;
-use super::super::load::{Target, saturate};
+use super::super::load::Target;
 use super::super::peer::{WasmtimeServe, wasmtime};
 use super::super::{Bench, Row, component, median};
+use super::edge::micros_per_request;
 use super::row;
-
-const CONNECTIONS: usize = 16;
 
 pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let stage = bench.stage()?;
@@ -38,22 +35,4 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
 
 fn target(address: SocketAddr) -> Target {
     Target::get(address, "hello.localhost", "/")
-}
-
-fn micros_per_request(bench: &Bench<'_>, server: u32, target: &Target) -> Result<f64> {
-    // Not the first second: pools and branch predictors warm up.
-    bench
-        .runtime
-        .block_on(saturate(target, CONNECTIONS, Duration::from_secs(1)))?;
-    let before = cpu_time(server)?;
-    let outcome = bench
-        .runtime
-        .block_on(saturate(target, CONNECTIONS, bench.seconds()))?;
-    let used = cpu_time(server)?.saturating_sub(before);
-    ensure!(
-        outcome.failed == 0 && outcome.answered > 0,
-        "{} requests failed",
-        outcome.failed
-    );
-    Ok(used.as_secs_f64() * 1e6 / outcome.answered as f64)
 }
