@@ -4,6 +4,7 @@
 //! changes; that is rare, choosing is not. Members change under one short lock that choosing never takes.
 
 mod budget;
+mod cohort;
 mod drain;
 mod hold;
 mod member;
@@ -26,21 +27,23 @@ use tokio::{runtime::Handle, sync::watch};
 
 use self::{
     budget::Budget,
+    cohort::Choice,
     hold::{Held, Waking},
     members::{Entry, Members},
-    rotation::{Draw, Rotation},
+    rotation::Draw,
 };
-pub(crate) use self::{drain::Lease, member::Member};
 pub use self::{
+    cohort::{Shares, Tally},
     drain::{Drain, Drained},
     hold::WakeUp,
     registry::{GroupError, Groups},
     spec::{Algorithm, FailOpen, GroupSpec, Hold, RetrySpec, SlowStart, SpecError, StickyFor, TargetWeight},
 };
+pub(crate) use self::{drain::Lease, member::Member};
 use crate::{
     health::{self, Health, HealthSpec},
     metrics::GroupCounts,
-    names::{GroupName, TargetId},
+    names::{CohortName, GroupName, TargetId},
     target::{Load, Target},
 };
 
@@ -49,7 +52,7 @@ pub struct TargetGroup {
     name: GroupName,
     members: Mutex<Members>,
     /// Those who take requests: the healthy, or all if none is and the group fails open.
-    rotation: ArcSwap<Rotation>,
+    rotation: ArcSwap<Choice>,
     /// Choices made: whose turn it is, and what the lots are drawn from.
     turns: AtomicUsize,
     retries: Budget,
@@ -91,6 +94,30 @@ pub struct Demand {
     pub held: u32,
 }
 
+/// What a target is within its group.
+#[derive(Clone, Debug, Default)]
+pub struct Membership {
+    /// Its share where shares are drawn by weight.
+    pub weight: TargetWeight,
+    /// Those it has a share of the requests with, and is counted with.
+    pub cohort: Option<CohortName>,
+}
+
+impl From<TargetWeight> for Membership {
+    fn from(weight: TargetWeight) -> Self {
+        Self { weight, cohort: None }
+    }
+}
+
+impl From<CohortName> for Membership {
+    fn from(cohort: CohortName) -> Self {
+        Self {
+            weight: TargetWeight::default(),
+            cohort: Some(cohort),
+        }
+    }
+}
+
 /// A target of that id is registered already, or drains still.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("target `{id}` is already registered with target group `{group}`")]
@@ -129,7 +156,7 @@ impl TargetGroup {
             held: Held::default(),
             waking: shared.waking.clone(),
             counts: GroupCounts::default(),
-            rotation: ArcSwap::from_pointee(Rotation::new(spec.clone(), Vec::new())),
+            rotation: ArcSwap::from_pointee(Choice::new(&spec, &Shares::new(), Vec::new())),
             members: Mutex::new(Members::new(spec)),
             turns: AtomicUsize::new(0),
             changes: shared.changes.clone(),
@@ -161,7 +188,7 @@ impl TargetGroup {
         &self,
         id: TargetId,
         target: Arc<dyn Target>,
-        weight: TargetWeight,
+        membership: impl Into<Membership>,
     ) -> Result<watch::Receiver<Health>, AlreadyRegistered> {
         let mut members = self.lock();
         if members.find(&id).is_some() {
@@ -170,7 +197,12 @@ impl TargetGroup {
                 id,
             });
         }
-        let member = Arc::new(Member::new(id, target, weight));
+        let Membership { weight, cohort } = membership.into();
+        let cohort = cohort.map(|name| {
+            let counts = members.cohorts.join(&name);
+            (name, counts)
+        });
+        let member = Arc::new(Member::new(id, target, weight, cohort));
         self.start_checks(&member, members.spec.health.as_ref());
         member.settle();
         let health = member.watch();
@@ -211,6 +243,23 @@ impl TargetGroup {
             }
         }
         self.publish(&mut members);
+    }
+
+    /// Gives cohorts shares of the requests from now on; with none, all targets are alike again. Clients that are
+    /// bound to a target stay with it.
+    pub fn share(&self, shares: Shares) {
+        let mut members = self.lock();
+        if members.shares != shares {
+            members.shares = shares;
+            self.publish(&mut members);
+        }
+    }
+
+    /// What was counted of each cohort, in the order of their first targets: those that have targets, and the latest
+    /// of the others.
+    #[must_use]
+    pub fn tallies(&self) -> Vec<(CohortName, Tally)> {
+        self.lock().cohorts.tallies()
     }
 
     /// Follows the health of one target. None when there is no such target.
@@ -255,7 +304,7 @@ impl TargetGroup {
             let rotation = self.rotation.load();
             let bound = hints
                 .bound_to
-                .and_then(|id| rotation.get(id))
+                .and_then(|id| rotation.all.get(id))
                 .filter(|member| !hints.tried.contains(member.id()));
             let member = bound.or_else(|| {
                 let tried = hints.tried;
@@ -272,15 +321,15 @@ impl TargetGroup {
     pub(crate) fn policy(&self) -> Policy {
         let rotation = self.rotation.load();
         Policy {
-            stickiness: rotation.spec.stickiness,
-            retries: rotation.spec.retry.per_request(),
-            takers: rotation.len(),
+            stickiness: rotation.all.spec.stickiness,
+            retries: rotation.all.spec.retry.per_request(),
+            takers: rotation.all.len(),
         }
     }
 
     /// Takes one retry from the budget, if there is one.
     pub(crate) fn spend_retry(&self) -> bool {
-        let spec = self.rotation.load().spec.retry;
+        let spec = self.rotation.load().all.spec.retry;
         self.retries.spend(spec, self.turns.load(Ordering::Relaxed))
     }
 
@@ -342,9 +391,9 @@ impl TargetGroup {
     }
 
     fn publish_without(&self, members: &mut Members, leaving: Option<&Arc<Member>>) {
-        let rotation = members.takers(leaving);
-        let rotation = Rotation::new(members.spec.clone(), rotation);
-        self.rotation.store(Arc::new(rotation));
+        let takers = members.takers(leaving);
+        let choice = Choice::new(&members.spec, &members.shares, takers);
+        self.rotation.store(Arc::new(choice));
         // Whoever waits looks for itself: at targets, or at a spec by which it isn't to wait any more.
         self.held.release();
         self.changed();

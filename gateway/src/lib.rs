@@ -43,14 +43,15 @@ pub use self::{
     gateway::{Closed, Gateway, Threads},
     group::{
         Algorithm, AlreadyRegistered, Demand, Drain, Drained, FailOpen, GroupError, GroupSpec, Groups, Hold,
-        RetrySpec, SlowStart, SpecError, StickyFor, TargetGroup, TargetStatus, TargetWeight, WakeUp,
+        Membership, RetrySpec, Shares, SlowStart, SpecError, StickyFor, Tally, TargetGroup, TargetStatus,
+        TargetWeight, WakeUp,
     },
     health::{
         GrpcCodes, GrpcCodesError, Health, HealthPort, HealthReason, HealthSpec, Matcher, StatusCodes,
         StatusCodesError,
     },
     listener::{ListenerError, ListenerStatus, Socket},
-    names::{GroupName, ListenerName, NameError, RuleName, TargetId},
+    names::{CohortName, GroupName, ListenerName, NameError, RuleName, TargetId},
     routing::{
         Action, ConditionError, Conditions, Explanation, FixedError, FixedResponse, Forward, ForwardError,
         HeaderCondition, HeaderEditError, HeaderEdits, HeaderMatch, HostMatch, HostPattern, ListenerRules,

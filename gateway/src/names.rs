@@ -117,6 +117,10 @@ name! {
     GroupName, "target group name"
 }
 name! {
+    /// The name of a cohort, unique in its target group.
+    CohortName, "cohort name"
+}
+name! {
     /// The identity of a target within its group: what the access log calls `task`.
     TargetId, "target id"
 }

@@ -272,7 +272,7 @@ impl Exchange {
             group.counts.count(&counted);
         }
         if let (Some(lease), Some(status)) = (&self.lease, counted.status) {
-            lease.member().responses.count(status);
+            lease.member().count(status, counted.head);
         }
     }
 

@@ -64,7 +64,7 @@ impl Drop for Place<'_> {
 impl TargetGroup {
     /// Waits for a target, as the group's [`Hold`] allows; for none, if there is one that only isn't well.
     pub(crate) async fn wait(self: &Arc<Self>, hints: ChoiceHints<'_>) -> Result<Lease, Cause> {
-        let Some(hold) = self.rotation.load().spec.hold else {
+        let Some(hold) = self.rotation.load().all.spec.hold else {
             return Err(self.nobody());
         };
         // Nobody need come who finds them there.
@@ -91,7 +91,7 @@ impl TargetGroup {
                 return Ok(lease);
             }
             // Ill targets are nothing to wait for, nor is a group that doesn't let requests wait any more.
-            let holds = self.rotation.load().spec.hold.is_some();
+            let holds = self.rotation.load().all.spec.hold.is_some();
             if !holds || self.has_only_ill_targets() {
                 return Err(self.nobody());
             }

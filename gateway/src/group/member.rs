@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::Waker,
+    time::Duration,
 };
 
 use tokio::{
@@ -14,11 +15,11 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{TargetStatus, spec::TargetWeight};
+use super::{TargetStatus, cohort::Counts, spec::TargetWeight};
 use crate::{
     health::{Health, HealthReason},
     metrics::Responses,
-    names::TargetId,
+    names::{CohortName, TargetId},
     target::{Condition, Target},
 };
 
@@ -27,6 +28,7 @@ pub(crate) struct Member {
     id: TargetId,
     target: Arc<dyn Target>,
     weight: TargetWeight,
+    cohort: Option<(CohortName, Arc<Counts>)>,
     /// The verdict, from the checks, the target's own condition and whether it drains.
     health: watch::Sender<Health>,
     /// What the checks say; none without checks.
@@ -51,11 +53,17 @@ struct Waiting {
 }
 
 impl Member {
-    pub(super) fn new(id: TargetId, target: Arc<dyn Target>, weight: TargetWeight) -> Self {
+    pub(super) fn new(
+        id: TargetId,
+        target: Arc<dyn Target>,
+        weight: TargetWeight,
+        cohort: Option<(CohortName, Arc<Counts>)>,
+    ) -> Self {
         Self {
             id,
             target,
             weight,
+            cohort,
             health: watch::Sender::new(Health::Initial),
             checked: Mutex::new(None),
             checks: Mutex::new(None),
@@ -78,6 +86,18 @@ impl Member {
 
     pub(super) fn weight(&self) -> TargetWeight {
         self.weight
+    }
+
+    pub(super) fn cohort(&self) -> Option<&CohortName> {
+        self.cohort.as_ref().map(|(name, _)| name)
+    }
+
+    /// A request it was given has ended.
+    pub(crate) fn count(&self, status: u16, head: Option<Duration>) {
+        self.responses.count(status);
+        if let Some((_, counts)) = &self.cohort {
+            counts.count(status, head);
+        }
     }
 
     /// Requests the gateway has with it.

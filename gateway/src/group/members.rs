@@ -5,13 +5,16 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{
-    FailOpen, GroupSpec, Member,
+    FailOpen, GroupSpec, Member, Shares,
+    cohort::Cohorts,
     rotation::{self, Taker},
 };
 use crate::names::TargetId;
 
 pub(super) struct Members {
     pub(super) spec: GroupSpec,
+    pub(super) shares: Shares,
+    pub(super) cohorts: Cohorts,
     /// In order of registration, those that drain included.
     pub(super) all: Vec<Entry>,
 }
@@ -33,6 +36,8 @@ impl Members {
     pub(super) fn new(spec: GroupSpec) -> Self {
         Self {
             spec,
+            shares: Shares::new(),
+            cohorts: Cohorts::default(),
             all: Vec::new(),
         }
     }

@@ -29,7 +29,7 @@ pub(super) struct Rotation {
 }
 
 /// One target that takes requests.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Taker {
     pub(super) member: Arc<Member>,
     /// Since when it has been in slow start.
@@ -67,6 +67,11 @@ impl Rotation {
 
     pub(super) fn len(&self) -> usize {
         self.takers.len()
+    }
+
+    /// Whether there is a target to choose.
+    pub(super) fn has_left(&self, draw: Draw<'_>) -> bool {
+        self.takers.iter().any(|taker| taker.is_left(draw))
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&Arc<Member>> {
@@ -202,7 +207,7 @@ fn burden(member: &Member) -> f32 {
 }
 
 /// A number from 0 up to but without 1, the same for the same turn; `salt` tells the lots of one turn apart.
-fn lot(turn: usize, salt: u64) -> f64 {
+pub(super) fn lot(turn: usize, salt: u64) -> f64 {
     // SplitMix64: an addition, three multiplications, and any two turns seem unrelated.
     let mut mixed = (turn as u64 ^ salt << 61)
         .wrapping_add(1)
