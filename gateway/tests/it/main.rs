@@ -13,6 +13,8 @@ mod errors;
 #[cfg(test)]
 mod forwarding;
 #[cfg(test)]
+mod grpc;
+#[cfg(test)]
 mod headers;
 #[cfg(test)]
 mod health;

@@ -71,7 +71,7 @@ async fn echo(request: Request<Incoming>) -> Response<OutsideBody> {
     response.map(|_| StreamBody::new(frames).boxed_unsync())
 }
 
-async fn grpc_rig() -> (Rig, Outside) {
+pub(crate) async fn grpc_rig() -> (Rig, Outside) {
     let server = Outside::http(echo).await;
     let rig = Rig::new();
     rig.register_any("grpc", server.speaking(UpstreamVersion::Grpc));
