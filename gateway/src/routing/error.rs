@@ -44,7 +44,7 @@ pub enum RoutingFault {
         /// What they share.
         precedence: Precedence,
     },
-    /// Two rules that match the same requests: the later one could never apply.
+    /// Two rules that match the same requests: the later one could never apply, on any listener.
     #[error("rule `{with}` comes first and matches {conditions}, too: change or remove one of them")]
     SameConditions {
         /// The rule that ranks higher.

@@ -63,6 +63,8 @@ struct Seen {
     names: HashMap<String, usize>,
     priorities: HashMap<Priority, Vec<(usize, BTreeSet<String>)>>,
     conditions: HashMap<String, Vec<(usize, BTreeSet<String>)>>,
+    /// The same of those without a priority.
+    unranked: HashMap<String, Vec<(usize, BTreeSet<String>)>>,
 }
 
 impl Seen {
@@ -94,7 +96,14 @@ impl Seen {
         }
         let conditions = route.conditions.to_string();
         let same = self.conditions.entry(conditions.clone()).or_default();
-        if let Some(first) = together(same, at, &on) {
+        // With a priority, a route may take others' requests over on some of their listeners.
+        let exactly = same.iter().find(|(_, theirs)| *theirs == on).map(|(at, _)| *at);
+        same.push((at, on.clone()));
+        let unranked = match route.priority {
+            None => together(self.unranked.entry(conditions.clone()).or_default(), at, &on),
+            Some(_) => None,
+        };
+        if let Some(first) = exactly.or(unranked) {
             let message = format!(
                 "[[route]] number {} repeats number {}: {conditions}",
                 at + 1,

@@ -136,6 +136,27 @@ async fn routes_that_clash_are_refused_naming_both() {
 }
 
 #[tokio::test]
+async fn a_redirect_takes_a_host_over_on_one_listener_of_several() {
+    let harbour = Harbour::open().await;
+    let shop = json!({"name": "shop", "path": ["/shop"], "fixed": {"status": 404}});
+    let redirect = |listeners: serde_json::Value| {
+        json!({"name": "to-https", "listener": listeners, "path": ["/shop"], "priority": 1,
+               "redirect": {"status": 301, "protocol": "HTTPS"}})
+    };
+    let other = json!({"name": "other", "address": "127.0.0.1:0"});
+    let objects = json!({"listener": [other], "route": [shop.clone(), redirect(json!(["http"]))]});
+    harbour.apply(objects).await.unwrap();
+    assert_eq!(harbour.met("/shop").as_deref(), Some("default/routes/to-https"));
+    let everywhere = json!({"route": [shop, redirect(json!(["http", "other"]))]});
+    let refusal = refused(harbour.apply(everywhere).await, "RouteInUse");
+    assert!(
+        refusal.message.contains("default/routes/shop")
+            && refusal.message.contains("default/routes/to-https"),
+        "{refusal}"
+    );
+}
+
+#[tokio::test]
 async fn what_a_route_needs_is_not_deleted() {
     let harbour = Harbour::open().await;
     let deployed = harbour

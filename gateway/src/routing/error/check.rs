@@ -7,7 +7,7 @@ use std::{
 
 use super::{RoutingError, RoutingFault};
 use crate::{
-    names::ListenerName,
+    names::{ListenerName, RuleName},
     routing::{Action, ListenerRules, MAX_RULES, Precedence, RuleSpec, Scheme, snapshot::DEFAULT_RULE},
 };
 
@@ -28,16 +28,18 @@ pub(in crate::routing) fn check(
         }
         check_redirect(&of.default, of.scheme).map_err(|fault| whole("default", fault))?;
     }
+    let mut hidden = Hidden::default();
     for of in &mut listeners {
         // Default hosts among themselves by name, so that errors name them in the same order always.
         of.rules
             .sort_by(|a, b| a.precedence.cmp(&b.precedence).then_with(|| a.name.cmp(&b.name)));
-        refuse_duplicates(of)?;
+        refuse_duplicates(of, &mut hidden)?;
         for rule in &of.rules {
             check_rule(rule, of.scheme)
                 .map_err(|(field, fault)| refuse(&of.listener, Some(rule), field, fault))?;
         }
     }
+    hidden.refuse(&listeners)?;
     Ok(listeners)
 }
 
@@ -88,26 +90,62 @@ fn check_redirect(action: &Action, scheme: Scheme) -> Result<(), RoutingFault> {
     }
 }
 
+/// Rules that can't apply on a listener, since one with a higher priority matches the same requests there.
+///
+/// On another listener they may: a redirect that takes a host over on one listener of several is no mistake.
+#[derive(Default)]
+struct Hidden(HashMap<RuleName, Vec<RoutingError>>);
+
+impl Hidden {
+    /// Refuses a rule that can't apply on any listener.
+    fn refuse(self, listeners: &[ListenerRules]) -> Result<(), RoutingError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let mut places: HashMap<&RuleName, usize> = HashMap::new();
+        for rule in listeners.iter().flat_map(|of| &of.rules) {
+            *places.entry(&rule.name).or_default() += 1;
+        }
+        let nowhere =
+            |(name, errors): &(RuleName, Vec<RoutingError>)| places.get(name) == Some(&errors.len());
+        // By name, so that of several the same one is named always.
+        let first = self
+            .0
+            .into_iter()
+            .filter(nowhere)
+            .min_by(|(a, _), (b, _)| a.cmp(b));
+        match first.and_then(|(_, errors)| errors.into_iter().next()) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Rules in order: the first of two is the one that ranks higher.
-fn refuse_duplicates(of: &ListenerRules) -> Result<(), RoutingError> {
+fn refuse_duplicates(of: &ListenerRules, hidden: &mut Hidden) -> Result<(), RoutingError> {
     let mut names = HashSet::new();
     let mut priorities = HashMap::new();
     let mut conditions = HashMap::new();
     for rule in &of.rules {
-        let error = |field, fault| Err(refuse(&of.listener, Some(rule), field, fault));
+        let error = |field, fault| refuse(&of.listener, Some(rule), field, fault);
         if !names.insert(&rule.name) {
-            return error("name", RoutingFault::SameName);
+            return Err(error("name", RoutingFault::SameName));
         }
         if let Precedence::Explicit(_) = rule.precedence
             && let Some(with) = priorities.insert(rule.precedence, &rule.name)
         {
             let (with, precedence) = (with.clone(), rule.precedence);
-            return error("priority", RoutingFault::SamePriority { with, precedence });
+            return Err(error("priority", RoutingFault::SamePriority { with, precedence }));
         }
         let same: &mut Vec<&RuleSpec> = conditions.entry(rule.conditions.identity()).or_default();
         if let Some(first) = same.iter().find(|first| clash(first.precedence, rule.precedence)) {
             let (with, conditions) = (first.name.clone(), rule.conditions.to_string());
-            return error("conditions", RoutingFault::SameConditions { with, conditions });
+            let error = error("conditions", RoutingFault::SameConditions { with, conditions });
+            match first.precedence {
+                Precedence::Explicit(_) => hidden.0.entry(rule.name.clone()).or_default().push(error),
+                // Nobody said which goes first.
+                Precedence::Unranked { .. } | Precedence::DefaultHost => return Err(error),
+            }
         }
         same.push(rule);
     }

@@ -147,6 +147,26 @@ fn a_rule_set_at_odds_with_itself_is_refused_naming_the_rules() {
 }
 
 #[test]
+fn a_rule_may_be_taken_over_on_some_of_its_listeners_not_on_all() {
+    let shop = Arc::new(spec("shop", Some(20), "shop.test"));
+    let first = spec("first", Some(1), "shop.test");
+    let listeners = |over_on_both: Vec<RuleSpec>| {
+        let mut http = on_listener("http", vec![first.clone()]);
+        let mut https = on_listener("https", over_on_both);
+        http.rules.push(shop.clone());
+        https.rules.push(shop.clone());
+        vec![http, https]
+    };
+    assert!(snapshot_of(listeners(vec![])).is_ok());
+    let refused = snapshot_of(listeners(vec![first.clone()])).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "listener `http`, rule `shop`, conditions: rule `first` comes first and matches host shop.test, too: change or remove \
+         one of them"
+    );
+}
+
+#[test]
 fn an_explicit_rule_may_take_over_a_default_host() {
     let rules = vec![
         spec("service", None, "a.localhost"),

@@ -138,6 +138,14 @@ fn said_of_objects(text: &str) -> Vec<String> {
     errors.iter().map(ToString::to_string).collect()
 }
 
+#[test]
+fn the_documentations_example_is_no_mistake() {
+    let documentation = include_str!("../../../../../docs/gateway.md");
+    let (_, rest) = documentation.split_once("```toml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    ApplyFile::parse("edge.toml", example).unwrap().check().unwrap();
+}
+
 const OBJECTS: &[(&str, &str)] = &[
     (
         "[task]\ncomponent = \"a.wasm\"",
