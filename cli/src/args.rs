@@ -8,9 +8,11 @@ use wharf_control::manifest::{self, EnvOverride, MAX_COUNT, MAX_MEMORY, MIN_MEMO
 use wharf_control::names::DEFAULT_NAMESPACE;
 use wharf_runtime::{Bytes, CpuUnits, SizeError};
 
+mod jobs;
 mod objects;
 mod routing;
 
+pub(crate) use jobs::*;
 pub(crate) use objects::*;
 pub(crate) use routing::*;
 
@@ -40,22 +42,29 @@ pub(crate) struct Wharf {
 pub(crate) enum Command {
     /// Start the server
     Serve(Serve),
-    /// Make a service run what a manifest says, and wait until it does
+    /// Make a service run what a manifest says, and wait until it does; or have a job run by its schedule
     Deploy(Deploy),
     /// Run a job once, stream its output, end with its exit code
     ///
     /// While the job waits for room or for a secret, its state and what it waits for are printed on standard error.
-    /// Ctrl-C, SIGTERM and a terminal that hangs up stop the job, waiting or running; its end is awaited, and a second
-    /// signal leaves without that. Where this program is killed, its job goes on: `wharf ps` shows it, `wharf stop` ends
-    /// it.
+    /// Ctrl-C, SIGTERM and a terminal that hangs up cancel the run, waiting or running; its end is awaited, and a second
+    /// signal leaves without that. Where this program is killed, its run goes on: `wharf jobs` shows it, `wharf cancel`
+    /// ends it.
+    ///
+    /// A run with several tasks ([job] `count`) writes all their output, and fails with the first that fails for good,
+    /// after its `retries`; the exit code is that task's.
     ///
     /// What is typed over the definition (--env, --secret, --cpu, --memory, arguments) is this run's only.
     Run(Run),
+    /// List jobs: when they are due, and how they went
+    Jobs(Jobs),
+    /// End a run of a job before it is done
+    Cancel(Cancel),
     /// List tasks, with state, health, CPU and memory
     Ps(Ps),
     /// List services
     Services(Services),
-    /// Show all there is to say about a service, task, deployment, task definition, route, listener or target group
+    /// Show all there is to say about a service, job, run, task, deployment, task definition, route, listener or target group
     Describe(Describe),
     /// Show what a service or job wrote
     Logs(Logs),

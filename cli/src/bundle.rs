@@ -40,6 +40,11 @@ impl Bundle {
         self.manifest.name.as_deref().unwrap_or_default()
     }
 
+    /// Whether its tasks run to their end.
+    pub(crate) fn is_job(&self) -> bool {
+        self.manifest.job.is_some()
+    }
+
     pub(crate) fn component_digest(&self) -> String {
         self.package.component.digest.to_string()
     }

@@ -3,6 +3,7 @@
 mod deploy;
 mod describe;
 mod follow;
+mod jobs;
 mod lists;
 mod routing;
 mod run;
@@ -43,6 +44,8 @@ async fn talk_within(command: Command) -> Result<ExitCode> {
     match command {
         Command::Deploy(args) => deploy::deploy(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Run(args) => return run::run(&connect(&args.client, &args.scope)?, &args).await,
+        Command::Jobs(args) => jobs::jobs(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Cancel(args) => jobs::cancel(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Ps(args) => lists::ps(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Services(args) => lists::services(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Describe(args) => describe::describe(&connect(&args.client, &args.scope)?, &args).await?,

@@ -112,6 +112,18 @@ pub(crate) fn duration(duration: SignedDuration) -> String {
     }
 }
 
+/// A duration as a manifest writes it: `90s`, `1h`.
+pub(crate) fn milliseconds(milliseconds: u64) -> String {
+    let units = [("h", 3_600_000), ("m", 60_000), ("s", 1000)];
+    let whole = units
+        .iter()
+        .find(|(_, unit)| milliseconds >= *unit && milliseconds.is_multiple_of(*unit));
+    match whole {
+        Some((name, unit)) => format!("{}{name}", milliseconds / unit),
+        None => format!("{milliseconds}ms"),
+    }
+}
+
 /// CPU time: `35ms`, `1.24s`, `3m 20s`.
 pub(crate) fn cpu_time(milliseconds: u64) -> String {
     match milliseconds {

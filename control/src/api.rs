@@ -30,9 +30,15 @@
 //! | `DELETE /v1/namespaces/{ns}/services/{name}` | – | 202 [`types::Service`] (status `DRAINING`; 404 on `GET` once gone) |
 //! | `GET /v1/namespaces/{ns}/task-definitions?family=` | – | [`types::TaskDefinitionList`] |
 //! | `GET /v1/namespaces/{ns}/task-definitions/{family}:{revision}` | – | [`types::TaskDefinition`]; without `:revision`, the latest |
-//! | `DELETE /v1/namespaces/{ns}/task-definitions/{family}` | – | 204: a job and its history are forgotten; 409 while a service runs it |
+//! | `POST /v1/namespaces/{ns}/runs` | [`types::RunJob`] | 201 [`types::Run`]: a job, run once |
+//! | `GET /v1/namespaces/{ns}/jobs` | – | [`types::JobList`] |
+//! | `GET /v1/namespaces/{ns}/jobs/{name}` | – | [`types::JobDescription`] |
+//! | `PUT /v1/namespaces/{ns}/jobs/{name}` | [`types::CreateDeployment`] | 201 [`types::Job`] with a schedule, 200 when unchanged |
+//! | `PATCH /v1/namespaces/{ns}/jobs/{name}` | [`types::UpdateJob`] | [`types::Job`]: its schedule paused or not |
+//! | `DELETE /v1/namespaces/{ns}/jobs/{name}` | – | 204: a job and its history are forgotten; 409 while a run goes on or a service has its name |
+//! | `GET /v1/namespaces/{ns}/jobs/{name}/runs/{number}?follow=true` | – | [`types::Run`]; with `follow`, NDJSON until it ends |
+//! | `POST /v1/namespaces/{ns}/jobs/{name}/runs/{number}/cancel` | [`types::CancelRun`] | 202 [`types::Run`] |
 //! | `GET /v1/namespaces/{ns}/tasks?service=&status=` | – | [`types::TaskList`]; `status` is `running` (default), `stopped` or `all` |
-//! | `POST /v1/namespaces/{ns}/tasks` | [`types::RunTask`] | 201 [`types::TaskList`]: a job, run once |
 //! | `GET /v1/namespaces/{ns}/tasks/{id}?follow=true` | – | [`types::Task`]; with `follow`, NDJSON until it is `STOPPED` |
 //! | `POST /v1/namespaces/{ns}/tasks/{id}/stop` | [`types::StopTask`] | 202 [`types::Task`] |
 //! | `GET /v1/namespaces/{ns}/logs/{name}?task=&since=&tail=&follow=true` | – | NDJSON [`types::LogLine`]; `name` is a service or job family |
@@ -79,7 +85,9 @@ use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement}
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use self::handlers::{blobs, deployments, edge, logs, metrics, namespaces, probes, secrets, services, tasks};
+use self::handlers::{
+    blobs, deployments, edge, jobs, logs, metrics, namespaces, probes, secrets, services, tasks,
+};
 use crate::orchestrator::Orchestrator;
 use crate::refusal::{Kind, Refusal};
 
@@ -148,10 +156,15 @@ fn routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(deployments::list, deployments::create))
         .routes(routes!(deployments::get))
         .routes(routes!(deployments::list_definitions))
-        .routes(routes!(deployments::get_definition, deployments::delete_family))
+        .routes(routes!(deployments::get_definition))
         .routes(routes!(services::list))
         .routes(routes!(services::get, services::update, services::delete))
-        .routes(routes!(tasks::list, tasks::run))
+        .routes(routes!(jobs::run))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::get, jobs::put, jobs::update, jobs::delete))
+        .routes(routes!(jobs::get_run))
+        .routes(routes!(jobs::cancel_run))
+        .routes(routes!(tasks::list))
         .routes(routes!(tasks::get))
         .routes(routes!(tasks::stop))
         .routes(routes!(logs::logs))

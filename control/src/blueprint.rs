@@ -1,12 +1,14 @@
 //! A definition with all that belongs to it, ready to make tasks from: spec, bundle, and its namespace.
 
+mod overrides;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::manifest::{Manifest, ManifestErrors, ServiceSpec, Workload};
+use crate::manifest::{JobSpec, Manifest, ManifestErrors, ServiceSpec, Workload};
 use crate::model::stored::{Record as _, RecordError};
 use crate::model::{
     Bundle, Definition, DesiredStatus, Group, Health, Overrides, Task, TaskStatus, Usage, keys,
@@ -97,6 +99,7 @@ impl Blueprint {
             group,
             definition: self.id().clone(),
             deployment: None,
+            place: None,
             status: TaskStatus::Provisioning,
             desired: DesiredStatus::Running,
             health: Health::Unknown,
@@ -119,8 +122,13 @@ impl Blueprint {
     pub fn service(&self) -> Option<&ServiceSpec> {
         match &self.manifest.workload {
             Workload::Service(service) => Some(service),
-            Workload::Job => None,
+            Workload::Job(_) => None,
         }
+    }
+
+    /// What makes it a job, if it says that it is one.
+    pub fn job(&self) -> Option<&JobSpec> {
+        self.manifest.job()
     }
 }
 

@@ -7,9 +7,11 @@
 pub mod api;
 pub mod blobs;
 pub mod blueprint;
+pub mod clock;
 pub mod edge;
 pub mod events;
 mod files;
+pub mod jobs;
 pub mod logs;
 pub mod manifest;
 pub mod model;

@@ -10,6 +10,7 @@ mod apply;
 mod check;
 mod error;
 mod file;
+mod job;
 mod mounts;
 mod overrides;
 mod package;
@@ -30,6 +31,7 @@ pub use apply::{ApplyFile, objects_from_json};
 pub use check::{MAX_COUNT, MAX_MEMORY, MIN_MEMORY};
 pub use error::{FieldPath, Location, ManifestError, ManifestErrors};
 pub use file::{MANIFEST_FILE, ManifestFile, OpenError};
+pub use job::{ConcurrencyPolicy, JobSpec, ScheduleSpec};
 pub use mounts::{FileMount, MountPath, MountPathError};
 pub use overrides::{EnvOverride, OverrideError, Overrides, SecretOverride};
 pub use package::{
@@ -40,6 +42,8 @@ pub use routing::{
     CertificateCheck, Connection, DefaultAction, Destination, Listener, Objects, OutsideTarget, Route,
     RouteAction, Share, Shares, TargetGroup,
 };
+pub(crate) use values::show_duration;
+
 pub use text::{
     ApplyText, FileText, ForwardText, HealthText, JobText, ListenerText, ManifestText, RedirectText,
     RouteText, ServiceText, TargetGroupText, TaskText,
@@ -110,8 +114,8 @@ pub enum ComponentSource {
 pub enum Workload {
     /// Tasks are kept running.
     Service(Box<ServiceSpec>),
-    /// A task runs to its end, when it is asked for.
-    Job,
+    /// Tasks run to their end, when that is asked for or due.
+    Job(Box<JobSpec>),
 }
 
 /// What a service is besides its tasks.
@@ -153,6 +157,14 @@ impl Manifest {
     /// Everything that is wrong with it.
     pub fn from_text(text: &ManifestText) -> Result<Self, ManifestErrors> {
         check::check(text, Vec::new()).map_err(ManifestErrors::new)
+    }
+
+    /// What makes it a job, if it is one.
+    pub fn job(&self) -> Option<&JobSpec> {
+        match &self.workload {
+            Workload::Service(_) => None,
+            Workload::Job(job) => Some(job),
+        }
     }
 
     /// The component's digest, of a manifest that was packaged.

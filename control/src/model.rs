@@ -12,11 +12,16 @@ use wharf_runtime::Bytes;
 
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision, ServiceName, TaskId};
 
+pub mod job;
 pub mod keys;
 pub mod states;
 pub mod stored;
 
-pub use states::{DesiredStatus, Health, RolloutState, StopCode, TaskStatus};
+pub use job::{
+    Cancellation, DEFAULT_BACKOFF, DEFAULT_HISTORY, Job, LONGEST_BACKOFF, MAX_ATTEMPTS, MAX_HISTORY,
+    MAX_JOB_TASKS, MAX_RETRIES, Place, Run, RunNumber, RunSpec, Schedule, ScheduleStatus,
+};
+pub use states::{DesiredStatus, Health, RolloutState, RunState, StopCode, TaskStatus};
 
 /// A deployment's id: 32 lower-case hexadecimal digits, in the order of their making.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -185,7 +190,7 @@ pub struct Deployment {
 pub enum Group {
     /// A service's.
     Service(ServiceName),
-    /// A job's, run once.
+    /// A job's.
     Job(Family),
 }
 
@@ -279,6 +284,8 @@ pub struct Task {
     pub definition: FamilyRevision,
     /// The deployment that was current when it was started.
     pub deployment: Option<DeploymentId>,
+    /// Its place in a run of its job.
+    pub place: Option<Place>,
     /// Where it is in its life.
     pub status: TaskStatus,
     /// Where it shall be.

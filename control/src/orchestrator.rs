@@ -7,6 +7,7 @@ mod bundles;
 mod definitions;
 mod deploy;
 mod edge;
+mod jobs;
 mod namespaces;
 mod run;
 mod secrets;
@@ -18,6 +19,7 @@ use tokio::sync::Mutex;
 
 use crate::blobs::Blobs;
 use crate::blueprint::Blueprints;
+use crate::clock::Clock;
 use crate::edge::Edge;
 use crate::events::EventLog;
 use crate::logs::Logs;
@@ -33,11 +35,9 @@ use crate::tokens::Tokens;
 pub use bundles::NewBundle;
 pub use deploy::{Deployed, NewDeployment};
 pub use edge::{AppliedChange, ObjectName, no_object};
+pub use jobs::Scheduled;
 pub use namespaces::ensure_default;
 pub use run::{NewRun, What};
-
-/// Tasks that one call may run (ECS: 10).
-pub const MAX_TASKS_PER_RUN: u32 = 10;
 
 /// Revisions kept per family; ECS keeps a million, this is a file on one disk.
 pub const REVISIONS_KEPT: usize = 50;
@@ -50,6 +50,9 @@ pub const MAX_NAMESPACES: usize = 1000;
 
 /// Services there may be in a namespace (ECS: 5000 a cluster).
 pub const MAX_SERVICES: usize = 5000;
+
+/// Jobs there may be in a namespace.
+pub const MAX_JOBS: usize = 5000;
 
 /// Everything operations need.
 #[derive(Debug)]
@@ -76,6 +79,8 @@ pub struct Orchestrator {
     pub blobs: Blobs,
     /// Tasks' output.
     pub logs: Logs,
+    /// What time it is.
+    pub clock: Clock,
     /// The port the gateway listens on, for URLs.
     pub http_port: u16,
     /// Held while desired state that depends on other desired state is written: two deploys can't both

@@ -40,12 +40,13 @@ pub(crate) struct Services {
 #[command(after_help = "\
 Examples:
   wharf describe service hello
+  wharf describe run report/17
   wharf describe task 3f9a
   wharf describe task-definition hello:2")]
 pub(crate) struct Describe {
     /// What kind of thing
     pub(crate) kind: Kind,
-    /// A service's name, a task's id (or its beginning), a deployment's id, a family or family:revision, a route's, a
+    /// A service's or job's name, a run (report/17), a task's id (or its beginning), a deployment's id, a family or family:revision, a route's, a
     /// listener's or a target group's name
     pub(crate) name: String,
     #[command(flatten)]
@@ -59,6 +60,10 @@ pub(crate) struct Describe {
 pub(crate) enum Kind {
     /// A service: its deployments, tasks and events
     Service,
+    /// A job: its schedule, runs and events
+    Job,
+    /// One run of a job: each attempt at its tasks
+    Run,
     /// A task
     Task,
     /// One rollout of a service
@@ -185,7 +190,7 @@ Examples:
 
 A service's tasks end what they are doing before they are stopped; its logs and events go with it.")]
 pub(crate) struct Delete {
-    /// The service, or the job that was run
+    /// The service, or the job; a job's schedule goes with it
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) scope: Scope,

@@ -27,6 +27,9 @@ use crate::output;
 /// Deploy and wait.
 pub(crate) async fn deploy(api: &Api, args: &args::Deploy) -> Result<()> {
     let bundle = Bundle::read(&args.path, &args.overrides)?;
+    if bundle.is_job() {
+        return super::jobs::deploy(api, &bundle, args.client.output).await;
+    }
     let progress = Progress::shown();
     let outcome = roll_out(api, &bundle, &progress, Duration::from_secs(args.timeout)).await;
     progress.end();

@@ -1,6 +1,7 @@
 //! `wharf describe KIND NAME`: all there is to say, as paragraphs of `name: value` lines and tables.
 
 mod definition;
+mod job;
 mod routing;
 
 use std::collections::BTreeMap;
@@ -8,11 +9,12 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wharf_control::api::types::{Deployment, Service, ServiceDescription, Task, TaskOverrides};
+use wharf_control::api::types::{Deployment, Event, Service, ServiceDescription, Task, TaskOverrides};
 
 use super::lists::tasks_table;
 use crate::api::{Api, escape};
-use crate::args::{self, Kind};
+use crate::args::{self, Kind, RunName};
+use crate::exit::Usage;
 use crate::output::{self, bytes, cpu_time, harmless, name};
 
 /// Describe one thing.
@@ -20,6 +22,8 @@ pub(crate) async fn describe(api: &Api, args: &args::Describe) -> Result<()> {
     let part = |collection| api.path(&[collection, &args.name]);
     match args.kind {
         Kind::Service => show(api, args, &part("services"), service_description).await,
+        Kind::Job => show(api, args, &part("jobs"), job::job).await,
+        Kind::Run => show(api, args, &run_path(api, &args.name)?, job::run).await,
         Kind::Task => show(api, args, &part("tasks"), task).await,
         Kind::Deployment => show(api, args, &part("deployments"), deployment).await,
         Kind::TaskDefinition => show(api, args, &part("task-definitions"), definition::text).await,
@@ -63,18 +67,36 @@ fn service_description(all: &ServiceDescription) -> String {
     if !all.tasks.is_empty() {
         text.push_str(&format!("\n\nTasks\n{}", tasks_table(&all.tasks)));
     }
-    if !all.events.is_empty() {
-        let lines = all.events.iter().map(|event| {
-            format!(
-                "\n{:>5} ago  {}",
-                output::age(event.created_at),
-                harmless(&event.message)
-            )
-        });
-        text.push_str("\n\nEvents");
-        text.extend(lines);
-    }
+    text.push_str(&events(&all.events));
     text
+}
+
+/// The paragraph of what happened; nothing where nothing did.
+fn events(events: &[Event]) -> String {
+    if events.is_empty() {
+        return String::new();
+    }
+    let lines = events.iter().map(|event| {
+        format!(
+            "\n{:>5} ago  {}",
+            output::age(event.created_at),
+            harmless(&event.message)
+        )
+    });
+    format!("\n\nEvents{}", lines.collect::<String>())
+}
+
+/// The path of a run that is named as it is shown: `report/17`.
+fn run_path(api: &Api, name: &str) -> Result<String> {
+    let name: RunName = name.parse().map_err(Usage)?;
+    let Some(number) = name.number else {
+        return Err(Usage(format!(
+            "write JOB/NUMBER; `wharf describe job {}` shows the runs",
+            name.job
+        ))
+        .into());
+    };
+    Ok(api.path(&["jobs", name.job.as_str(), "runs", &number.to_string()]))
 }
 
 fn service_fields(service: &Service) -> Vec<(&'static str, String)> {
@@ -188,6 +210,14 @@ fn overrides(overrides: &TaskOverrides) -> String {
     words.join(" ")
 }
 
+/// `report/17, task 0, attempt 2`.
+fn task_place(task: &Task) -> String {
+    match (&task.run, task.index, task.attempt) {
+        (Some(run), Some(index), Some(attempt)) => format!("{run}, task {index}, attempt {attempt}"),
+        _ => String::new(),
+    }
+}
+
 fn task(task: &Task) -> String {
     let time = |time: Option<jiff::Timestamp>| time.map(output::time).unwrap_or_default();
     fields(&[
@@ -197,6 +227,7 @@ fn task(task: &Task) -> String {
         ("Runs", task.task_definition.clone()),
         ("Overrides", overrides(&task.overrides)),
         ("Deployment", task.deployment_id.clone().unwrap_or_default()),
+        ("Run", task_place(task)),
         (
             "State",
             format!(

@@ -1,23 +1,25 @@
-//! `wharf run`: a job as if it ran here. Its output is ours, its exit code is ours, and what ends us stops it.
+//! `wharf run`: a job as if it ran here. Its output is ours, its exit code is ours, and what ends us cancels it.
 
 mod interrupts;
+mod told;
 
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
-use futures_util::future::{try_join, try_join_all};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use http::Method;
-use wharf_control::api::types::{
-    LogLine, LogStream, RunTask, StopTask, Task, TaskList, TaskOverrides, TaskStatus,
-};
+use wharf_control::api::types::{Attempt, LogLine, LogStream, Run, RunJob, RunState, TaskOverrides};
 use wharf_runtime::{Bytes, CpuUnits};
 
 use interrupts::Interrupts;
+use told::Told;
 
 use super::deploy::{Progress, upload};
-use crate::api::{Api, ApiError, Lines, escape};
+use super::jobs::cancel_run;
+use crate::api::{Api, Lines, escape};
 use crate::args::{self, Output, Overrides};
 use crate::bundle::Bundle;
 use crate::exit::{self, Usage};
@@ -27,48 +29,44 @@ use crate::output;
 pub(crate) async fn run(api: &Api, args: &args::Run) -> Result<ExitCode> {
     let request = request(api, args).await?;
     let mut interrupts = Interrupts::listen().context("cannot listen for signals")?;
-    let path = api.path(&["tasks"]);
-    let started: TaskList = tokio::select! {
-        started = api.send(Method::POST, &path, &request) => started?,
+    let path = api.path(&["runs"]);
+    let begun: Run = tokio::select! {
+        begun = api.send(Method::POST, &path, &request) => begun?,
         () = interrupts.twice() => bail!("interrupted twice: whether the server runs the job is not known"),
     };
-    let tasks = &started.tasks;
-    let follow = try_join_all(tasks.iter().map(|task| follow(api, task, args.client.output)));
     let ended = tokio::select! {
-        ended = follow => ended,
-        () = stop_on_interrupt(api, tasks, &mut interrupts) => {
-            bail!("interrupted twice: the tasks may still be stopping")
+        ended = follow(api, &begun, args.client.output) => ended,
+        () = cancel_on_interrupt(api, &begun, &mut interrupts) => {
+            bail!("interrupted twice: {} may still be stopping", begun.name)
         }
     };
     if ended.as_ref().is_err_and(|error| error.is::<Unwritable>()) {
-        stop(api, tasks, "nobody reads its output at `wharf run` any more").await;
+        cancel(api, &begun, "nobody reads its output at `wharf run` any more").await;
     }
-    match ended?.iter().find(|task| task.exit_code != Some(0)) {
-        None => Ok(ExitCode::SUCCESS),
-        Some(task) => failed(task),
-    }
+    outcome(&ended?)
 }
 
-/// A task that ended by itself has a code; any other has a reason.
-fn failed(task: &Task) -> Result<ExitCode> {
-    match (task.exit_code, &task.stopped_reason) {
-        (Some(code), _) => Ok(exit::of_job(code)),
-        (None, Some(reason)) => bail!("{}: {}", task.task_id, output::harmless(reason)),
-        (None, None) => bail!("{} stopped without an exit code", task.task_id),
+/// A run whose tasks ended by themselves has a code; any other has a reason.
+fn outcome(run: &Run) -> Result<ExitCode> {
+    match (run.state, run.exit_code, &run.reason) {
+        (RunState::Succeeded, ..) => Ok(ExitCode::SUCCESS),
+        (_, Some(code), _) => Ok(exit::of_job(code)),
+        (_, None, Some(reason)) => bail!("{}: {}", run.name, output::harmless(reason)),
+        (_, None, None) => bail!("{} ended without an exit code", run.name),
     }
 }
 
 /// A path that exists is bundled and sent; anything else has to be a definition's name. What is typed over it is
 /// this run's only.
-async fn request(api: &Api, args: &args::Run) -> Result<RunTask> {
+async fn request(api: &Api, args: &args::Run) -> Result<RunJob> {
     args.overrides
         .typed()
         .check()
         .map_err(|error| Usage(error.to_string()))?;
-    let run = RunTask {
+    let run = RunJob {
         overrides: overrides(args),
         count: args.overrides.count,
-        ..RunTask::default()
+        ..RunJob::default()
     };
     let path = Path::new(&args.job);
     if path.exists() {
@@ -76,7 +74,7 @@ async fn request(api: &Api, args: &args::Run) -> Result<RunTask> {
         let progress = Progress::on_terminal();
         let registered = upload(api, &bundle, &progress).await;
         progress.end();
-        return Ok(RunTask {
+        return Ok(RunJob {
             bundle: Some(registered?.digest),
             manifest: Some(bundle.manifest_json()?),
             ..run
@@ -85,7 +83,7 @@ async fn request(api: &Api, args: &args::Run) -> Result<RunTask> {
     if args.job.contains(['/', '.']) {
         return Err(Usage(format!("{} does not exist", args.job)).into());
     }
-    Ok(RunTask {
+    Ok(RunJob {
         task_definition: Some(args.job.clone()),
         ..run
     })
@@ -110,21 +108,39 @@ fn overrides(args: &args::Run) -> TaskOverrides {
     }
 }
 
-/// Stream a task's output, and what it waits for before there is any, until it has stopped; its last state.
-async fn follow(api: &Api, task: &Task, format: Output) -> Result<Task> {
-    let (stopped, ()) = try_join(states(api, task), output(api, task, format)).await?;
-    if format == Output::Json {
-        output::say(output::json_line(&stopped)).map_err(Unwritable)?;
+/// Look on until the run has ended, streaming each attempt's output as it begins; the run's last state.
+async fn follow(api: &Api, begun: &Run, format: Output) -> Result<Run> {
+    let path = api.path(&["jobs", &begun.job_name, "runs", &begun.number.to_string()]);
+    let mut states: Lines<Run> = api.lines(&format!("{path}?follow=true")).await?;
+    let mut told = Told::default();
+    let mut outputs = FuturesUnordered::new();
+    let mut last = begun.clone();
+    let mut goes_on = true;
+    while goes_on || !outputs.is_empty() {
+        tokio::select! {
+            state = states.next(), if goes_on => match state? {
+                Some(run) => {
+                    let new = told.tell(&run);
+                    outputs.extend(new.into_iter().map(|attempt| output(api, begun, attempt, format)));
+                    last = run;
+                }
+                None => goes_on = false,
+            },
+            Some(ended) = outputs.next() => ended?,
+        }
     }
-    Ok(stopped)
+    if format == Output::Json {
+        output::say(output::json_line(&last)).map_err(Unwritable)?;
+    }
+    Ok(last)
 }
 
-async fn output(api: &Api, task: &Task, format: Output) -> Result<()> {
-    let family = task.task_definition.split(':').next().unwrap_or_default();
+/// Stream what an attempt writes, until it has stopped.
+async fn output(api: &Api, run: &Run, attempt: Attempt, format: Output) -> Result<()> {
     let path = format!(
         "{}?task={}&follow=true",
-        api.path(&["logs", family]),
-        escape(&task.task_id)
+        api.path(&["logs", &run.job_name]),
+        escape(&attempt.task_id)
     );
     let mut lines: Lines<LogLine> = api.lines(&path).await?;
     while let Some(line) = lines.next().await? {
@@ -137,47 +153,6 @@ async fn output(api: &Api, task: &Task, format: Output) -> Result<()> {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write the job's output")]
 struct Unwritable(#[source] io::Error);
-
-/// Look on until the task has stopped. Until it runs, each state that has a reason is said, and then how the wait
-/// went on; a job that needn't wait is as silent as any program.
-#[expect(clippy::print_stderr, reason = "standard output is the job's")]
-async fn states(api: &Api, task: &Task) -> Result<Task> {
-    let path = format!("{}?follow=true", api.path(&["tasks", &task.task_id]));
-    let mut states: Lines<Task> = api.lines(&path).await?;
-    let (mut last, mut waited, mut said) = (None, false, String::new());
-    while let Some(task) = states.next().await? {
-        let begins = matches!(
-            task.last_status,
-            TaskStatus::Provisioning | TaskStatus::Pending | TaskStatus::Activating
-        );
-        let text = state(&task);
-        if (begins && task.reason.is_some() || waited) && text != said {
-            eprintln!("{text}");
-            said = text;
-        }
-        waited = begins && (waited || task.reason.is_some());
-        last = Some(task);
-    }
-    match last {
-        Some(task) => Ok(task),
-        // It ended before it was looked at.
-        None => Ok(api.get(&api.path(&["tasks", &task.task_id])).await?),
-    }
-}
-
-/// `job report-01234567 is PENDING: there is no secret …`
-fn state(task: &Task) -> String {
-    let family = task.task_definition.split(':').next().unwrap_or_default();
-    let text = format!(
-        "job {family}-{} is {}",
-        task.short_id,
-        output::name(&task.last_status)
-    );
-    match &task.reason {
-        Some(reason) => format!("{text}: {}", output::harmless(reason)),
-        None => text,
-    }
-}
 
 /// Each stream goes where the job sent it; what the system says joins standard error.
 fn print(line: &LogLine, format: Output) -> io::Result<()> {
@@ -195,26 +170,19 @@ fn print(line: &LogLine, format: Output) -> io::Result<()> {
     }
 }
 
-/// The first signal stops the tasks, whose end is then awaited as ever; the second ends this.
+/// The first signal cancels the run, whose end is then awaited as ever; the second ends this.
 #[expect(clippy::print_stderr, reason = "standard output is the job's")]
-async fn stop_on_interrupt(api: &Api, tasks: &[Task], interrupts: &mut Interrupts) {
+async fn cancel_on_interrupt(api: &Api, run: &Run, interrupts: &mut Interrupts) {
     interrupts.once().await;
     eprintln!("stopping; Ctrl-C again leaves without waiting");
-    stop(api, tasks, "interrupted at `wharf run`").await;
+    cancel(api, run, "interrupted at `wharf run`").await;
     interrupts.twice().await;
 }
 
 #[expect(clippy::print_stderr, reason = "standard output is the job's")]
-async fn stop(api: &Api, tasks: &[Task], reason: &str) {
-    let body = StopTask {
-        reason: Some(reason.to_owned()),
-    };
-    for task in tasks {
-        let stopped: Result<Task, ApiError> = api
-            .send(Method::POST, &api.path(&["tasks", &task.task_id, "stop"]), &body)
-            .await;
-        if let Err(error) = stopped {
-            eprintln!("{}: {}", task.task_id, exit::told(&error.into()));
-        }
+async fn cancel(api: &Api, run: &Run, reason: &str) {
+    let cancelled = cancel_run(api, &run.job_name, run.number, Some(reason.to_owned())).await;
+    if let Err(error) = cancelled {
+        eprintln!("{}: {}", run.name, exit::told(&error));
     }
 }

@@ -54,8 +54,8 @@ pub(crate) async fn delete(api: &Api, args: &args::Delete) -> Result<()> {
     let service: Service = match api.delete_begun(&path).await {
         Ok(service) => service,
         Err(error) if error.is_not_found() => {
-            // A job is not a service: what there is of it is its definition and what it left.
-            let job = api.delete(&api.path(&["task-definitions", &args.name])).await;
+            // A job is not a service.
+            let job = api.delete(&api.path(&["jobs", &args.name])).await;
             return match job {
                 Ok(()) => Ok(output::done(args.client.output, &args.name, "deleted")?),
                 Err(no_job) if no_job.is_not_found() => Err(error.into()),

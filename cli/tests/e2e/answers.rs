@@ -48,13 +48,13 @@ fn every_command_answers_in_json() {
     );
     let deployed = wharf.json(["deploy", service.path()]);
     let deployment = deployed["id"].as_str().expect("text").to_owned();
-    // A line each, of which the last is the task.
+    // A line each, of which the last is the run.
     let ran = wharf.ok(["run", job.path(), "-o", "json"]);
     let lines = ran.lines().map(serde_json::from_str::<Value>);
     let lines: Vec<Value> = lines.collect::<Result<_, _>>().expect("JSON lines");
     let task = lines
         .last()
-        .and_then(|task| task["taskId"].as_str())
+        .and_then(|run| run["attempts"][0]["taskId"].as_str())
         .expect("a task")
         .to_owned();
     for words in [&["logs", "work"][..], &["events"]] {
@@ -72,6 +72,9 @@ fn every_command_answers_in_json() {
         &["services"][..],
         &["describe", "service", "web"],
         &["describe", "deployment", &deployment],
+        &["jobs"],
+        &["describe", "job", "work"],
+        &["describe", "run", "work/1"],
         &["describe", "task", &task],
         &["describe", "task-definition", "web"],
         &["scale", "web", "2"],

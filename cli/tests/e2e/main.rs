@@ -20,6 +20,7 @@ mod limits;
 mod logging;
 mod project;
 mod routing;
+mod runs;
 mod secrets;
 mod server;
 mod services;

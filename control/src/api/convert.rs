@@ -2,6 +2,7 @@
 
 mod definition;
 pub(super) mod edge;
+pub(super) mod jobs;
 
 use std::collections::BTreeMap;
 
@@ -138,6 +139,11 @@ pub(super) fn task(registry: &Registry, task: Task) -> wire::Task {
         group: task.group.to_string(),
         task_definition: task.definition.to_string(),
         deployment_id: task.deployment.map(|id| id.to_string()),
+        run: task
+            .place
+            .map(|place| format!("{}/{}", task.group.name(), place.run)),
+        index: task.place.map(|place| place.index),
+        attempt: task.place.map(|place| place.attempt),
         last_status: status(task.status),
         desired_status: match task.desired {
             DesiredStatus::Running => wire::TaskStatus::Running,

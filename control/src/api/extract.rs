@@ -122,6 +122,22 @@ async fn param(parts: &mut Parts, api: &SharedApi, name: &str) -> Result<String,
     found.ok_or_else(|| malformed(&format!("the path has no `{name}`")))
 }
 
+/// The number that the path ends with, or nearly: a run's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbered(pub(super) u64);
+
+impl FromRequestParts<SharedApi> for Numbered {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &SharedApi) -> Result<Self, Refusal> {
+        let text = param(parts, api, "number").await?;
+        text.parse().map(Self).map_err(|_| {
+            let message = format!("`{}` is no run's number", text.escape_debug());
+            Refusal::new(Kind::Malformed, "InvalidName", message)
+        })
+    }
+}
+
 /// A JSON body; what is wrong with it is answered as every other error is.
 #[derive(Debug)]
 pub(super) struct Json<T>(pub(super) T);

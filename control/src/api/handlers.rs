@@ -3,6 +3,7 @@
 pub(super) mod blobs;
 pub(super) mod deployments;
 pub(super) mod edge;
+pub(super) mod jobs;
 pub(super) mod logs;
 pub(super) mod metrics;
 pub(super) mod namespaces;

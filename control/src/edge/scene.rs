@@ -75,7 +75,7 @@ impl From<Refusal> for Fault {
 fn service_of(manifest: &Manifest) -> Option<&ServiceSpec> {
     match &manifest.workload {
         Workload::Service(service) => Some(service),
-        Workload::Job => None,
+        Workload::Job(_) => None,
     }
 }
 

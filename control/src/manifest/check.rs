@@ -3,6 +3,7 @@
 mod action;
 mod group;
 mod health;
+mod job;
 mod listener;
 mod route;
 mod task;
@@ -54,9 +55,9 @@ fn name(text: &ManifestText, root: &FieldPath, report: &mut Report) -> Option<Se
 }
 
 fn workload(text: &ManifestText, root: &FieldPath, report: &mut Report) -> Workload {
-    if text.job.is_some() {
+    if let Some(job) = &text.job {
         job_stands_alone(text, root, report);
-        return Workload::Job;
+        return Workload::Job(Box::new(job::check(job, &root.key("job"), report)));
     }
     let count = text.service.as_ref().and_then(|service| service.count);
     let count = report.number(&root.key("service"), "count", count, (0, MAX_COUNT), 1);

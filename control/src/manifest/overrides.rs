@@ -79,9 +79,6 @@ pub enum OverrideError {
     /// The same variable as a plain and as a secret one.
     #[error("both --env and --secret give `{0}`: a variable has one source, leave one out")]
     Both(EnvName),
-    /// A number of tasks for a job.
-    #[error("--count is for services, and `{0}` is a job")]
-    CountOfJob(String),
 }
 
 impl FromStr for EnvOverride {
@@ -153,14 +150,9 @@ impl Overrides {
     /// Lays them over `manifest`. A variable's source is replaced, be it plain or a secret.
     ///
     /// # Errors
-    /// If they contradict each other or the kind of the manifest.
+    /// If they contradict each other.
     pub fn apply(&self, manifest: &mut ManifestText) -> Result<(), OverrideError> {
         self.check()?;
-        if self.count.is_some() && manifest.job.is_some() {
-            return Err(OverrideError::CountOfJob(
-                manifest.name.clone().unwrap_or_default(),
-            ));
-        }
         let task = &mut manifest.task;
         for EnvOverride { name, value } in &self.env {
             task.secrets.remove(name.as_str());
@@ -178,7 +170,11 @@ impl Overrides {
             task.memory = Some(memory.get().to_string());
         }
         if let Some(count) = self.count {
-            manifest.service.get_or_insert_with(ServiceText::default).count = Some(i64::from(count));
+            let said = match &mut manifest.job {
+                Some(job) => &mut job.count,
+                None => &mut manifest.service.get_or_insert_with(ServiceText::default).count,
+            };
+            *said = Some(i64::from(count));
         }
         Ok(())
     }

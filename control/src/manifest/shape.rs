@@ -27,8 +27,6 @@ enum Shape {
     TextsOrTables(&'static [Key]),
     Table(&'static [Key]),
     TableList(&'static [Key]),
-    /// Known, and not in this version: what this version does instead.
-    Later(&'static str),
     /// Known, and not in this kind of file: where it goes.
     Elsewhere(&'static str),
 }
@@ -45,14 +43,6 @@ const fn key(name: &'static str, shape: Shape, example: &'static str) -> Key {
     Key { name, shape, example }
 }
 
-const fn later(name: &'static str, instead: &'static str) -> Key {
-    Key {
-        name,
-        shape: Shape::Later(instead),
-        example: "",
-    }
-}
-
 const OPERATORS: &str =
     "listeners are the whole server's: put them into a file of their own, for `wharf apply`";
 const fn elsewhere(name: &'static str, hint: &'static str) -> Key {
@@ -62,8 +52,6 @@ const fn elsewhere(name: &'static str, hint: &'static str) -> Key {
         example: "",
     }
 }
-
-const RUN_ONCE: &str = "this version runs a job once, when `wharf run` is called";
 
 /// What a `wharf.toml` may have.
 pub(super) const MANIFEST: &[Key] = &[
@@ -135,15 +123,28 @@ const HEALTH: &[Key] = &[
     key("codes", Shape::Text, "\"200-399\""),
 ];
 
-const JOB: &[Key] = &[later("schedule", RUN_ONCE), later("timezone", RUN_ONCE)];
+const JOB: &[Key] = &[
+    key("count", Shape::Integer, "5"),
+    key("parallelism", Shape::Integer, "2"),
+    key("retries", Shape::Integer, "3"),
+    key("backoff", Shape::Text, "\"10s\""),
+    key("deadline", Shape::Text, "\"1h\""),
+    key("ttl", Shape::Text, "\"7d\""),
+    key("history", Shape::Integer, "10"),
+    key("schedule", Shape::Text, "\"0 3 * * *\""),
+    key("timezone", Shape::Text, "\"Europe/Paris\""),
+    key("concurrency_policy", Shape::Text, "\"forbid\""),
+    key("starting_deadline", Shape::Text, "\"10m\""),
+];
 
 /// The sections, to say where a key belongs that is in the wrong one.
-const SECTIONS: [(&str, &[Key]); 5] = [
+const SECTIONS: [(&str, &[Key]); 6] = [
     ("[task]", TASK),
     ("[service]", SERVICE),
     ("[health]", HEALTH),
     ("[[route]]", ROUTE),
     ("[[target_group]]", TARGET_GROUP),
+    ("[job]", JOB),
 ];
 
 /// Reports every key that is not one of `keys` or takes something else, and removes it.
@@ -180,11 +181,6 @@ fn check_value(
     errors: &mut Vec<ManifestError>,
 ) -> bool {
     match (key.shape, value) {
-        (Shape::Later(instead), _) => {
-            let message = format!("`{}` in {} is not supported yet", key.name, table.heading());
-            errors.push(ManifestError::new(path.clone(), message).hint(instead));
-            false
-        }
         (Shape::Elsewhere(hint), _) => {
             let message = format!("`{}` doesn't belong in {}", key.name, table.heading());
             errors.push(ManifestError::new(path.clone(), message).hint(hint));
@@ -312,7 +308,7 @@ fn wrong_type(value: &Value, key: &Key, table: &FieldPath, path: &FieldPath) -> 
         Shape::TextMap | Shape::TextListMap | Shape::Table(_) => "a table",
         Shape::TextsOrTables(_) => "a list of texts or tables",
         Shape::TableList(_) => "a list of tables",
-        Shape::Later(_) | Shape::Elsewhere(_) => "absent",
+        Shape::Elsewhere(_) => "absent",
     };
     let found = kind(value);
     let message = format!(
@@ -343,13 +339,10 @@ fn unknown(name: &str, keys: &[Key], table: &FieldPath) -> ManifestError {
     }
     let supported: Vec<&str> = keys
         .iter()
-        .filter(|key| !matches!(key.shape, Shape::Later(_) | Shape::Elsewhere(_)))
+        .filter(|key| !matches!(key.shape, Shape::Elsewhere(_)))
         .map(|key| key.name)
         .collect();
-    match supported.is_empty() {
-        true => error.hint("it takes no keys"),
-        false => error.hint(format!("the keys are {}", supported.join(", "))),
-    }
+    error.hint(format!("the keys are {}", supported.join(", ")))
 }
 
 /// What kind of value it is, in words.

@@ -154,10 +154,44 @@ pub struct HealthText {
     pub codes: Option<String>,
 }
 
-/// `[job]`. A job that runs once needs nothing said.
+/// `[job]`. A job of one task that runs when it is asked to needs nothing said.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct JobText {}
+pub struct JobText {
+    /// How many tasks a run has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<i64>,
+    /// How many of them go at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallelism: Option<i64>,
+    /// How often each is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<i64>,
+    /// The wait before the first retry, `"10s"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<String>,
+    /// How long a whole run may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<String>,
+    /// How long an ended run is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<String>,
+    /// How many ended runs are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<i64>,
+    /// When it runs by itself, `"0 3 * * *"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// By whose clocks, `"Europe/Paris"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// `"allow"`, `"forbid"` or `"replace"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency_policy: Option<String>,
+    /// How late a run may start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starting_deadline: Option<String>,
+}
 
 impl ManifestText {
     /// What is sent to the server: the component by its digest, and nothing of the machine it was built on.

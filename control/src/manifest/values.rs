@@ -37,7 +37,7 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 }
 
 /// A duration as it would be written.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub(crate) fn show_duration(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     match milliseconds {
         0 => "0s".to_owned(),

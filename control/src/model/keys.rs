@@ -3,7 +3,7 @@
 //! Everything of a namespace lies under `…/<namespace>/`, so that one prefix lists it. Names have no `/`
 //! here; deployments' ids and zero-padded revisions sort in the order of their making, tasks' ids don't.
 
-use crate::model::DeploymentId;
+use crate::model::{DeploymentId, RunNumber};
 use crate::names::{
     Digest, Family, FamilyRevision, ListenerName, NamespaceName, RouteName, ServiceName, TargetGroupName,
     TaskId,
@@ -23,6 +23,11 @@ pub const LISTENERS: &str = "listeners/";
 pub const TARGET_GROUPS: &str = "target-groups/";
 /// All routes that were applied.
 pub const ROUTES: &str = "routes/";
+
+/// All jobs.
+pub const JOBS: &str = "jobs/";
+/// All jobs' runs.
+pub const RUNS: &str = "runs/";
 
 /// One namespace.
 pub fn namespace(name: &NamespaceName) -> String {
@@ -113,4 +118,30 @@ pub fn routes(namespace: &NamespaceName) -> String {
 /// One route.
 pub fn route(namespace: &NamespaceName, name: &RouteName) -> String {
     format!("{}{name}", routes(namespace))
+}
+
+/// A namespace's jobs.
+pub fn jobs(namespace: &NamespaceName) -> String {
+    format!("{JOBS}{namespace}/")
+}
+
+/// One job.
+pub fn job(namespace: &NamespaceName, name: &Family) -> String {
+    format!("{}{name}", jobs(namespace))
+}
+
+/// The runs of a namespace's jobs.
+pub fn runs(namespace: &NamespaceName) -> String {
+    format!("{RUNS}{namespace}/")
+}
+
+/// A job's runs.
+pub fn job_runs(namespace: &NamespaceName, job: &Family) -> String {
+    format!("{}{job}/", runs(namespace))
+}
+
+/// One run.
+pub fn run(namespace: &NamespaceName, job: &Family, number: RunNumber) -> String {
+    // 20 digits hold any u64.
+    format!("{}{:020}", job_runs(namespace, job), number.0)
 }

@@ -101,3 +101,17 @@ text_enum!(
         Failed = "FAILED",
     }
 );
+
+text_enum!(
+    /// How far a run of a job is.
+    RunState {
+        /// It has tasks to do.
+        InProgress = "IN_PROGRESS",
+        /// All its tasks succeeded.
+        Succeeded = "SUCCEEDED",
+        /// A task failed for good, or its time was up.
+        Failed = "FAILED",
+        /// Somebody didn't want it any more.
+        Cancelled = "CANCELLED",
+    }
+);

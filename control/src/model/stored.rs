@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::store::Entry;
 
 mod desired;
+mod job;
 mod task;
 
 /// The version written, and the newest that is read.

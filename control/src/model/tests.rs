@@ -78,6 +78,73 @@ fn desired_state_round_trips() {
 }
 
 #[test]
+fn jobs_and_runs_round_trip() {
+    let now = Timestamp::UNIX_EPOCH;
+    let job = Job {
+        namespace: NamespaceName::default_namespace(),
+        name: revision().family,
+        latest: RunNumber(17),
+        schedule: Some(Schedule {
+            revision: revision().revision,
+            status: ScheduleStatus::Paused,
+            decided: now,
+            updated_at: now,
+        }),
+        created_at: now,
+    };
+    round_trip(&job);
+    round_trip(&Job {
+        schedule: None,
+        ..job.clone()
+    });
+    let run = Run {
+        namespace: job.namespace,
+        job: job.name,
+        number: RunNumber(17),
+        definition: revision(),
+        spec: RunSpec {
+            count: 5,
+            parallelism: 2,
+            retries: 3,
+            backoff: std::time::Duration::from_millis(1500),
+            deadline: Some(std::time::Duration::from_secs(60)),
+            ttl: Some(std::time::Duration::ZERO),
+            history: 4,
+        },
+        overrides: Overrides {
+            cpu: Some(12),
+            ..Overrides::default()
+        },
+        due: Some(now),
+        state: RunState::Cancelled,
+        cancelled: Some(Cancellation {
+            code: StopCode::UserInitiated,
+            reason: "enough".into(),
+        }),
+        reason: Some("why".into()),
+        exit_code: Some(3),
+        created_at: now,
+        ended_at: Some(now),
+    };
+    round_trip(&run);
+    assert_eq!(run.name(), "api/17");
+    assert!(run.is_over());
+}
+
+#[test]
+fn a_task_of_before_there_were_runs_is_read() {
+    let task = format!(
+        r#"{{"v":1,"record":{{"id":"{}","namespace":"default","group":{{"job":"api"}},"family":"api","revision":3,
+        "deployment":null,"status":"STOPPED","desired":"STOPPED","health":"UNKNOWN","reason":null,"stopped":null,
+        "restarts":0,"last_reason":null,"cpu":1,"memory":1,"overrides":{{"args":null,"env":[],"secrets":[],"cpu":null,
+        "memory":null}},"usage":{{"cpu_ms":0,"throttled_ms":0,"memory_peak":0,"requests":0}},
+        "created_at":"1970-01-01T00:00:00Z","started_at":null,"stopping_at":null,"stopped_at":null}}}}"#,
+        TaskId::generate()
+    );
+    assert_eq!(Task::decode(&entry(task.into())).unwrap().place, None);
+}
+
+#[test]
 fn tasks_round_trip() {
     let now = Timestamp::UNIX_EPOCH;
     round_trip(&Task {
@@ -86,6 +153,11 @@ fn tasks_round_trip() {
         group: Group::Job(revision().family),
         definition: revision(),
         deployment: None,
+        place: Some(Place {
+            run: RunNumber(7),
+            index: 2,
+            attempt: 3,
+        }),
         status: TaskStatus::Stopped,
         desired: DesiredStatus::Stopped,
         health: Health::Unhealthy,

@@ -7,7 +7,7 @@ use wharf_runtime::Bytes;
 use super::{Orchestrator, REVISIONS_KEPT};
 use crate::manifest::{self, Manifest, ManifestText, Workload};
 use crate::model::stored::Record as _;
-use crate::model::{Bundle, Definition, Service, TaskStatus, World, keys};
+use crate::model::{Bundle, Definition, World, keys};
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision};
 use crate::refusal::{Kind, Refusal};
 use crate::store::{Expect, Transaction};
@@ -144,40 +144,6 @@ impl Orchestrator {
             }
             (_, Some(newest)) => Ok(newest),
         }
-    }
-
-    /// Forgets a job's definitions, stopped tasks, events and logs.
-    ///
-    /// # Errors
-    /// If a service runs the family, or tasks of it run.
-    pub async fn delete_family(&self, namespace: &NamespaceName, family: &Family) -> Result<(), Refusal> {
-        let _writing = self.writes.lock().await;
-        if self.revisions(namespace, family).await?.is_empty() {
-            let message = format!("there is no task definition `{family}` in namespace `{namespace}`");
-            return Err(Refusal::not_found("TaskDefinitionNotFound", message));
-        }
-        if self
-            .record::<Service>(&keys::service(namespace, family))
-            .await?
-            .is_some()
-        {
-            let message = format!("the service `{family}` runs this task definition");
-            return Err(Refusal::conflict("TaskDefinitionInUse", message).hint("delete the service"));
-        }
-        let group = (namespace.clone(), crate::model::Group::Job(family.clone()));
-        let tasks = self.registry.of_group(&group);
-        if let Some(task) = tasks.iter().find(|task| task.status != TaskStatus::Stopped) {
-            let message = format!("task {} of `{family}` is not stopped", task.id);
-            return Err(Refusal::conflict("TaskDefinitionInUse", message).hint("stop it, or let it end"));
-        }
-        let prefix = keys::family(namespace, family);
-        self.store
-            .commit(Transaction::new().delete_prefix(prefix))
-            .await?;
-        self.registry.remove_group(&group);
-        self.executor.forget(namespace, family);
-        self.events.remove(namespace, family);
-        Ok(())
     }
 }
 

@@ -52,6 +52,7 @@ impl Orchestrator {
         match existing {
             None => {
                 self.check_room(namespace).await?;
+                self.check_no_schedule(namespace, name).await?;
                 let service = new_service(namespace, &draft, kind);
                 self.roll(Rolling {
                     service,
@@ -103,7 +104,7 @@ impl Orchestrator {
             updated_at: now,
         };
         let mut transaction = self.supersede(Transaction::new(), &service, &deployment).await?;
-        let used = [service.goal, service.stable];
+        let used = self.revisions_in_use(&namespace, &name).await?;
         transaction = put_definition(transaction, &namespace, &definition, &revisions, &used);
         service.goal = Some(definition.id.revision);
         service.rollout = Some(deployment.id.clone());
@@ -259,11 +260,12 @@ fn no_deployment(namespace: &NamespaceName, id: &DeploymentId) -> Refusal {
 fn kind_of(draft: &Draft) -> Result<ServiceKind, Refusal> {
     let name = &draft.manifest.name;
     match (&draft.manifest.workload, draft.bundle.world) {
-        (Workload::Job, _) => {
-            let message = format!("`{name}` is a job, which is not deployed but run");
+        (Workload::Job(_), _) => {
+            let message = format!("`{name}` is a job");
+            let hint = format!("PUT it to /v1/namespaces/NAME/jobs/{name}, or run it");
             Err(Refusal::unprocessable("NotAService", message)
                 .field("job")
-                .hint("use `wharf run`"))
+                .hint(hint))
         }
         (Workload::Service(_), World::Http) => Ok(ServiceKind::Http),
         (Workload::Service(_), World::Command) => Ok(ServiceKind::Worker),

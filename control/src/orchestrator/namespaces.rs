@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{MAX_NAMESPACES, Orchestrator, no_namespace};
 use crate::model::stored::Record as _;
-use crate::model::{Namespace, Service, TaskStatus, keys};
+use crate::model::{Namespace, Run, Service, TaskStatus, keys};
 use crate::names::NamespaceName;
 use crate::refusal::Refusal;
 use crate::store::{Expect, SharedStore, StoreError, Transaction};
@@ -100,7 +100,9 @@ impl Orchestrator {
             .delete(keys::namespace(name))
             .delete_prefix(keys::bundles(name))
             .delete_prefix(keys::definitions(name))
-            .delete_prefix(keys::deployments(name));
+            .delete_prefix(keys::deployments(name))
+            .delete_prefix(keys::jobs(name))
+            .delete_prefix(keys::runs(name));
         self.store.commit(transaction).await?;
         self.registry.remove_namespace(name);
         self.events.remove_namespace(name);
@@ -116,6 +118,12 @@ impl Orchestrator {
             .iter()
             .map(|service| format!("service `{}`", service.name))
             .collect();
+        let jobs = self.jobs(name).await?;
+        let scheduled = jobs.iter().filter(|job| job.schedule.is_some());
+        contents.extend(scheduled.map(|job| format!("job `{}`", job.name)));
+        let runs: Vec<Run> = self.records(&keys::runs(name)).await?;
+        let active = runs.iter().filter(|run| !run.is_over());
+        contents.extend(active.map(|run| format!("run `{}`", run.name())));
         let secrets = self.secrets.list(name);
         contents.extend(secrets.iter().map(|secret| format!("secret `{}`", secret.name)));
         let objects = self.edge.objects();

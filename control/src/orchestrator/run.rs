@@ -1,22 +1,19 @@
-//! Jobs: a definition is run once, and its end recorded.
+//! Runs of jobs: asked for, looked at, cancelled.
 
-use std::sync::Arc;
-
-use wharf_runtime::{Bytes, CpuUnits};
-
+use super::Orchestrator;
 use super::definitions::{next_revision, put_definition};
-use super::{MAX_TASKS_PER_RUN, Orchestrator};
-use crate::blueprint::Blueprint;
-use crate::manifest::{self, EnvOverride, Manifest, ManifestText, SecretOverride};
+use crate::jobs::plan::MAX_ACTIVE_RUNS;
 use crate::model::stored::Record as _;
-use crate::model::{Bundle, Group, Overrides, Task, World, keys};
+use crate::model::{
+    Bundle, Cancellation, Job, MAX_ATTEMPTS, MAX_JOB_TASKS, Overrides, Run, RunNumber, RunSpec, RunState,
+    StopCode, World, keys,
+};
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName};
-use crate::refusal::{Kind, Refusal};
-use crate::store::Transaction;
-use crate::tasks::Order;
+use crate::refusal::Refusal;
+use crate::store::{Expect, StoreError, Transaction};
 
-/// The code of a refusal of what a run would change.
-const INVALID_OVERRIDE: &str = "InvalidOverride";
+/// Why a run was cancelled when nothing else was said.
+const CANCELLED_BY_USER: &str = "cancelled by user";
 
 /// Asks for a job to be run.
 #[derive(Debug, Clone)]
@@ -25,8 +22,8 @@ pub struct NewRun {
     pub what: What,
     /// What is different this time.
     pub overrides: Overrides,
-    /// How many tasks.
-    pub count: u32,
+    /// How many tasks; none: as many as the definition says.
+    pub count: Option<u32>,
 }
 
 /// What is run.
@@ -44,41 +41,85 @@ pub enum What {
 }
 
 impl Orchestrator {
-    /// Runs a job once; its tasks are recorded before the answer.
+    /// Runs a job; the run is recorded before the answer.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub async fn run(&self, namespace: &NamespaceName, ask: NewRun) -> Result<Vec<Task>, Refusal> {
+    pub async fn run(&self, namespace: &NamespaceName, ask: NewRun) -> Result<Run, Refusal> {
         let _writing = self.writes.lock().await;
         self.namespace(namespace).await?;
-        if !(1..=MAX_TASKS_PER_RUN).contains(&ask.count) {
-            let message = format!("count is {}, it goes from 1 to {MAX_TASKS_PER_RUN}", ask.count);
-            return Err(Refusal::unprocessable("InvalidCount", message).field("count"));
-        }
         let id = match &ask.what {
             What::Definition(text) => self.find_definition(namespace, text).await?,
             What::Bundle { bundle, manifest } => self.define_job(namespace, bundle, manifest.clone()).await?,
         };
-        let blueprint = overridden(self.blueprints.load(namespace, &id).await?, &ask.overrides)?;
+        let blueprint = self.blueprints.load(namespace, &id).await?;
+        // A worker's definition may be run to its end, too.
+        let spec = blueprint.job().map(|job| job.run.clone()).unwrap_or_default();
+        let spec = counted(spec, ask.count)?;
+        let blueprint = blueprint.overridden(&ask.overrides)?;
         check_ends(&blueprint.bundle, &id.family)?;
         self.check_size(&blueprint.manifest.task, &blueprint.bundle)?;
-        let tasks = (0..ask.count).map(|_| Task {
-            overrides: ask.overrides.clone(),
-            ..blueprint.new_task(Group::Job(id.family.clone()))
-        });
-        let tasks: Vec<Task> = tasks.collect();
-        let recorded = tasks.iter().fold(Transaction::new(), |transaction, task| {
-            transaction.put(keys::task(namespace, &task.id), task.encode())
-        });
-        self.store.commit(recorded).await?;
-        for task in &tasks {
-            let order = Order {
-                task: task.clone(),
-                blueprint: blueprint.clone(),
+        self.check_active(namespace, &id.family).await?;
+        let run = Run {
+            namespace: namespace.clone(),
+            job: id.family.clone(),
+            number: RunNumber::default(),
+            definition: id,
+            spec,
+            overrides: ask.overrides,
+            due: None,
+            state: RunState::InProgress,
+            cancelled: None,
+            reason: None,
+            exit_code: None,
+            created_at: self.clock.now(),
+            ended_at: None,
+        };
+        self.record_run(run).await
+    }
+
+    /// Gives the run its number and writes it, with the job.
+    async fn record_run(&self, mut run: Run) -> Result<Run, Refusal> {
+        let job_key = keys::job(&run.namespace, &run.job);
+        loop {
+            let (mut job, expect) = match self.store.get(&job_key).await? {
+                Some(entry) => (Job::decode(&entry)?, Expect::Revision(entry.revision)),
+                None => (self.room_for_job(&run.namespace, &run.job).await?, Expect::Absent),
             };
-            self.reconciler.run(order).await;
+            job.latest = RunNumber(job.latest.0.saturating_add(1));
+            run.number = job.latest;
+            let run_key = keys::run(&run.namespace, &run.job, run.number);
+            let written = Transaction::new()
+                .expect(&job_key, expect)
+                .put(&job_key, job.encode())
+                .expect(&run_key, Expect::Absent)
+                .put(&run_key, run.encode());
+            match self.store.commit(written).await {
+                Ok(_) => break,
+                // The schedule began a run meanwhile: this one is the next.
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
-        Ok(tasks)
+        self.reconciler
+            .job((run.namespace.clone(), run.job.clone()))
+            .await;
+        Ok(run)
+    }
+
+    async fn check_active(&self, namespace: &NamespaceName, job: &Family) -> Result<(), Refusal> {
+        let active = self
+            .runs(namespace, job)
+            .await?
+            .iter()
+            .filter(|run| !run.is_over())
+            .count();
+        if active < MAX_ACTIVE_RUNS {
+            return Ok(());
+        }
+        let message = format!("{active} runs of `{job}` go on, which is all it may have at once");
+        Err(Refusal::conflict("LimitExceeded", message)
+            .hint(format!("let one end, or `wharf cancel {job}/NUMBER`")))
     }
 
     /// The revision of this content: the family's latest if it is the same, else a new one.
@@ -96,86 +137,114 @@ impl Orchestrator {
             return Ok(latest.id.clone());
         }
         let definition = draft.definition(next_revision(&revisions));
-        let service = self
-            .record::<crate::model::Service>(&keys::service(namespace, &family))
-            .await?;
-        let used = service
-            .map(|service| vec![service.goal, service.stable])
-            .unwrap_or_default();
+        let used = self.revisions_in_use(namespace, &family).await?;
         let put = put_definition(Transaction::new(), namespace, &definition, &revisions, &used);
         self.store.commit(put).await?;
         Ok(definition.id)
     }
+
+    /// A job's runs, oldest first.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn runs(&self, namespace: &NamespaceName, job: &Family) -> Result<Vec<Run>, Refusal> {
+        self.records(&keys::job_runs(namespace, job)).await
+    }
+
+    /// A run.
+    ///
+    /// # Errors
+    /// If it doesn't exist, or is forgotten.
+    pub async fn find_run(
+        &self,
+        namespace: &NamespaceName,
+        job: &Family,
+        number: RunNumber,
+    ) -> Result<Run, Refusal> {
+        if let Some(run) = self.record(&keys::run(namespace, job, number)).await? {
+            return Ok(run);
+        }
+        let job = self.job(namespace, job).await?;
+        let message = match number <= job.latest && number.0 > 0 {
+            true => format!("run {number} of `{}` is not kept any more", job.name),
+            false => format!("there is no run {number} of `{}`", job.name),
+        };
+        let hint = format!("`wharf describe job {}` shows those there are", job.name);
+        Err(Refusal::not_found("RunNotFound", message).hint(hint))
+    }
+
+    /// Ends a run before it is done: its tasks are stopped, and none begins any more.
+    ///
+    /// # Errors
+    /// If it doesn't exist, or has ended.
+    pub async fn cancel_run(
+        &self,
+        namespace: &NamespaceName,
+        job: &Family,
+        number: RunNumber,
+        reason: Option<String>,
+    ) -> Result<Run, Refusal> {
+        let reason = super::services::stop_reason(reason, CANCELLED_BY_USER)?;
+        let key = keys::run(namespace, job, number);
+        let run = loop {
+            let Some(entry) = self.store.get(&key).await? else {
+                return self.find_run(namespace, job, number).await;
+            };
+            let mut run = Run::decode(&entry)?;
+            if run.is_over() {
+                let message = format!("run {} has ended: it is {}", run.name(), run.state);
+                return Err(Refusal::conflict("RunEnded", message));
+            }
+            run.cancelled.get_or_insert(Cancellation {
+                code: StopCode::UserInitiated,
+                reason: reason.clone(),
+            });
+            match self
+                .store
+                .put_if(&key, Expect::Revision(entry.revision), run.encode())
+                .await
+            {
+                Ok(_) => break run,
+                // It was replaced, or it ended: which of them is seen with the next look.
+                Err(StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        };
+        self.reconciler.job((namespace.clone(), job.clone())).await;
+        Ok(run)
+    }
+
+    pub(super) fn new_job(&self, namespace: &NamespaceName, name: &Family) -> Job {
+        Job {
+            namespace: namespace.clone(),
+            name: name.clone(),
+            latest: RunNumber::default(),
+            schedule: None,
+            created_at: self.clock.now(),
+        }
+    }
 }
 
-fn check_ends(bundle: &Bundle, family: &Family) -> Result<(), Refusal> {
+fn counted(spec: RunSpec, count: Option<u32>) -> Result<RunSpec, Refusal> {
+    let Some(count) = count else { return Ok(spec) };
+    let bad = |message: String| Err(Refusal::unprocessable("InvalidCount", message).field("count"));
+    if !(1..=MAX_JOB_TASKS).contains(&count) {
+        return bad(format!("count is {count}, it goes from 1 to {MAX_JOB_TASKS}"));
+    }
+    let spec = spec.with_count(count);
+    match spec.attempts() {
+        ..=MAX_ATTEMPTS => Ok(spec),
+        attempts => bad(format!(
+            "{count} tasks with {} retries each make {attempts} attempts, a run may have {MAX_ATTEMPTS}",
+            spec.retries
+        )),
+    }
+}
+
+pub(super) fn check_ends(bundle: &Bundle, family: &Family) -> Result<(), Refusal> {
     if bundle.world == World::Command {
         return Ok(());
     }
     let message = format!("`{family}` answers requests, it doesn't run to an end");
     Err(Refusal::unprocessable("NotAJob", message).hint("use `wharf deploy`"))
-}
-
-/// A definition as one run has it: with what is different this time, which makes no revision.
-fn overridden(blueprint: Arc<Blueprint>, overrides: &Overrides) -> Result<Arc<Blueprint>, Refusal> {
-    if *overrides == Overrides::default() {
-        return Ok(blueprint);
-    }
-    let unreadable = |e: serde_json::Error| Refusal::new(Kind::Internal, "InvalidManifest", e.to_string());
-    let stored = blueprint.definition.manifest.clone();
-    let mut text: ManifestText = serde_json::from_value(stored).map_err(unreadable)?;
-    let typed = typed(overrides)?;
-    typed
-        .apply(&mut text)
-        .map_err(|e| bad_override("overrides".to_owned(), &e))?;
-    if let Some(args) = &overrides.args {
-        text.task.args.clone_from(args);
-    }
-    let manifest = Manifest::from_text(&text).map_err(|errors| Refusal {
-        code: INVALID_OVERRIDE,
-        ..errors.into()
-    })?;
-    Ok(Arc::new(Blueprint {
-        manifest,
-        ..(*blueprint).clone()
-    }))
-}
-
-/// Names and references are as in a manifest.
-fn typed(overrides: &Overrides) -> Result<manifest::Overrides, Refusal> {
-    let env = overrides.env.iter().map(|(name, value)| {
-        let field = || format!("overrides.environment.{name}");
-        if overrides.secrets.iter().any(|(secret, _)| secret == name) {
-            let message = "the same name is in environment and in secrets";
-            return Err(bad_override(field(), &message).hint("remove one of them"));
-        }
-        Ok(EnvOverride {
-            name: name.parse().map_err(|e| bad_override(field(), &e))?,
-            value: value.clone(),
-        })
-    });
-    let secrets = overrides.secrets.iter().map(|(name, reference)| {
-        let field = || format!("overrides.secrets.{name}");
-        Ok(SecretOverride {
-            name: name.parse().map_err(|e| bad_override(field(), &e))?,
-            reference: reference.parse().map_err(|e| bad_override(field(), &e))?,
-        })
-    });
-    let cpu = overrides.cpu.map(|cpu| {
-        CpuUnits::new(cpu).ok_or_else(|| {
-            let message = format!("cpu is {cpu}, it goes from 1 to {}", CpuUnits::MAX);
-            bad_override("overrides.cpu".to_owned(), &message)
-        })
-    });
-    Ok(manifest::Overrides {
-        env: env.collect::<Result<_, _>>()?,
-        secrets: secrets.collect::<Result<_, Refusal>>()?,
-        cpu: cpu.transpose()?,
-        memory: overrides.memory.map(Bytes::new),
-        count: None,
-    })
-}
-
-fn bad_override(field: String, error: &dyn std::fmt::Display) -> Refusal {
-    Refusal::unprocessable(INVALID_OVERRIDE, error.to_string()).field(field)
 }

@@ -109,6 +109,15 @@ impl Orchestrator {
             let who = format!("job `{}` ({id})", id.family);
             (id, who)
         }));
+        for job in self.jobs(namespace).await? {
+            let Some(schedule) = job.schedule else { continue };
+            let (family, revision) = (job.name, schedule.revision);
+            let id = FamilyRevision { family, revision };
+            if current.iter().all(|(known, _)| *known != id) {
+                let who = format!("the schedule of job `{}` ({id})", id.family);
+                current.push((id, who));
+            }
+        }
         let tasks = self.registry.of_namespace(namespace).into_iter();
         let running = tasks.filter(|task| task.status != TaskStatus::Stopped);
         current.extend(

@@ -130,8 +130,10 @@ impl Orchestrator {
     /// # Errors
     /// If the store fails.
     pub async fn is_known(&self, namespace: &NamespaceName, name: &ServiceName) -> Result<bool, Refusal> {
-        if self.store.get(&keys::service(namespace, name)).await?.is_some() {
-            return Ok(true);
+        for key in [keys::service(namespace, name), keys::job(namespace, name)] {
+            if self.store.get(&key).await?.is_some() {
+                return Ok(true);
+            }
         }
         Ok(!self
             .store
@@ -217,18 +219,24 @@ impl Orchestrator {
         reason: Option<String>,
     ) -> Result<Task, Refusal> {
         let task = self.find_task(namespace, text)?;
-        let reason = reason
-            .filter(|reason| !reason.is_empty())
-            .unwrap_or_else(|| STOPPED_BY_USER.to_owned());
-        if reason.len() > MAX_REASON {
-            let message = format!("the reason has {} bytes, {MAX_REASON} are allowed", reason.len());
-            return Err(Refusal::unprocessable("TooLong", message).field("reason"));
-        }
+        let reason = stop_reason(reason, STOPPED_BY_USER)?;
         if task.status != TaskStatus::Stopped {
             self.reconciler.stop_task(task.id.clone(), reason).await;
         }
         Ok(task)
     }
+}
+
+/// Why a person stops something, or `default` if they don't say.
+pub(super) fn stop_reason(reason: Option<String>, default: &str) -> Result<String, Refusal> {
+    let reason = reason
+        .filter(|reason| !reason.is_empty())
+        .unwrap_or_else(|| default.to_owned());
+    if reason.len() > MAX_REASON {
+        let message = format!("the reason has {} bytes, {MAX_REASON} are allowed", reason.len());
+        return Err(Refusal::unprocessable("TooLong", message).field("reason"));
+    }
+    Ok(reason)
 }
 
 fn no_service(namespace: &NamespaceName, name: &ServiceName) -> Refusal {

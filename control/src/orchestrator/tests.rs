@@ -105,6 +105,7 @@ async fn open(data: &Path) -> (Orchestrator, Arc<Fake>) {
         executor: fake.clone(),
         registry: Arc::new(Registry::default()),
         events: EventLog::start(store.clone()),
+        clock: Clock::system(),
     };
     let reconciler = start(parts.clone()).await.unwrap();
     let source = MasterKeySource::DataDirectory(data.to_owned());
@@ -121,6 +122,7 @@ async fn open(data: &Path) -> (Orchestrator, Arc<Fake>) {
         blueprints: parts.blueprints,
         executor: parts.executor,
         registry: parts.registry,
+        clock: parts.clock,
         events: parts.events,
     };
     (orchestrator, fake)

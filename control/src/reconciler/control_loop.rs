@@ -7,6 +7,7 @@
 mod batch;
 mod commands;
 mod exposing;
+mod jobs;
 mod place;
 mod reports;
 mod service;
@@ -22,11 +23,13 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
 use self::commands::Command;
+use self::jobs::Jobs;
 use self::watched::{Stale, Watched, was_started};
 use crate::blueprint::{BlueprintError, Blueprints};
+use crate::clock::Clock;
 use crate::events::EventLog;
 use crate::model::stored::{Record, RecordError};
-use crate::model::{Service, Task, keys};
+use crate::model::{Group, Service, Task, keys};
 use crate::names::{NamespaceName, ServiceName, TaskId};
 use crate::store::{SharedStore, StoreError};
 use crate::tasks::Executor;
@@ -66,6 +69,8 @@ pub struct Parts {
     pub registry: Arc<Registry>,
     /// Where it says what it does.
     pub events: EventLog,
+    /// What time it is.
+    pub clock: Clock,
 }
 
 /// Something the loop needs couldn't be read or written.
@@ -80,12 +85,21 @@ pub enum LoopError {
     /// A definition can't be used.
     #[error(transparent)]
     Blueprint(#[from] BlueprintError),
+    /// What a run changes over its definition can't be applied.
+    #[error("what run {run} changes can't be applied: {reason}")]
+    Overrides {
+        /// `report/17`.
+        run: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// The loop's state.
 pub(super) struct ControlLoop {
     parts: Parts,
     services: HashMap<ServiceKey, Watched>,
+    jobs: Jobs,
     /// Services to plan.
     dirty: BTreeSet<ServiceKey>,
     /// When which service is planned again.
@@ -118,6 +132,7 @@ pub async fn start(parts: Parts) -> Result<Reconciler, LoopError> {
     let mut control = ControlLoop {
         parts,
         services: HashMap::new(),
+        jobs: Jobs::default(),
         dirty: BTreeSet::new(),
         timers: BTreeSet::new(),
         activations: Arc::new(Semaphore::new(ACTIVATIONS_AT_ONCE)),
@@ -142,7 +157,7 @@ impl ControlLoop {
     async fn recover(&mut self) -> Result<(), LoopError> {
         for entry in self.parts.store.list(keys::TASKS).await?.entries {
             let mut task = Task::decode(&entry)?;
-            let ended = shutdown::end_of_a_lost_task(&mut task);
+            let ended = shutdown::end_of_a_lost_task(&mut task, self.parts.clock.now());
             self.parts.registry.adopt(Entry::new(task, None), ended);
         }
         self.save().await?;
@@ -158,6 +173,7 @@ impl ControlLoop {
             self.dirty.insert(key);
         }
         self.expose();
+        self.recover_jobs().await?;
         self.settle_readiness();
         Ok(())
     }
@@ -165,9 +181,11 @@ impl ControlLoop {
     async fn run(mut self) {
         loop {
             self.reconcile_dirty().await;
+            self.reconcile_jobs().await;
             self.settle_readiness();
             self.schedule_batch();
             let timer = self.timers.first().map(|(at, _)| *at);
+            let next_job = self.next_job();
             tokio::select! {
                 biased;
                 Some(report) = self.reports.recv() => self.take_reports(report).await,
@@ -176,6 +194,7 @@ impl ControlLoop {
                     Some(command) => self.take_command(command).await,
                 },
                 () = sleep_until(timer) => self.take_timers(),
+                () = sleep_until(next_job) => self.take_due_jobs(),
                 () = sleep_until(self.next_batch) => self.write_batch().await,
                 () = sleep_until(self.next_usage) => self.note_usage(),
             }
@@ -223,6 +242,14 @@ impl ControlLoop {
         if self.unstarted.is_empty() && self.dirty.is_empty() {
             self.ready.send_replace(true);
         }
+    }
+
+    /// Something of a service's or a job's is different.
+    fn look_again(&mut self, namespace: NamespaceName, group: Group) {
+        match group {
+            Group::Service(name) => self.dirty.insert((namespace, name)),
+            Group::Job(name) => self.jobs.look_at((namespace, name)),
+        };
     }
 
     fn say(&self, key: &ServiceKey, message: String) {

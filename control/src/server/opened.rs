@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use super::{ServeConfig, ServeError};
 use crate::blobs::Blobs;
 use crate::blueprint::Blueprints;
+use crate::clock::Clock;
 use crate::edge::Edge;
 use crate::events::EventLog;
 use crate::logs::Logs;
@@ -61,6 +62,7 @@ impl Opened {
             registry: Arc::new(Registry::default()),
             events: EventLog::start(self.store.clone()),
             store: self.store,
+            clock: Clock::system(),
         };
         let reconciler = control_loop::start(parts.clone()).await?;
         Ok(Orchestrator {
@@ -68,6 +70,7 @@ impl Opened {
             blueprints: parts.blueprints,
             executor: parts.executor,
             registry: parts.registry,
+            clock: parts.clock,
             events: parts.events,
             edge,
             reconciler,

@@ -241,6 +241,16 @@ fn environment(Order { task, blueprint }: &Order) -> Vec<(String, String)> {
         ("WHARF_REVISION".to_owned(), task.definition.revision.to_string()),
         ("WHARF_NAMESPACE".to_owned(), task.namespace.to_string()),
     ]);
+    if let Some(place) = task.place {
+        env.extend([
+            (
+                "WHARF_RUN".to_owned(),
+                format!("{}/{}", task.group.name(), place.run),
+            ),
+            ("WHARF_TASK_INDEX".to_owned(), place.index.to_string()),
+            ("WHARF_ATTEMPT".to_owned(), place.attempt.to_string()),
+        ]);
+    }
     env
 }
 

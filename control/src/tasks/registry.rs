@@ -18,11 +18,11 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::unsaved::Unsaved;
 use super::LiveTask;
 use crate::blueprint::Blueprint;
-use crate::model::{DeploymentId, Group, Task, TaskStatus, keys};
+use crate::model::{DeploymentId, Group, RunNumber, Task, TaskStatus, keys};
 use crate::names::{NamespaceName, TaskId};
 use crate::reconciler::plan::Blocker;
 
-/// Stopped tasks kept per service or job family.
+/// Stopped tasks kept per service; a job's are kept with their runs.
 pub const STOPPED_TASKS_KEPT: usize = 100;
 
 /// The fewest digits of an id that are shown for it.
@@ -265,6 +265,25 @@ impl Registry {
         self.changed();
     }
 
+    /// Forgets the tasks of a run, with their records.
+    pub(crate) fn remove_run(&self, key: &GroupKey, run: RunNumber) {
+        let mut inner = self.lock();
+        let of_run = |entry: &&Entry| entry.task.place.is_some_and(|place| place.run == run);
+        let gone: Vec<Made> = inner
+            .group(key)
+            .filter(of_run)
+            .map(|entry| made(&entry.task))
+            .collect();
+        for made in gone {
+            if let Some(group) = inner.groups.get_mut(key) {
+                group.remove(&made);
+            }
+            forget(&mut inner, &made.1);
+        }
+        drop(inner);
+        self.changed();
+    }
+
     /// Forgets a namespace's tasks, with their records.
     pub(crate) fn remove_namespace(&self, namespace: &NamespaceName) {
         let keys: Vec<GroupKey> = self
@@ -351,7 +370,8 @@ fn made(task: &Task) -> Made {
 }
 
 fn forget_oldest(inner: &mut Inner, key: &GroupKey) {
-    let is_stopped = |entry: &&Entry| entry.task.status == TaskStatus::Stopped;
+    // A run's tasks are forgotten with it.
+    let is_stopped = |entry: &&Entry| entry.task.status == TaskStatus::Stopped && entry.task.place.is_none();
     let stopped: Vec<Made> = inner
         .group(key)
         .filter(is_stopped)

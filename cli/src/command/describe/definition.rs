@@ -52,9 +52,9 @@ fn limits(definition: &TaskDefinition) -> Vec<(&'static str, String)> {
     vec![
         ("CPU", format!("{} units, {burst}", definition.cpu)),
         ("Memory", bytes(definition.memory_bytes)),
-        ("Timeout", duration(definition.timeout_ms)),
-        ("CPU timeout", duration(definition.cpu_timeout_ms)),
-        ("Stop timeout", duration(definition.stop_timeout_ms)),
+        ("Timeout", output::milliseconds(definition.timeout_ms)),
+        ("CPU timeout", output::milliseconds(definition.cpu_timeout_ms)),
+        ("Stop timeout", output::milliseconds(definition.stop_timeout_ms)),
         ("Isolation", isolation),
         (
             "Concurrency",
@@ -76,8 +76,8 @@ fn health(health: &HealthCheck) -> String {
     format!(
         "GET {} every {}, within {}, {} pass; {} well, {} ill",
         health.path,
-        duration(health.interval_ms),
-        duration(health.timeout_ms),
+        output::milliseconds(health.interval_ms),
+        output::milliseconds(health.timeout_ms),
         health.codes,
         health.healthy,
         health.unhealthy
@@ -89,17 +89,5 @@ fn route(route: &Route) -> String {
     match route.priority {
         Some(priority) => format!("{text} (priority {priority})"),
         None => text,
-    }
-}
-
-/// As a manifest writes it.
-fn duration(milliseconds: u64) -> String {
-    let units = [("h", 3_600_000), ("m", 60_000), ("s", 1000)];
-    let whole = units
-        .iter()
-        .find(|(_, unit)| milliseconds >= *unit && milliseconds.is_multiple_of(*unit));
-    match whole {
-        Some((name, unit)) => format!("{}{name}", milliseconds / unit),
-        None => format!("{milliseconds}ms"),
     }
 }

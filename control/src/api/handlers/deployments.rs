@@ -60,7 +60,7 @@ fn mount(mount: crate::api::types::BundleMount) -> Result<BundleMount, Refusal> 
     })
 }
 
-fn digest(text: &str, field: &str) -> Result<Digest, Refusal> {
+pub(super) fn digest(text: &str, field: &str) -> Result<Digest, Refusal> {
     text.parse().map_err(|error: crate::names::NameError| {
         Refusal::unprocessable("InvalidDigest", error.to_string()).field(field)
     })
@@ -263,19 +263,4 @@ pub(crate) async fn get_definition(
     let id = api.orchestrator.find_definition(&namespace.name, &text).await?;
     let blueprint = api.orchestrator.blueprints.load(&namespace.name, &id).await?;
     Ok(Json(convert::definition(&blueprint.definition, &blueprint)))
-}
-
-/// Forgets a job: its definitions, stopped tasks, logs and events.
-#[utoipa::path(delete, path = "/v1/namespaces/{ns}/task-definitions/{name}", tag = "task definitions",
-    params(("ns" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The family")),
-    responses((status = 204), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub(crate) async fn delete_family(
-    namespace: InNamespace,
-    name: Named,
-    State(api): State<SharedApi>,
-) -> Result<StatusCode, Refusal> {
-    api.orchestrator
-        .delete_family(&namespace.name, &name.parse()?)
-        .await?;
-    Ok(StatusCode::NO_CONTENT)
 }

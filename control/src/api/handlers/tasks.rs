@@ -1,4 +1,4 @@
-//! Tasks: listed, run once, followed, stopped.
+//! Tasks: listed, followed, stopped.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,12 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 use super::deployments::Follow;
 use crate::api::extract::{InNamespace, Json as Body, Named, Query};
 use crate::api::stream::{Look, More, follow, ndjson};
-use crate::api::types::{ErrorBody, RunTask, StopTask, Task, TaskList};
+use crate::api::types::{ErrorBody, StopTask, Task, TaskList};
 use crate::api::{SharedApi, convert};
 use crate::model::{self, TaskStatus};
 use crate::names::{NamespaceName, TaskId};
-use crate::orchestrator::{NewRun, What};
-use crate::refusal::{Kind, Refusal};
+use crate::refusal::Refusal;
 
 /// Which tasks are listed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -73,48 +72,6 @@ pub(crate) async fn list(
     Ok(Json(TaskList {
         tasks: tasks.map(|task| convert::task(registry, task)).collect(),
     }))
-}
-
-/// Runs a job once.
-#[utoipa::path(post, path = "/v1/namespaces/{ns}/tasks", tag = "tasks", request_body = RunTask,
-    params(("ns" = String, Path, description = "The namespace")), responses(
-    (status = 201, body = TaskList), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
-pub(crate) async fn run(
-    namespace: InNamespace,
-    State(api): State<SharedApi>,
-    Body(ask): Body<RunTask>,
-) -> Result<(StatusCode, Json<TaskList>), Refusal> {
-    let what = match (ask.task_definition, ask.bundle, ask.manifest) {
-        (Some(definition), None, None) => What::Definition(definition),
-        (None, Some(bundle), Some(manifest)) => {
-            let bad = |e: crate::names::NameError| {
-                Refusal::unprocessable("InvalidDigest", e.to_string()).field("bundle")
-            };
-            What::Bundle {
-                bundle: bundle.parse().map_err(bad)?,
-                manifest,
-            }
-        }
-        _ => {
-            let message = "say either taskDefinition, or bundle and manifest";
-            return Err(Refusal::new(Kind::Malformed, "InvalidBody", message));
-        }
-    };
-    let ask = NewRun {
-        what,
-        overrides: convert::overrides(ask.overrides),
-        count: ask.count.unwrap_or(1),
-    };
-    let tasks = api.orchestrator.run(&namespace.name, ask).await?;
-    Ok((
-        StatusCode::CREATED,
-        Json(TaskList {
-            tasks: tasks
-                .into_iter()
-                .map(|task| convert::task(&api.orchestrator.registry, task))
-                .collect(),
-        }),
-    ))
 }
 
 /// A task, or its course.

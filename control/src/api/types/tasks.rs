@@ -23,6 +23,15 @@ pub struct Task {
     /// The deployment that started it; none for a job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment_id: Option<String>,
+    /// The run of its job that it belongs to: `report/17`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Which of the run's tasks it is an attempt at, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Which attempt at it, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
     /// Where it is in its life.
     pub last_status: TaskStatus,
     /// Where it shall be: RUNNING or STOPPED.
@@ -137,28 +146,6 @@ pub enum StopCode {
 pub struct TaskList {
     /// Newest first.
     pub tasks: Vec<Task>,
-}
-
-/// Runs a job once: a bundle as a manifest says, or a definition that is there.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RunTask {
-    /// `family` (its latest revision) or `family:revision`; instead of `bundle` and `manifest`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task_definition: Option<String>,
-    /// A registered bundle's digest; with `manifest`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bundle: Option<String>,
-    /// `wharf.toml` as JSON, as in a deployment; with `bundle`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub manifest: Option<serde_json::Value>,
-    /// What is different for this run.
-    #[serde(default)]
-    pub overrides: TaskOverrides,
-    /// How many tasks, 1 to 10 (ECS: 10); 1 where it is absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub count: Option<u32>,
 }
 
 /// What a run changes over its definition.

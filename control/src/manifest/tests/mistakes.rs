@@ -1,6 +1,7 @@
 //! Each mistake, and the sentence it is answered with.
 
 mod files;
+mod jobs;
 mod routing;
 
 use super::*;
@@ -197,12 +198,9 @@ const SECTIONS: &[(&str, &str)] = &[
         "4:2: [service] together with [job]: a job runs to its end and answers no requests: remove one of the two",
     ),
     (
-        "[job]\nschedule = \"0 3 * * *\"",
-        "5:1: `schedule` in [job] is not supported yet: this version runs a job once, when `wharf run` is called",
-    ),
-    (
         "[job]\nevery = \"1h\"",
-        "5:1: unknown key `every` in [job]: it takes no keys",
+        "5:1: unknown key `every` in [job]: the keys are count, parallelism, retries, backoff, deadline, ttl, history, \
+             schedule, timezone, concurrency_policy, starting_deadline",
     ),
     (
         "[[listener]]\nname = \"https\"",

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Record, known};
 use crate::model::{
-    DeploymentId, DesiredStatus, Group, Health, Overrides, StopCode, Stopped, Task, TaskStatus, Usage,
+    DeploymentId, DesiredStatus, Group, Health, Overrides, Place, RunNumber, StopCode, Stopped, Task,
+    TaskStatus, Usage,
 };
 use crate::names::{Family, FamilyRevision, NamespaceName, Revision, TaskId};
 
@@ -18,6 +19,9 @@ pub struct StoredTask {
     family: Family,
     revision: Revision,
     deployment: Option<String>,
+    /// Tasks of before there were runs have none.
+    #[serde(default)]
+    place: Option<StoredPlace>,
     status: String,
     desired: String,
     health: String,
@@ -43,6 +47,13 @@ enum StoredGroup {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+struct StoredPlace {
+    run: u64,
+    index: u32,
+    attempt: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
 struct StoredStop {
     code: String,
     reason: String,
@@ -50,7 +61,7 @@ struct StoredStop {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct StoredOverrides {
+pub(super) struct StoredOverrides {
     args: Option<Vec<String>>,
     env: Vec<(String, String)>,
     secrets: Vec<(String, String)>,
@@ -77,6 +88,7 @@ impl Record for Task {
             family: self.definition.family.clone(),
             revision: self.definition.revision,
             deployment: self.deployment.as_ref().map(ToString::to_string),
+            place: self.place.map(store_place),
             status: self.status.to_string(),
             desired: self.desired.to_string(),
             health: self.health.to_string(),
@@ -108,6 +120,7 @@ impl Record for Task {
                 revision: stored.revision,
             },
             deployment: stored.deployment.as_deref().map(DeploymentId::from_text),
+            place: stored.place.map(read_place),
             status: known(&stored.status, TaskStatus::from_text(&stored.status))?,
             desired: known(&stored.desired, DesiredStatus::from_text(&stored.desired))?,
             health: known(&stored.health, Health::from_text(&stored.health))?,
@@ -124,6 +137,24 @@ impl Record for Task {
             stopping_at: stored.stopping_at,
             stopped_at: stored.stopped_at,
         })
+    }
+}
+
+fn store_place(place: Place) -> StoredPlace {
+    let Place { run, index, attempt } = place;
+    StoredPlace {
+        run: run.0,
+        index,
+        attempt,
+    }
+}
+
+fn read_place(place: StoredPlace) -> Place {
+    let StoredPlace { run, index, attempt } = place;
+    Place {
+        run: RunNumber(run),
+        index,
+        attempt,
     }
 }
 
@@ -151,7 +182,7 @@ fn read_stop(stop: StoredStop) -> Result<Stopped, String> {
     })
 }
 
-fn store_overrides(overrides: &Overrides) -> StoredOverrides {
+pub(super) fn store_overrides(overrides: &Overrides) -> StoredOverrides {
     let Overrides {
         args,
         env,
@@ -168,7 +199,7 @@ fn store_overrides(overrides: &Overrides) -> StoredOverrides {
     }
 }
 
-fn read_overrides(overrides: StoredOverrides) -> Overrides {
+pub(super) fn read_overrides(overrides: StoredOverrides) -> Overrides {
     let StoredOverrides {
         args,
         env,

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::stored::Record as _;
-use crate::model::{Overrides, TaskStatus};
+use crate::model::{Group, Overrides, Run, TaskStatus};
 
 async fn run(
     harbour: &Harbour,
@@ -16,9 +16,19 @@ async fn run(
     let ask = NewRun {
         what: What::Bundle { bundle, manifest },
         overrides,
-        count: 1,
+        count: None,
     };
-    harbour.orchestrator.run(&harbour.namespace, ask).await
+    let run = harbour.orchestrator.run(&harbour.namespace, ask).await?;
+    Ok(tasks_of(harbour, &run))
+}
+
+/// The tasks of a run, which are known when it was answered.
+fn tasks_of(harbour: &Harbour, run: &Run) -> Vec<crate::model::Task> {
+    let group = (harbour.namespace.clone(), Group::Job(run.job.clone()));
+    let tasks = harbour.orchestrator.registry.of_group(&group).into_iter();
+    tasks
+        .filter(|task| task.place.is_some_and(|place| place.run == run.number))
+        .collect()
 }
 
 #[tokio::test]
@@ -31,10 +41,10 @@ async fn a_job_is_defined_once_and_run_as_often_as_asked() {
     let named = NewRun {
         what: What::Definition("report".into()),
         overrides: Overrides::default(),
-        count: 3,
+        count: Some(3),
     };
     let named = harbour.orchestrator.run(&harbour.namespace, named).await.unwrap();
-    assert_eq!(named.len(), 3);
+    assert_eq!(tasks_of(&harbour, &named).len(), 3);
     let changed = run(&harbour, "two", Overrides::default()).await.unwrap();
     assert_eq!(changed[0].definition.to_string(), "report:2");
     for (text, hint) in [
@@ -75,11 +85,8 @@ async fn a_job_is_defined_once_and_run_as_often_as_asked() {
             .is_ok()
     );
     let family = "report".parse().unwrap();
-    let refused = harbour
-        .orchestrator
-        .delete_family(&harbour.namespace, &family)
-        .await;
-    super::refused(refused, "TaskDefinitionInUse");
+    let refused = harbour.orchestrator.delete_job(&harbour.namespace, &family).await;
+    super::refused(refused, "JobInUse");
 }
 
 #[tokio::test]
@@ -181,13 +188,14 @@ async fn a_size_is_checked_as_it_is_run_with() {
             manifest: manifest.clone(),
         },
         overrides,
-        count: 1,
+        count: None,
     };
     let run = async |overrides| {
-        harbour
+        let run = harbour
             .orchestrator
             .run(&harbour.namespace, with(overrides))
-            .await
+            .await?;
+        Ok::<_, Refusal>(tasks_of(&harbour, &run))
     };
     refused(run(Overrides::default()).await, "TaskTooLarge");
     let smaller = Overrides {

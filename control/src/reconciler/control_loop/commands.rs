@@ -4,10 +4,9 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::{ControlLoop, ServiceKey};
-use crate::model::{DesiredStatus, Group, StopCode, Stopped, TaskStatus};
+use crate::model::{DesiredStatus, StopCode, Stopped, TaskStatus};
 use crate::names::{NamespaceName, TaskId};
-use crate::tasks::Order;
-use crate::tasks::registry::{Driven, Entry};
+use crate::tasks::registry::Driven;
 
 /// Asks the loop for something.
 pub(super) enum Command {
@@ -15,8 +14,8 @@ pub(super) enum Command {
     Reconcile(ServiceKey),
     /// Something tasks of the namespace may wait for is there now.
     Retry(NamespaceName),
-    /// A job's task was recorded and shall run; who asked is told when it is known.
-    Run(Box<Order>, oneshot::Sender<()>),
+    /// A job's records changed; who asked is told when that was looked at.
+    Job(ServiceKey, oneshot::Sender<()>),
     /// A person wants the task stopped.
     StopTask { task: TaskId, reason: String },
     /// The server ends.
@@ -59,12 +58,12 @@ impl Reconciler {
         self.send(Command::Retry(namespace)).await;
     }
 
-    /// Runs a job's task, which is recorded. It is known when this returns: who is told its id can ask for it.
-    pub async fn run(&self, order: Order) {
-        let (known, is_known) = oneshot::channel();
-        self.send(Command::Run(Box::new(order), known)).await;
-        // A loop that is gone runs nothing; the record is there.
-        let _ = is_known.await;
+    /// Looks at a job again: its records in the store changed. When this returns what could be done at once was done.
+    pub async fn job(&self, key: ServiceKey) {
+        let (seen, is_seen) = oneshot::channel();
+        self.send(Command::Job(key, seen)).await;
+        // A loop that is gone does nothing; the records are there.
+        let _ = is_seen.await;
     }
 
     /// Stops a task.
@@ -103,14 +102,7 @@ impl ControlLoop {
                 self.dirty.insert(key);
             }
             Command::Retry(namespace) => self.retry_blocked(Some(&namespace)).await,
-            Command::Run(order, known) => {
-                let Order { task, blueprint } = *order;
-                let id = task.id.clone();
-                self.parts.registry.insert(Entry::new(task, Some(blueprint)));
-                // Who asked may have gone.
-                let _ = known.send(());
-                self.place(&id).await;
-            }
+            Command::Job(key, seen) => self.jobs.ask(key, seen),
             Command::StopTask { task, reason } => {
                 self.stop_task(&task, StopCode::UserInitiated, reason);
             }
@@ -122,11 +114,11 @@ impl ControlLoop {
     /// Tells a task to stop. One that has no place yet is stopped with that.
     pub(super) fn stop_task(&mut self, id: &TaskId, code: StopCode, reason: String) {
         self.waiting.remove(id);
+        let now = self.parts.clock.now();
         let stopped = self.parts.registry.update(id, |entry| {
             if entry.task.status == TaskStatus::Stopped || entry.task.desired == DesiredStatus::Stopped {
                 return None;
             }
-            let now = jiff::Timestamp::now();
             entry.task.desired = DesiredStatus::Stopped;
             entry.task.stopping_at = Some(now);
             entry.task.stopped = Some(Stopped {
@@ -153,8 +145,6 @@ impl ControlLoop {
         if driven == Driven::No {
             self.say_stopped(id);
         }
-        if let Group::Service(name) = group {
-            self.dirty.insert((namespace, name));
-        }
+        self.look_again(namespace, group);
     }
 }

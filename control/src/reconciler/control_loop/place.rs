@@ -29,12 +29,15 @@ impl ControlLoop {
             return;
         };
         match self.room_for(&order).await {
-            Ok(room) => self.drive(order, room),
+            Ok(room) => match self.note_activation(&order).await {
+                Ok(()) => self.drive(order, room),
+                Err(error) => self.place_later(&order, error),
+            },
             Err((on, reason)) => self.keep_waiting(&order, on, reason),
         }
     }
 
-    async fn room_for(&self, order: &Order) -> Result<Room, (Blocker, String)> {
+    pub(super) async fn room_for(&self, order: &Order) -> Result<Room, (Blocker, String)> {
         let executor = &self.parts.executor;
         if let Some(missing) = executor.missing(order).await {
             return Err((Blocker::Secret, missing));
@@ -44,7 +47,7 @@ impl ControlLoop {
             .map_err(|lacks| (Blocker::Capacity, lacks))
     }
 
-    fn drive(&mut self, order: Order, room: Room) {
+    pub(super) fn drive(&mut self, order: Order, room: Room) {
         let id = order.task.id.clone();
         let placed = self.parts.registry.update(&id, |entry| {
             entry.driven = Driven::Yes;
@@ -80,7 +83,7 @@ impl ControlLoop {
         }
     }
 
-    fn keep_waiting(&mut self, order: &Order, on: Blocker, reason: String) {
+    pub(super) fn keep_waiting(&mut self, order: &Order, on: Blocker, reason: String) {
         let is_new = self.parts.registry.update(&order.task.id, |entry| {
             let is_new = entry.task.reason.as_ref() != Some(&reason);
             entry.blocked = Some(on);
@@ -95,14 +98,20 @@ impl ControlLoop {
         }
     }
 
-    /// Whether the service wasn't blocked by the same thing before: ten tasks that don't fit are one event.
+    /// Whether the service or job wasn't blocked by the same thing before: ten tasks that don't fit are one event.
     fn is_news(&mut self, key: &ServiceKey, group: &Group, reason: &str) -> bool {
-        let service = matches!(group, Group::Service(_)).then_some(key);
-        let Some(watched) = service.and_then(|key| self.services.get_mut(key)) else {
+        let last_blocked = match group {
+            Group::Service(_) => self
+                .services
+                .get_mut(key)
+                .map(|watched| &mut watched.last_blocked),
+            Group::Job(_) => self.jobs.last_blocked(key),
+        };
+        let Some(last_blocked) = last_blocked else {
             return true;
         };
-        let is_news = watched.last_blocked.as_deref() != Some(reason);
-        watched.last_blocked = Some(reason.to_owned());
+        let is_news = last_blocked.as_deref() != Some(reason);
+        *last_blocked = Some(reason.to_owned());
         is_news
     }
 
@@ -124,7 +133,7 @@ impl ControlLoop {
     }
 }
 
-fn waits(entry: &Entry) -> bool {
+pub(super) fn waits(entry: &Entry) -> bool {
     entry.driven == Driven::No
         && entry.task.desired == DesiredStatus::Running
         && entry.task.status < TaskStatus::Activating

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{ControlLoop, ServiceKey, wording};
@@ -31,10 +30,11 @@ impl ControlLoop {
             Step::Activating => self.set_status(&id, TaskStatus::Activating),
             Step::Leaving(status) => self.set_status(&id, status),
             Step::Running(live) => {
+                let now = self.parts.clock.now();
                 self.parts.registry.update(&id, |entry| {
                     entry.live = Some(live);
                     entry.running_since = Some(Instant::now());
-                    entry.task.started_at = Some(Timestamp::now());
+                    entry.task.started_at = Some(now);
                     entry.task.status = TaskStatus::Running;
                 });
                 let key = key_of(&task);
@@ -53,9 +53,7 @@ impl ControlLoop {
             Step::Exited(exit) => self.take_end(&task, StopCode::EssentialContainerExited, exit),
             Step::Gone => self.take_gone(&task).await,
         }
-        if let Group::Service(name) = task.group {
-            self.dirty.insert((task.namespace, name));
-        }
+        self.look_again(task.namespace, task.group);
     }
 
     fn set_status(&self, id: &TaskId, status: TaskStatus) {
@@ -95,9 +93,10 @@ impl ControlLoop {
         if task.desired == DesiredStatus::Running {
             self.count_failure(task, reason.clone());
         }
+        let now = self.parts.clock.now();
         self.parts.registry.update(&task.id, |entry| {
             entry.task.desired = DesiredStatus::Stopped;
-            entry.task.stopping_at.get_or_insert_with(Timestamp::now);
+            entry.task.stopping_at.get_or_insert(now);
             match &mut entry.task.stopped {
                 // It was being stopped: that stays the reason, its exit code is news.
                 Some(stopped) => stopped.exit_code = exit_code,
@@ -154,6 +153,7 @@ impl ControlLoop {
 
     async fn take_gone(&mut self, task: &Task) {
         self.driven = self.driven.saturating_sub(1);
+        let now = self.parts.clock.now();
         self.parts.registry.update(&task.id, |entry| {
             if let Some(live) = entry.live.take() {
                 entry.task.usage = live.usage();
@@ -162,7 +162,7 @@ impl ControlLoop {
             }
             entry.task.status = TaskStatus::Stopped;
             entry.task.desired = DesiredStatus::Stopped;
-            entry.task.stopped_at = Some(Timestamp::now());
+            entry.task.stopped_at = Some(now);
             entry.task.reason = None;
             entry.blueprint = None;
         });

@@ -8,6 +8,7 @@ fn task(id: &str, made: i64) -> Task {
         group: Group::Service("api".parse().unwrap()),
         definition: "api:1".parse().unwrap(),
         deployment: None,
+        place: None,
         status: TaskStatus::Stopped,
         desired: DesiredStatus::Stopped,
         health: Health::Unknown,

@@ -1,50 +1,112 @@
 //! One loop over a store, and a service `api` in it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
 use super::fake::Fake;
 use super::*;
 use crate::blueprint::Blueprints;
+use crate::clock::Clock;
 use crate::events::{EventLog, EventQuery};
 use crate::model::stored::Record as _;
 use crate::model::{
     Bundle, Definition, Deployment, DeploymentId, Group, RolloutState, Service, ServiceKind, ServiceStatus,
     Task, World, keys,
 };
-use crate::names::{Digest, FamilyRevision, NamespaceName, Revision, TaskId};
+use crate::names::{Digest, FamilyRevision, NamespaceName, Revision, ServiceName, TaskId};
 use crate::reconciler::control_loop::{Parts, Reconciler, ServiceKey, start};
 use crate::store::{
     Entry, Expect, Listing, SharedStore, Store, StoreError, StoreRevision, Transaction, Watch, WatchError,
 };
-use crate::tasks::{HealthReport, Order, Registry};
+use crate::tasks::{HealthReport, Registry};
 
 /// A store whose commits hold the paused clock: they happen on a thread the clock knows nothing of, and it
-/// would leap to the next timer meanwhile.
+/// would leap to the next timer meanwhile. Some of them fail, or never return, as was asked.
 #[derive(Debug)]
-struct Paced(SharedStore);
+pub(super) struct Paced {
+    store: SharedStore,
+    faults: Mutex<Faults>,
+}
+
+/// What commits meet.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    /// How many fail.
+    pub(super) failing: usize,
+    /// After how many more one never returns, and on which side of its being durable.
+    pub(super) stuck_after: Option<(usize, Side)>,
+    /// Whether one got stuck.
+    pub(super) is_stuck: bool,
+}
+
+/// Where a server is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Before a write is durable.
+    Before,
+    /// After it was, and before anybody knows.
+    After,
+}
+
+impl Paced {
+    fn new() -> Self {
+        Self {
+            store: crate::store::tests::memory(),
+            faults: Mutex::default(),
+        }
+    }
+
+    /// What this commit meets.
+    fn meet(&self) -> Result<Option<Side>, StoreError> {
+        let mut faults = self.faults.lock().unwrap();
+        if faults.failing > 0 {
+            faults.failing -= 1;
+            return Err(StoreError::Busy);
+        }
+        match &mut faults.stuck_after {
+            Some((0, side)) => {
+                let side = *side;
+                faults.is_stuck = true;
+                Ok(Some(side))
+            }
+            Some((more, _)) => {
+                *more -= 1;
+                Ok(None)
+            }
+            None => Ok(None),
+        }
+    }
+}
 
 #[async_trait::async_trait]
 impl Store for Paced {
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
-        self.0.get(key).await
+        self.store.get(key).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
-        self.0.list(prefix).await
+        self.store.list(prefix).await
     }
 
     async fn commit(&self, transaction: Transaction) -> Result<StoreRevision, StoreError> {
-        let (store, handle) = (self.0.clone(), tokio::runtime::Handle::current());
+        let stuck = self.meet()?;
+        if stuck == Some(Side::Before) {
+            std::future::pending::<()>().await;
+        }
+        let (store, handle) = (self.store.clone(), tokio::runtime::Handle::current());
         // The clock doesn't leap while blocking work is under way.
-        tokio::task::spawn_blocking(move || handle.block_on(store.commit(transaction)))
+        let committed = tokio::task::spawn_blocking(move || handle.block_on(store.commit(transaction)))
             .await
-            .unwrap()
+            .unwrap();
+        if stuck == Some(Side::After) {
+            std::future::pending::<()>().await;
+        }
+        committed
     }
 
     fn watch(&self, prefix: &str, from: StoreRevision) -> Result<Watch, WatchError> {
-        self.0.watch(prefix, from)
+        self.store.watch(prefix, from)
     }
 }
 
@@ -55,10 +117,15 @@ pub(super) struct Cluster {
     pub(super) reconciler: Reconciler,
     pub(super) events: EventLog,
     pub(super) store: SharedStore,
+    pub(super) clock: Clock,
+    paced: Arc<Paced>,
 }
 
 /// How long (of paused time) something may take to come about: longer than a deployment's deadline.
 const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// When the clock of a cluster begins: half a minute past a minute, in winter.
+pub(super) const BEGINNING: &str = "2026-01-15T10:00:30Z";
 
 pub(super) fn key() -> ServiceKey {
     (NamespaceName::default_namespace(), "api".parse().unwrap())
@@ -74,12 +141,17 @@ impl Cluster {
     }
 
     pub(super) async fn empty() -> Self {
-        let store = Arc::new(Paced(crate::store::tests::memory()));
-        Self::over(store).await
+        Self::with(Fake::default()).await
     }
 
-    async fn over(store: SharedStore) -> Self {
-        let fake = Arc::new(Fake::default());
+    pub(super) async fn with(fake: Fake) -> Self {
+        let clock = Clock::paused(BEGINNING.parse().unwrap());
+        Self::over(Arc::new(Paced::new()), clock, fake).await
+    }
+
+    async fn over(paced: Arc<Paced>, clock: Clock, fake: Fake) -> Self {
+        let store: SharedStore = paced.clone();
+        let fake = Arc::new(fake);
         let registry = Arc::new(Registry::default());
         let events = EventLog::start(store.clone());
         let parts = Parts {
@@ -88,6 +160,7 @@ impl Cluster {
             executor: fake.clone(),
             registry: registry.clone(),
             events: events.clone(),
+            clock: clock.clone(),
         };
         let reconciler = start(parts).await.unwrap();
         Self {
@@ -96,16 +169,37 @@ impl Cluster {
             reconciler,
             events,
             store,
+            clock,
+            paced,
         }
+    }
+
+    /// Has the store's next commits meet this.
+    pub(super) fn faults(&self, change: impl FnOnce(&mut Faults)) {
+        change(&mut self.paced.faults.lock().unwrap());
+    }
+
+    /// Whether a commit got stuck, as was asked.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.paced.faults.lock().unwrap().is_stuck
     }
 
     /// The same store in a new process; the old one had no chance to say anything.
     pub(super) async fn crash(self) -> Self {
+        self.crash_with(Fake::default()).await
+    }
+
+    /// As [`Cluster::crash`], on another host.
+    pub(super) async fn crash_with(self, fake: Fake) -> Self {
         let Self {
-            store, reconciler, ..
+            paced,
+            reconciler,
+            clock,
+            ..
         } = self;
         reconciler.crash().await;
-        Self::over(store).await
+        *paced.faults.lock().unwrap() = Faults::default();
+        Self::over(paced, clock, fake).await
     }
 
     pub(super) fn behave(&self, revision: u64, behaviour: Behaviour) {
@@ -155,7 +249,17 @@ impl Cluster {
     }
 
     async fn define(&self, revision: Revision) -> FamilyRevision {
-        let (namespace, name) = key();
+        self.define_as(&key().1, revision, serde_json::json!({})).await
+    }
+
+    /// Writes a definition with `more` in its manifest.
+    pub(super) async fn define_as(
+        &self,
+        name: &ServiceName,
+        revision: Revision,
+        more: serde_json::Value,
+    ) -> FamilyRevision {
+        let (namespace, name) = (key().0, name.clone());
         let digest = Digest::from_sha256([u8::try_from(revision.get()).unwrap(); 32]);
         let bundle = Bundle {
             least_memory: wharf_runtime::Bytes::mib(1),
@@ -165,15 +269,18 @@ impl Cluster {
             mounts: Vec::new(),
         };
         let id = FamilyRevision {
-            family: name,
+            family: name.clone(),
             revision,
         };
+        let mut manifest = more;
+        manifest["name"] = name.as_str().into();
+        manifest["task"] = serde_json::json!({"component": digest.as_str()});
         let definition = Definition {
             id: id.clone(),
             bundle: digest.clone(),
             world: World::Http,
             content: digest.clone(),
-            manifest: serde_json::json!({"name": "api", "task": {"component": digest.as_str()}}),
+            manifest,
             registered_at: Timestamp::now(),
         };
         let written = Transaction::new()
@@ -199,21 +306,6 @@ impl Cluster {
         let (namespace, name) = key();
         let entry = self.store.get(&keys::service(&namespace, &name)).await.unwrap()?;
         Some(Service::decode(&entry).unwrap())
-    }
-
-    /// The job's task, recorded and asked to run.
-    pub(super) async fn run_job(&self, revision: u64) -> TaskId {
-        let id = self.define(Revision::new(revision).unwrap()).await;
-        let blueprints = Blueprints::new(self.store.clone());
-        let blueprint = blueprints.load(&key().0, &id).await.unwrap();
-        let task = blueprint.new_task(Group::Job(id.family.clone()));
-        let task_id = task.id.clone();
-        self.store
-            .put_if(&keys::task(&key().0, &task.id), Expect::Absent, task.encode())
-            .await
-            .unwrap();
-        self.reconciler.run(Order { task, blueprint }).await;
-        task_id
     }
 
     /// All tasks of the service, oldest first.

@@ -42,6 +42,8 @@ const WELL_AFTER: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
+    /// How long each activation takes.
+    pub(super) activation: Duration,
     pub(crate) behaviours: Mutex<HashMap<u64, Behaviour>>,
     /// Places that are taken, and how many there are.
     pub(super) places: Arc<Mutex<(usize, Option<usize>)>>,
@@ -51,6 +53,10 @@ pub(crate) struct Fake {
     pub(crate) forgotten: Mutex<Vec<ServiceName>>,
     /// What components are, if not HTTP.
     pub(crate) world: Mutex<Option<World>>,
+    /// Tasks that were activated, in order.
+    pub(super) activated: Mutex<Vec<TaskId>>,
+    /// How many are being activated now, and the most there were.
+    pub(super) activating: Mutex<(usize, usize)>,
 }
 
 /// More CPU than this fits no host.
@@ -106,6 +112,14 @@ impl Executor for Fake {
     }
 
     async fn activate(&self, order: Order) -> Result<Arc<dyn LiveTask>, String> {
+        self.activated.lock().unwrap().push(order.task.id.clone());
+        {
+            let mut activating = self.activating.lock().unwrap();
+            activating.0 += 1;
+            activating.1 = activating.1.max(activating.0);
+        }
+        tokio::time::sleep(self.activation).await;
+        self.activating.lock().unwrap().0 -= 1;
         let revision = order.task.definition.revision.get();
         let behaviour = self.behaviours.lock().unwrap().get(&revision).cloned();
         let behaviour = behaviour.unwrap_or(Behaviour::well());

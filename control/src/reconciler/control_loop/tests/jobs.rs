@@ -1,158 +1,187 @@
-//! Jobs: run once, whatever comes of it.
+//! Jobs: what is asked for or due runs, as often as it shall and no more, whatever fails meanwhile.
 
+mod faults;
+mod runs;
+mod schedules;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::cluster::{BEGINNING, key};
 use super::*;
-use crate::names::TaskId;
+use crate::model::stored::Record as _;
+use crate::model::{
+    Cancellation, Group, Job, Overrides, Place, Run, RunNumber, RunSpec, RunState, Schedule, ScheduleStatus,
+    Task, keys,
+};
+use crate::names::{FamilyRevision, Revision, ServiceName, TaskId};
+use crate::store::{Expect, Transaction};
 
-#[tokio::test(start_paused = true)]
-async fn a_job_runs_once_and_its_code_is_recorded() {
-    let cluster = Cluster::empty().await;
-    cluster.behave(
-        1,
-        Behaviour::Exits {
-            after: Duration::from_secs(2),
-            code: 3,
-        },
-    );
-    let id = cluster.run_job(1).await;
-    let is = |status| {
-        let id = id.clone();
-        move |cluster: &Cluster| {
-            cluster
-                .registry
-                .task(&id)
-                .is_some_and(|task| task.status == status)
+/// How long (of paused time) a run may take.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+fn exits(seconds: u64, code: i32) -> Behaviour {
+    Behaviour::Exits {
+        after: Duration::from_secs(seconds),
+        code,
+    }
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn first() -> Revision {
+    Revision::new(1).unwrap()
+}
+
+impl Cluster {
+    /// What it takes to run `api`, and the job's record.
+    async fn define_job(&self, name: &ServiceName, job: serde_json::Value) -> FamilyRevision {
+        self.define_as(name, first(), json!({ "job": job })).await
+    }
+
+    async fn job_of(&self, name: &ServiceName) -> Option<Job> {
+        let entry = self.store.get(&keys::job(&key().0, name)).await.unwrap()?;
+        Some(Job::decode(&entry).unwrap())
+    }
+
+    /// Writes what `wharf run` writes.
+    async fn record_run(&self, spec: RunSpec) -> RunNumber {
+        let (namespace, name) = key();
+        let id = self.define_job(&name, json!({})).await;
+        let mut job = self.job_of(&name).await.unwrap_or(Job {
+            namespace: namespace.clone(),
+            name: name.clone(),
+            latest: RunNumber(0),
+            schedule: None,
+            created_at: self.clock.now(),
+        });
+        job.latest = RunNumber(job.latest.0 + 1);
+        let run = Run {
+            namespace,
+            job: name,
+            number: job.latest,
+            definition: id,
+            spec,
+            overrides: Overrides::default(),
+            due: None,
+            state: RunState::InProgress,
+            cancelled: None,
+            reason: None,
+            exit_code: None,
+            created_at: self.clock.now(),
+            ended_at: None,
+        };
+        let written = Transaction::new()
+            .put(keys::job(&job.namespace, &job.name), job.encode())
+            .put(keys::run(&run.namespace, &run.job, run.number), run.encode());
+        self.store.commit(written).await.unwrap();
+        run.number
+    }
+
+    /// Asks for a run.
+    async fn ask(&self, spec: RunSpec) -> RunNumber {
+        let number = self.record_run(spec).await;
+        self.reconciler.job(key()).await;
+        number
+    }
+
+    /// Asks for a run of one task: its task.
+    async fn run_job(&self) -> TaskId {
+        let number = self.ask(RunSpec::default()).await;
+        self.tasks_of(number)[0].id.clone()
+    }
+
+    async fn run_of(&self, number: RunNumber) -> Option<Run> {
+        let entry = self
+            .store
+            .get(&keys::run(&key().0, &key().1, number))
+            .await
+            .unwrap()?;
+        Some(Run::decode(&entry).unwrap())
+    }
+
+    async fn runs(&self) -> Vec<Run> {
+        let entries = self
+            .store
+            .list(&keys::job_runs(&key().0, &key().1))
+            .await
+            .unwrap()
+            .entries;
+        entries.iter().map(|entry| Run::decode(entry).unwrap()).collect()
+    }
+
+    async fn cancel(&self, number: RunNumber, reason: &str) {
+        let mut run = self.run_of(number).await.unwrap();
+        run.cancelled = Some(Cancellation {
+            code: StopCode::UserInitiated,
+            reason: reason.to_owned(),
+        });
+        let run_key = keys::run(&run.namespace, &run.job, number);
+        self.store
+            .put_if(&run_key, Expect::Present, run.encode())
+            .await
+            .unwrap();
+        self.reconciler.job(key()).await;
+    }
+
+    fn tasks_of(&self, number: RunNumber) -> Vec<Task> {
+        let tasks = self.registry.of_group(&(key().0, Group::Job(key().1)));
+        tasks
+            .into_iter()
+            .filter(|task| task.place.is_some_and(|place| place.run == number))
+            .collect()
+    }
+
+    /// Waits until a run has ended.
+    async fn ended_run(&self, number: RunNumber) -> Run {
+        let mut changes = self.registry.changes();
+        let over = async {
+            loop {
+                if let Some(run) = self.run_of(number).await.filter(Run::is_over) {
+                    return run;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        match tokio::time::timeout(PATIENCE, over).await {
+            Ok(run) => run,
+            Err(_) => panic!(
+                "run {number} never ended: {:?}\n{}",
+                self.tasks_of(number),
+                self.said().await.join("\n")
+            ),
         }
-    };
-    cluster.until("running", is(TaskStatus::Running)).await;
-    cluster.until("stopped", is(TaskStatus::Stopped)).await;
-    tokio::time::sleep(Duration::from_secs(600)).await;
-    let task = cluster.registry.task(&id).unwrap();
-    let stopped = task.stopped.unwrap();
-    assert_eq!(
-        (stopped.code, stopped.exit_code),
-        (StopCode::EssentialContainerExited, Some(3))
-    );
-    assert_eq!(
-        cluster.registry.of_namespace(&task.namespace).len(),
-        1,
-        "not run again"
-    );
-}
+    }
 
-#[tokio::test(start_paused = true)]
-async fn a_job_waits_for_its_place() {
-    let cluster = Cluster::empty().await;
-    cluster.behave(
-        1,
-        Behaviour::Exits {
-            after: Duration::from_secs(2),
-            code: 0,
-        },
-    );
-    cluster.places(1);
-    let first = cluster.run_job(1).await;
-    let second = cluster.run_job(1).await;
-    let status = |cluster: &Cluster, id| cluster.registry.task(id).map(|task| task.status);
-    cluster
-        .until("one waits", |c| status(c, &second) == Some(TaskStatus::Pending))
-        .await;
-    cluster
-        .until("both ended", |c| status(c, &second) == Some(TaskStatus::Stopped))
-        .await;
-    assert_eq!(status(&cluster, &first), Some(TaskStatus::Stopped));
-    let said = cluster.said().await;
-    let of = |id: &TaskId| format!("(job api) (task {id}) has ended: exited with code 0.");
-    for event in [
-        "(job api) was unable to place a task. Reason: not enough places: 1 are taken.".to_owned(),
-        of(&first),
-        of(&second),
-    ] {
-        assert_eq!(
-            said.iter().filter(|said| **said == event).count(),
-            1,
-            "{event}: {said:?}"
-        );
+    /// How each attempt ended: `index#attempt:code`.
+    fn attempts(&self, number: RunNumber) -> Vec<String> {
+        let show = |task: &Task| {
+            let Place { index, attempt, .. } = task.place.unwrap();
+            let code = task.stopped.as_ref().and_then(|stopped| stopped.exit_code);
+            let end = match (task.status, code) {
+                (TaskStatus::Stopped, Some(code)) => code.to_string(),
+                (TaskStatus::Stopped, None) => task.stopped.as_ref().unwrap().reason.clone(),
+                (status, _) => status.to_string(),
+            };
+            format!("{index}#{attempt}:{end}")
+        };
+        self.tasks_of(number).iter().map(show).collect()
+    }
+
+    /// Seconds of the clock since it began.
+    fn second(&self) -> i64 {
+        self.clock.now().duration_since(time(BEGINNING)).as_secs()
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_job_that_is_stopped_while_it_waits_never_runs() {
-    let cluster = Cluster::empty().await;
-    cluster.places(0);
-    let id = cluster.run_job(1).await;
-    cluster.until_said("was unable to place a task").await;
-    cluster.reconciler.stop_task(id.clone(), "enough".into()).await;
-    cluster
-        .until_said(&format!("(job api) (task {id}) has ended: enough."))
-        .await;
-    cluster.places(1);
-    cluster.run_job(2).await;
-    tokio::time::sleep(Duration::from_secs(600)).await;
-    let task = cluster.registry.task(&id).unwrap();
-    assert_eq!((task.status, task.started_at), (TaskStatus::Stopped, None));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_job_that_ends_when_it_is_stopped_keeps_its_exit_code() {
-    let cluster = Cluster::empty().await;
-    let after = Duration::from_secs(3600);
-    cluster.behave(1, Behaviour::Exits { after, code: 4 });
-    let stopped = stop_a_running_job(&cluster).await;
-    assert_eq!(
-        (stopped.code, stopped.exit_code),
-        (StopCode::UserInitiated, Some(4))
-    );
-    assert_eq!(stopped.reason, "enough");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stopped_job_is_not_run_again() {
-    let cluster = Cluster::empty().await;
-    let stopped = stop_a_running_job(&cluster).await;
-    assert_eq!((stopped.code, stopped.exit_code), (StopCode::UserInitiated, None));
-}
-
-async fn stop_a_running_job(cluster: &Cluster) -> Stopped {
-    let id = cluster.run_job(1).await;
-    cluster
-        .until("running", |c| {
-            c.registry
-                .task(&id)
-                .is_some_and(|t| t.status == TaskStatus::Running)
-        })
-        .await;
-    cluster.reconciler.stop_task(id.clone(), "enough".into()).await;
-    cluster
-        .until("stopped", |c| {
-            c.registry
-                .task(&id)
-                .is_some_and(|t| t.status == TaskStatus::Stopped)
-        })
-        .await;
-    cluster.registry.task(&id).unwrap().stopped.unwrap()
-}
-
-#[tokio::test(start_paused = true)]
-async fn jobs_that_wait_run_in_the_order_they_came_in() {
-    let cluster = Cluster::empty().await;
-    cluster.behave(
-        1,
-        Behaviour::Exits {
-            after: Duration::from_secs(2),
-            code: 0,
-        },
-    );
-    cluster.places(1);
-    let mut ids = Vec::new();
-    for _ in 0..8 {
-        ids.push(cluster.run_job(1).await);
-    }
-    let task = |cluster: &Cluster, id| cluster.registry.task(id).unwrap();
-    cluster
-        .until("all have ended", |c| {
-            ids.iter().all(|id| task(c, id).status == TaskStatus::Stopped)
-        })
-        .await;
-    let started: Vec<_> = ids.iter().map(|id| task(&cluster, id).started_at).collect();
-    assert!(started.is_sorted(), "{started:?}");
+/// No task was activated twice, and no attempt was made twice.
+fn check_identities(activated: &[TaskId], tasks: &[Task]) {
+    let distinct: BTreeSet<&TaskId> = activated.iter().collect();
+    assert_eq!(distinct.len(), activated.len(), "a task ran twice");
+    let places: BTreeSet<Place> = tasks.iter().map(|task| task.place.unwrap()).collect();
+    assert_eq!(places.len(), tasks.len(), "an attempt was made twice: {tasks:?}");
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | (none), `ok` | ends well |
 //! | `exit N` | exit code N, by `exit-with-code` |
+//! | `exit-until N` | exit code 1 before the `N`th attempt, which ends well |
 //! | `exit-plain N` | `std::process::exit(N)`: WASI 0.2 knows success and failure only |
 //! | `spin` | loops for ever |
 //! | `sleep MS` | waits, then prints `slept` |
@@ -32,6 +33,8 @@ fn main() {
     match word(0) {
         "" | "ok" => {}
         "exit" => wasip2::cli::exit::exit_with_code(number as u8),
+        "exit-until" if attempt() < number => wasip2::cli::exit::exit_with_code(1),
+        "exit-until" => println!("attempt {number}"),
         "exit-plain" => std::process::exit(number as i32),
         "spin" => spin(),
         "sleep" => {
@@ -57,6 +60,12 @@ fn main() {
             wasip2::cli::exit::exit_with_code(2);
         }
     }
+}
+
+/// Which attempt at its task this is.
+fn attempt() -> u64 {
+    let attempt = std::env::var("WHARF_ATTEMPT").unwrap_or_default();
+    attempt.parse().unwrap_or(0)
 }
 
 fn wait_ms(ms: u64) {

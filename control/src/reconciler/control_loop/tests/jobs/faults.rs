@@ -1,0 +1,181 @@
+//! What survives: a store that fails, a server that is killed at any step.
+
+use super::super::cluster::Side;
+use super::super::fake::Fake;
+use super::*;
+
+fn spec() -> RunSpec {
+    RunSpec {
+        count: 3,
+        parallelism: 2,
+        retries: 5,
+        backoff: Duration::from_secs(1),
+        ..RunSpec::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_delays_a_run_and_nothing_else() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(1, exits(2, 0));
+    let number = cluster.record_run(spec()).await;
+    cluster.faults(|faults| faults.failing = 7);
+    cluster.reconciler.job(key()).await;
+    let run = cluster.ended_run(number).await;
+    assert_eq!(run.state, RunState::Succeeded);
+    assert_eq!(
+        cluster.attempts(number).len(),
+        3,
+        "nothing failed, it only waited: {:?}",
+        cluster.attempts(number)
+    );
+    check_identities(&cluster.fake.activated.lock().unwrap(), &cluster.tasks_of(number));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_waits_runs_after_a_restart_as_itself() {
+    for in_order in [false, true] {
+        let cluster = Cluster::empty().await;
+        cluster.places(0);
+        let number = cluster.ask(RunSpec::default()).await;
+        let waiting = cluster.tasks_of(number)[0].clone();
+        assert_eq!(waiting.status, TaskStatus::Pending);
+        if in_order {
+            cluster.reconciler.shut_down().await;
+        }
+        let cluster = cluster.crash().await;
+        cluster.behave(1, exits(2, 0));
+        assert_eq!(cluster.ended_run(number).await.state, RunState::Succeeded);
+        let tasks = cluster.tasks_of(number);
+        assert_eq!(tasks.len(), 1);
+        assert_eq!(
+            tasks[0].id, waiting.id,
+            "it never ran, so it isn't another attempt"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_may_have_run_is_a_failed_attempt() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(1, exits(3600, 0));
+    let retried = cluster.ask(spec()).await;
+    let once = cluster.ask(RunSpec::default()).await;
+    cluster
+        .until("all run", |c| {
+            [retried, once]
+                .iter()
+                .flat_map(|run| c.tasks_of(*run))
+                .all(|task| task.status == TaskStatus::Running)
+        })
+        .await;
+    let cluster = cluster.crash().await;
+    cluster.behave(1, exits(2, 0));
+    let run = cluster.ended_run(once).await;
+    assert_eq!(
+        (run.state, run.reason.as_deref()),
+        (RunState::Failed, Some("server restarted"))
+    );
+    assert_eq!(cluster.ended_run(retried).await.state, RunState::Succeeded);
+    let attempts = cluster.attempts(retried);
+    assert_eq!(attempts[..2], ["0#1:server restarted", "1#1:server restarted"]);
+    assert_eq!(attempts.len(), 5, "{attempts:?}");
+}
+
+/// Each write of a run's whole course is one after which, or before which, the server is killed.
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_step_a_run_ends_and_no_task_runs_twice() {
+    for side in [Side::Before, Side::After] {
+        let mut steps = 0;
+        while kill_at(steps, side).await == Killed::Yes {
+            steps += 1;
+        }
+        assert!(steps >= 4, "{steps} writes are too few for a run of three tasks");
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Killed {
+    Yes,
+    No,
+}
+
+/// Runs a job, with the server killed at a write of its course, if there are so many.
+async fn kill_at(step: usize, side: Side) -> Killed {
+    let cluster = Cluster::empty().await;
+    cluster.behave(1, exits(2, 0));
+    cluster.places(1);
+    let number = cluster.record_run(spec()).await;
+    cluster.faults(|faults| faults.stuck_after = Some((step, side)));
+    let asking = tokio::time::timeout(Duration::from_secs(60), cluster.reconciler.job(key()));
+    // It is stuck, if it is.
+    let _ = asking.await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let killed = match cluster.is_stuck() {
+        true => Killed::Yes,
+        false => Killed::No,
+    };
+    let mut activated = cluster.fake.activated.lock().unwrap().clone();
+    let cluster = cluster.crash_with(Fake::default()).await;
+    cluster.behave(1, exits(2, 0));
+    let run = cluster.ended_run(number).await;
+    assert_eq!(
+        run.state,
+        RunState::Succeeded,
+        "{step} {side:?}: {:?}",
+        run.reason
+    );
+    activated.extend(cluster.fake.activated.lock().unwrap().iter().cloned());
+    let tasks = cluster.tasks_of(number);
+    check_identities(&activated, &tasks);
+    let known: BTreeSet<&TaskId> = tasks.iter().map(|task| &task.id).collect();
+    assert!(
+        activated.iter().all(|id| known.contains(id)),
+        "{step} {side:?}: a task ran that no record tells of"
+    );
+    killed
+}
+
+/// A schedule's time is decided once, whenever the server is killed.
+#[tokio::test(start_paused = true)]
+async fn killed_at_any_step_what_is_due_begins_once() {
+    for side in [Side::Before, Side::After] {
+        for step in 0..6 {
+            let cluster = Cluster::empty().await;
+            cluster.behave(1, exits(2, 0));
+            let name = key().1;
+            let id = cluster
+                .define_job(
+                    &name,
+                    json!({"schedule": "1 10 * * *", "retries": 3, "backoff": "1s"}),
+                )
+                .await;
+            let now = cluster.clock.now();
+            let job = Job {
+                namespace: key().0,
+                name: name.clone(),
+                latest: RunNumber(0),
+                schedule: Some(Schedule {
+                    revision: id.revision,
+                    status: ScheduleStatus::Active,
+                    decided: now,
+                    updated_at: now,
+                }),
+                created_at: now,
+            };
+            let written = Transaction::new().put(keys::job(&key().0, &name), job.encode());
+            cluster.store.commit(written).await.unwrap();
+            cluster.reconciler.job(key()).await;
+            cluster.faults(|faults| faults.stuck_after = Some((step, side)));
+            tokio::time::sleep(Duration::from_secs(45)).await;
+            let cluster = cluster.crash().await;
+            cluster.behave(1, exits(2, 0));
+            let run = cluster.ended_run(RunNumber(1)).await;
+            assert_eq!(run.state, RunState::Succeeded, "{step} {side:?}");
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            let runs = cluster.runs().await;
+            assert_eq!(runs.len(), 1, "{step} {side:?}: {runs:?}");
+            assert_eq!(runs[0].due, Some(time("2026-01-15T10:01:00Z")));
+        }
+    }
+}
