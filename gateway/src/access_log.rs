@@ -4,6 +4,8 @@ use std::{borrow::Cow, net::IpAddr};
 
 use serde::Serialize;
 
+use crate::hex;
+
 pub mod buffered;
 
 pub use self::buffered::BufferedAccessLog;
@@ -88,15 +90,21 @@ pub struct TlsEntry<'r> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceId(pub u128);
 
+impl TraceId {
+    pub(crate) fn digits(self) -> [u8; 32] {
+        hex::digits(self.0)
+    }
+}
+
 impl std::fmt::Display for TraceId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.write_str(str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 
 impl Serialize for TraceId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(str::from_utf8(&self.digits()).unwrap_or_default())
     }
 }
 

@@ -11,10 +11,12 @@ mod stream;
 use std::{
     convert::Infallible,
     net::SocketAddr,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::HeaderValue;
 use hyper::{
     body::Incoming,
@@ -25,7 +27,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
 use self::{
-    drive::{begins, drive, unless_closing},
+    drive::{begin, drive, unless_closing},
     pace::Pace,
     stream::{ClientStream, Protocol, Transport},
 };
@@ -108,15 +110,14 @@ pub(crate) async fn serve(
         client,
         encryption: None,
         pace: opened.pace().clone(),
-        settings: settings.clone(),
+        settings,
         tunnel: Mutex::default(),
     };
-    if settings.tls.is_some() {
+    if connection.settings.tls.is_some() {
         // Boxed, as everything that is large and that a plain HTTP/1 connection has no use for: there are many of those.
         Box::pin(serve_tls(stream, connection, &opened)).await;
     } else {
-        let stream = ClientStream::new(stream, connection.pace.clone(), settings);
-        serve_stream(stream, connection, &opened).await;
+        serve_stream(stream, Arc::new(connection), &opened).await;
     }
 }
 
@@ -129,12 +130,11 @@ async fn serve_tls(stream: TcpStream, connection: Connection, opened: &Opened) {
         None => {}
         Some(Ok(stream)) => {
             let encryption = Some(Encryption::of(&stream));
-            let stream = ClientStream::new(stream, connection.pace.clone(), settings.clone());
             let connection = Connection {
                 encryption,
                 ..connection
             };
-            serve_stream(stream, connection, opened).await;
+            serve_stream(stream, Arc::new(connection), opened).await;
         }
         Some(Err(error)) => {
             connection.listener.counts.failed_handshakes.inc();
@@ -153,27 +153,27 @@ fn forwarded_for(client: SocketAddr, port: ClientPort) -> HeaderValue {
 }
 
 /// Serves what a client says in the clear, or inside TLS.
-async fn serve_stream<S: Transport>(mut stream: ClientStream<S>, connection: Connection, opened: &Opened) {
-    let connection = Arc::new(connection);
+async fn serve_stream<S: Transport>(stream: S, connection: Arc<Connection>, opened: &Opened) {
     let limits = connection.limits();
-    if !begins(&mut stream, limits, opened).await {
+    let stream = ClientStream::new(stream, connection.pace.clone(), connection.settings.clone());
+    let Some(stream) = begin(stream, limits, opened).await else {
         return;
-    }
+    };
     let protocol = stream.protocol();
     let shared = connection.clone();
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let connection = shared.clone();
-        async move { Ok::<_, Infallible>(forward::respond(request, connection).await) }
+        // Boxed: hyper keeps room for it as long as the connection lasts, and most connections have no request.
+        Box::pin(forward::respond(request, shared.clone()).map(Ok::<_, Infallible>))
     });
     let io = TokioIo::new(stream);
     let ended = match protocol {
         Protocol::Http1 => {
-            let connection = http1(limits).serve_connection(io, service);
-            drive(connection.with_upgrades(), protocol, limits, opened).await
+            let connection = pin!(http1(limits).serve_connection(io, service).with_upgrades());
+            drive(connection, protocol, limits, opened).await
         }
         Protocol::Http2 => {
-            let connection = http2(limits).serve_connection(io, service);
-            Box::pin(drive(connection, protocol, limits, opened)).await
+            let mut connection = Box::pin(http2(limits).serve_connection(io, service));
+            drive(connection.as_mut(), protocol, limits, opened).await
         }
     };
     let tunnel = connection.take_tunnel();

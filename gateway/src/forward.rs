@@ -39,7 +39,8 @@ pub(crate) async fn respond(
     request: Request<Incoming>,
     connection: Arc<Connection>,
 ) -> Response<ResponseBody> {
-    let mut exchange = Exchange::begin(&request, connection);
+    // Boxed: it moves from hand to hand, and hyper keeps room for the body it ends up in.
+    let mut exchange = Box::new(Exchange::begin(&request, connection));
     match answer(request, &mut exchange).await {
         Ok(Answer::Target(Answered {
             response,

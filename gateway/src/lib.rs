@@ -23,6 +23,7 @@ pub mod fuzzing;
 mod gateway;
 pub mod group;
 pub mod health;
+mod hex;
 mod inspect;
 mod listener;
 mod metrics;

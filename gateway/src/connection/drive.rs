@@ -36,13 +36,18 @@ pub(super) async fn unless_closing<F: Future>(future: F, opened: &Opened) -> Opt
     .await
 }
 
-/// Waits until the client has said enough to tell what it speaks; false when there is nothing to serve. A client
+/// Waits until the client has said enough to tell what it speaks; none when there is nothing to serve. A client
 /// that says nothing at all, or leaves, is owed no answer.
-pub(super) async fn begins<S: Transport>(
-    stream: &mut ClientStream<S>,
+pub(super) async fn begin<S: Transport>(
+    mut stream: ClientStream<S>,
     limits: &Limits,
     opened: &Opened,
-) -> bool {
+) -> Option<ClientStream<S>> {
+    let begins = begins(&mut stream, limits, opened).await;
+    begins.then_some(stream)
+}
+
+async fn begins<S: Transport>(stream: &mut ClientStream<S>, limits: &Limits, opened: &Opened) -> bool {
     let pace = opened.pace();
     let mut detecting = pin!(stream.detect());
     let mut alarm = pin!(tokio::time::sleep(limits.keep_alive_timeout));
@@ -99,14 +104,15 @@ where
 }
 
 /// Polls a connection to its end, and ends it when it is overdue or the gateway closes.
+///
+/// The connection is pinned by the caller: a future that is given it would have room for it twice.
 pub(super) async fn drive(
-    connection: impl Closing,
+    mut connection: Pin<&mut impl Closing>,
     protocol: Protocol,
     limits: &Limits,
     opened: &Opened,
 ) -> hyper::Result<()> {
     let pace = opened.pace();
-    let mut connection = pin!(connection);
     let mut alarm = pin!(tokio::time::sleep(limits.keep_alive_timeout));
     let mut closing = false;
     poll_fn(|cx| {

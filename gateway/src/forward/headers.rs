@@ -123,7 +123,10 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
-            .filter_map(|name| name.trim().parse().ok())
+            .map(str::trim)
+            // By far the most frequent; they go anyway, or are no header's name.
+            .filter(|name| !name.eq_ignore_ascii_case("keep-alive") && !name.eq_ignore_ascii_case("close"))
+            .filter_map(|name| name.parse().ok())
             // Naming these would take away what routing and this hop rely on.
             .filter(|name| !matches!(*name, header::HOST | header::CONTENT_LENGTH))
             .collect();

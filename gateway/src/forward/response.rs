@@ -25,7 +25,7 @@ pub(crate) struct ResponseBody(Option<Streaming>);
 struct Streaming {
     // Dropped before the exchange, which then reads what the request has cost in the end.
     source: Source,
-    exchange: Exchange,
+    exchange: Box<Exchange>,
     /// Bytes after which nothing more will be asked for, if that is known.
     expected: Option<u64>,
     sent: u64,
@@ -37,7 +37,7 @@ enum Source {
 }
 
 /// Sends a target's response.
-pub(super) fn stream(mut response: Response<Body>, mut exchange: Exchange) -> Response<ResponseBody> {
+pub(super) fn stream(mut response: Response<Body>, mut exchange: Box<Exchange>) -> Response<ResponseBody> {
     let probe = response.extensions_mut().remove::<SharedProbe>();
     exchange.answered(response.status(), probe);
     if exchange.is_last() {
@@ -50,7 +50,7 @@ pub(super) fn stream(mut response: Response<Body>, mut exchange: Exchange) -> Re
 }
 
 /// Sends a whole response.
-pub(super) fn own(response: Response<Bytes>, mut exchange: Exchange) -> Response<ResponseBody> {
+pub(super) fn own(response: Response<Bytes>, mut exchange: Box<Exchange>) -> Response<ResponseBody> {
     exchange.answered(response.status(), None);
     let expected = if exchange.method == Method::HEAD {
         0
@@ -61,7 +61,7 @@ pub(super) fn own(response: Response<Bytes>, mut exchange: Exchange) -> Response
 }
 
 /// Sends the gateway's own error.
-pub(super) fn refuse(cause: &Cause, mut exchange: Exchange) -> Response<ResponseBody> {
+pub(super) fn refuse(cause: &Cause, mut exchange: Box<Exchange>) -> Response<ResponseBody> {
     exchange.refused(cause);
     let mut response = cause.response(exchange.request_id.to_str().unwrap_or_default());
     let headers = response.headers_mut();
@@ -123,7 +123,7 @@ impl ResponseBody {
         Self(None)
     }
 
-    fn new(source: Source, mut exchange: Exchange, expected: Option<u64>) -> Self {
+    fn new(source: Source, mut exchange: Box<Exchange>, expected: Option<u64>) -> Self {
         if expected == Some(0) {
             exchange.ended(Ending::Complete);
         }

@@ -2,13 +2,13 @@
 //!
 //! Both carry the same id where it is ours: four bytes of time and twelve of chance, as X-Ray wants it.
 
-use std::{fmt, time::SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::chance;
-use crate::access_log::TraceId;
+use crate::{access_log::TraceId, hex};
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
@@ -69,22 +69,25 @@ impl Trace {
             // It belongs to a parent that could not be read (Trace Context 3.3.1).
             headers.remove(TRACESTATE);
         }
-        let span = chance::number() | 1;
-        let text = format!("00-{}-{span:016x}-{:02x}", self.id, self.flags);
-        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
-            headers.insert(TRACEPARENT, value);
-        }
         let sent = headers.get(X_AMZN_TRACE_ID);
-        let text = self.amzn(sent.and_then(|sent| sent.to_str().ok()).unwrap_or_default());
-        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
-            headers.insert(X_AMZN_TRACE_ID, value);
+        let amzn = self.amzn(sent.and_then(|sent| sent.to_str().ok()).unwrap_or_default());
+        for (name, text) in [(TRACEPARENT, self.traceparent()), (X_AMZN_TRACE_ID, amzn)] {
+            if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
+                headers.insert(name, value);
+            }
         }
     }
 
+    fn traceparent(&self) -> Vec<u8> {
+        let span = hex::digits::<16>((chance::number() | 1).into());
+        let flags = hex::digits::<2>(self.flags.into());
+        [b"00-".as_slice(), &self.id.digits(), b"-", &span, b"-", &flags].concat()
+    }
+
     /// ALB: a header with a `Root` gets a new `Self`, one without gets a `Root`; other fields stay.
-    fn amzn(&self, sent: &str) -> String {
+    fn amzn(&self, sent: &str) -> Vec<u8> {
         if sent.len() > MAX_AMZN_TRACE_ID {
-            return format!("Root={}", Amzn(self.id.0));
+            return amzn_field(b"Root=", self.id.0);
         }
         let fields = || sent.split(';').map(str::trim).filter(|field| !field.is_empty());
         let (key, id) = if fields().any(|field| field.starts_with("Root=")) {
@@ -92,22 +95,19 @@ impl Trace {
         } else {
             ("Root=", self.id.0)
         };
-        let mut text = format!("{key}{}", Amzn(id));
+        let mut text = amzn_field(key.as_bytes(), id);
         for field in fields().filter(|field| !field.starts_with(key)) {
-            text.push(';');
-            text.push_str(field);
+            text.push(b';');
+            text.extend_from_slice(field.as_bytes());
         }
         text
     }
 }
 
-/// `1-<time>-<chance>`.
-struct Amzn(u128);
-
-impl fmt::Display for Amzn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "1-{:08x}-{:024x}", self.0 >> 96, self.0 & (u128::MAX >> 32))
-    }
+/// `<key>1-<time>-<chance>`.
+fn amzn_field(key: &[u8], id: u128) -> Vec<u8> {
+    let (time, chance) = (hex::digits::<8>(id >> 96), hex::digits::<24>(id));
+    [key, b"1-", &time, b"-", &chance].concat()
 }
 
 fn new_id() -> u128 {

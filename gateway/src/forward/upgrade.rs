@@ -47,7 +47,7 @@ impl UpgradeWish {
     pub(super) fn grant(
         self,
         mut response: Response<Body>,
-        mut exchange: Exchange,
+        mut exchange: Box<Exchange>,
     ) -> Response<ResponseBody> {
         let Some(target) = response.extensions_mut().remove::<Upgraded>() else {
             return response::refuse(&headers::not_upgraded(), exchange);

@@ -7,6 +7,7 @@
 
 use std::{
     future::poll_fn,
+    mem,
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -165,7 +166,16 @@ impl Connection {
         self.silence.begin();
         // Unconstrained: a budget that is used up would be told to a waker that does nothing.
         let mut answer = pin!(unconstrained(self.sender.try_send_request(request)));
+        let mut waited = false;
         let answered = poll_fn(|cx| {
+            // Whoever waited was woken for the answer, most often. hyper's halves keep the waker for what comes after it, the
+            // body, and would wake this very task for it: polled as for nobody, it is spared a round.
+            if mem::replace(&mut waited, true) {
+                self.poll_driver(&mut nobody());
+                if let Poll::Ready(answered) = answer.as_mut().poll(&mut nobody()) {
+                    return Poll::Ready(Ok(answered));
+                }
+            }
             self.poll_driver(cx);
             if let Poll::Ready(answered) = answer.as_mut().poll(&mut nobody()) {
                 return Poll::Ready(Ok(answered));

@@ -28,11 +28,11 @@ const BUFFER_BYTES: usize = 16 * 1024;
 pub(crate) struct Tunnel {
     client: OnUpgrade,
     target: Upgraded,
-    exchange: Exchange,
+    exchange: Box<Exchange>,
 }
 
 impl Tunnel {
-    pub(super) fn new(client: OnUpgrade, target: Upgraded, exchange: Exchange) -> Self {
+    pub(super) fn new(client: OnUpgrade, target: Upgraded, exchange: Box<Exchange>) -> Self {
         Self {
             client,
             target,
