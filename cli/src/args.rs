@@ -70,6 +70,8 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Show what happened to services and jobs, and why
     Events(Events),
+    /// Show what the host has, what of it is reserved and used, by whom, and what waits
+    Capacity(Capacity),
     /// Change how many tasks a service has
     Scale(Scale),
     /// Stop a task; a service's task is replaced

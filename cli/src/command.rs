@@ -1,5 +1,6 @@
 //! The commands, one module for what belongs together. Each takes what was typed and ends with an exit code.
 
+mod capacity;
 mod deploy;
 mod describe;
 mod follow;
@@ -51,6 +52,7 @@ async fn talk_within(command: Command) -> Result<ExitCode> {
         Command::Describe(args) => describe::describe(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Logs(args) => follow::logs(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Events(args) => follow::events(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Capacity(args) => capacity::capacity(&connect_outside(&args.client)?, &args).await?,
         Command::Scale(args) => services::scale(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Stop(args) => services::stop(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Delete(args) => services::delete(&connect(&args.client, &args.scope)?, &args).await?,

@@ -54,6 +54,7 @@
 //! | `PUT /v1/namespaces/{ns}/target-groups/{name}` | a `[[target_group]]` as JSON | [`types::Applied`] |
 //! | `DELETE /v1/namespaces/{ns}/target-groups/{name}` | – | 204; 409 naming the route that forwards to it |
 //! | `POST /v1/namespaces/{ns}/apply` | [`types::Apply`], ≤ 32 MiB | [`types::Applied`]: all or nothing |
+//! | `GET /v1/capacity?by=` | – | [`types::Capacity`]; `by` is `service` (default) or `task` |
 //! | `GET /v1/listeners` | – | [`types::ListenerList`]; the administrator's, as all that follow |
 //! | `GET /v1/listeners/{name}` | – | [`types::Listener`] |
 //! | `PUT /v1/listeners/{name}` | a `[[listener]]` as JSON | [`types::Applied`] |
@@ -86,7 +87,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::handlers::{
-    blobs, deployments, edge, jobs, logs, metrics, namespaces, probes, secrets, services, tasks,
+    blobs, capacity, deployments, edge, jobs, logs, metrics, namespaces, probes, secrets, services, tasks,
 };
 use crate::orchestrator::Orchestrator;
 use crate::refusal::{Kind, Refusal};
@@ -169,6 +170,7 @@ fn routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(tasks::stop))
         .routes(routes!(logs::logs))
         .routes(routes!(logs::events))
+        .routes(routes!(capacity::get))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::put, secrets::delete))
         .routes(routes!(metrics::metrics))

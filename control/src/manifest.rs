@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use wharf_gateway::{GroupSpec, HealthSpec};
+use wharf_gateway::GroupSpec;
 use wharf_runtime::{Bytes, CpuUnits, EgressRule, Isolation};
 
 pub use apply::{ApplyFile, objects_from_json};
@@ -45,8 +45,8 @@ pub use routing::{
 pub(crate) use values::show_duration;
 
 pub use text::{
-    ApplyText, FileText, ForwardText, HealthText, JobText, ListenerText, ManifestText, RedirectText,
-    RouteText, ServiceText, TargetGroupText, TaskText,
+    ApplyText, CheckText, FileText, ForwardText, HealthText, JobText, ListenerText, ManifestText,
+    RedirectText, RouteText, ServiceText, TargetGroupText, TaskText,
 };
 
 use crate::names::{Digest, EnvName, NamespaceName, ServiceName};
@@ -123,9 +123,7 @@ pub enum Workload {
 pub struct ServiceSpec {
     /// How many tasks.
     pub count: u32,
-    /// How to tell that a task works; none: alive is healthy.
-    pub health: Option<HealthSpec>,
-    /// How requests are shared among its tasks; without the health check.
+    /// How requests are shared among its tasks, and how to tell that one works; without checks, alive is healthy.
     pub group: GroupSpec,
     /// Which requests come here; none: those to [`default_host`].
     pub routes: Vec<Route>,

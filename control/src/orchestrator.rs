@@ -4,6 +4,7 @@
 //! for happens, now or after the next start.
 
 mod bundles;
+mod capacity;
 mod definitions;
 mod deploy;
 mod edge;
@@ -33,6 +34,7 @@ use crate::tasks::{Executor, Registry};
 use crate::tokens::Tokens;
 
 pub use bundles::NewBundle;
+pub use capacity::{CapacityReport, Holder, HolderKind, MAX_HOLDERS, MAX_WAITING};
 pub use deploy::{Deployed, NewDeployment};
 pub use edge::{AppliedChange, ObjectName, no_object};
 pub use jobs::Scheduled;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use wharf_runtime::{Bytes, CpuUnits};
+use wharf_runtime::{Amount, Bytes, CpuUnits};
 
 use crate::blueprint::Blueprint;
 use crate::model::{Health, Task, Usage, World};
@@ -61,6 +61,17 @@ pub struct Prepared {
     pub least_memory: Bytes,
 }
 
+/// What a host has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HostCapacity {
+    /// The machine's own.
+    pub host: Amount,
+    /// What may be promised in all.
+    pub limit: Amount,
+    /// What is.
+    pub reserved: Amount,
+}
+
 /// Carries out what was decided.
 #[async_trait]
 pub trait Executor: fmt::Debug + Send + Sync + 'static {
@@ -75,6 +86,9 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// What the host lacks, with figures.
     fn could_ever_fit(&self, cpu: CpuUnits, memory: Bytes) -> Result<(), String>;
+
+    /// What the host has, and what of it is promised.
+    fn capacity(&self) -> HostCapacity;
 
     /// What the task needs that a person has to give first, if anything: a secret that isn't there.
     async fn missing(&self, order: &Order) -> Option<String>;
@@ -125,7 +139,7 @@ pub trait LiveTask: Send + Sync {
     async fn exited(&self) -> Exit;
 
     /// Takes it out of its target group and waits until it has no requests, for `limit` at most.
-    async fn drain(&self, limit: Duration);
+    async fn drain(&self, limit: Duration) -> Drained;
 
     /// Ends it: asked to for `limit` at most, then dropped. Says how the guest ended, if it did so by itself.
     async fn stop(&self, limit: Duration) -> Option<Exit>;
@@ -138,6 +152,18 @@ pub struct HealthReport {
     pub health: Health,
     /// Why it is unhealthy.
     pub reason: Option<String>,
+    /// What is to be done about that.
+    pub remedy: Remedy,
+}
+
+/// What is to be done about an unhealthy task.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Remedy {
+    /// It is left to recover; it has no requests meanwhile.
+    #[default]
+    Wait,
+    /// Another takes its place.
+    Replace,
 }
 
 impl HealthReport {
@@ -146,6 +172,7 @@ impl HealthReport {
         Self {
             health: Health::Unknown,
             reason: None,
+            remedy: Remedy::Wait,
         }
     }
 
@@ -154,8 +181,18 @@ impl HealthReport {
         Self {
             health: Health::Healthy,
             reason: None,
+            remedy: Remedy::Wait,
         }
     }
+}
+
+/// How a task's way out of its target group ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// All its requests have ended.
+    Idle,
+    /// Time was up, with this many requests left, which were cut off.
+    CutOff(u32),
 }
 
 /// How a guest ended by itself.

@@ -41,7 +41,7 @@ pub use self::{
 };
 pub(crate) use self::{drain::Lease, member::Member};
 use crate::{
-    health::{self, Health, HealthSpec},
+    health::{self, Checks, Health, HealthReason, checks::Kind, standing::Verdict},
     metrics::GroupCounts,
     names::{CohortName, GroupName, TargetId},
     target::{Load, Target},
@@ -203,7 +203,7 @@ impl TargetGroup {
             (name, counts)
         });
         let member = Arc::new(Member::new(id, target, weight, cohort));
-        self.start_checks(&member, members.spec.health.as_ref());
+        self.start_checks(&member, &members.spec.checks);
         member.settle();
         let health = member.watch();
         members.all.push(Entry::new(member));
@@ -234,11 +234,11 @@ impl TargetGroup {
         if members.spec == spec {
             return;
         }
-        let checks_differ = members.spec.health != spec.health;
+        let checks_differ = members.spec.checks != spec.checks;
         members.spec = spec;
         if checks_differ {
             for Entry { member, .. } in members.all.iter().filter(|entry| !entry.member.is_draining()) {
-                self.start_checks(member, members.spec.health.as_ref());
+                self.start_checks(member, &members.spec.checks);
                 member.settle();
             }
         }
@@ -266,6 +266,12 @@ impl TargetGroup {
     #[must_use]
     pub fn health(&self, id: &TargetId) -> Option<watch::Receiver<Health>> {
         self.lock().find(id).map(|member| member.watch())
+    }
+
+    /// Follows whether the owner of one target is asked to replace it, and why. None when there is no such target.
+    #[must_use]
+    pub fn replacement(&self, id: &TargetId) -> Option<watch::Receiver<Option<HealthReason>>> {
+        self.lock().find(id).map(|member| member.watch_replacement())
     }
 
     /// All targets in order of registration, those that drain included.
@@ -348,8 +354,13 @@ impl TargetGroup {
     }
 
     /// Takes over what a health check found.
-    pub(crate) fn checked(&self, member: &Member, verdict: Health) {
-        member.set_checked(Some(verdict));
+    pub(crate) fn checked(&self, member: &Member, kind: Kind, verdict: Verdict) {
+        member.note(kind, verdict);
+        self.settle(member);
+    }
+
+    /// A target's failures count from now on.
+    pub(crate) fn grace_is_over(&self, member: &Member) {
         self.settle(member);
     }
 
@@ -374,15 +385,17 @@ impl TargetGroup {
         self.changed();
     }
 
-    fn start_checks(&self, member: &Arc<Member>, health: Option<&HealthSpec>) {
+    fn start_checks(&self, member: &Arc<Member>, checks: &Checks) {
         member.stop_checks();
-        match health {
-            None => member.set_checked(None),
-            Some(spec) => {
-                member.await_first_check();
-                let checks = health::check::run(self.myself.clone(), member.clone(), spec.clone());
-                member.keep_checks(self.serve.spawn(checks).abort_handle());
-            }
+        let mut checks = checks.clone();
+        if member.is_healthy() {
+            // It has traffic: it is past its start.
+            checks.startup = None;
+        }
+        member.await_first_checks(&checks);
+        if !checks.is_empty() {
+            let checks = health::check::run(self.myself.clone(), member.clone(), checks);
+            member.keep_checks(self.serve.spawn(checks).abort_handle());
         }
     }
 

@@ -1,17 +1,23 @@
 //! Whether a target should get requests, and how that is found out.
 //!
-//! Two sources, one verdict: health checks, where a group asks for them (`check` runs them, `tally` counts), and what
-//! the target says of itself ([`crate::target::Condition`]). A target is healthy when neither objects.
+//! Two sources: health checks, where a group asks for them (`checks` says which, `check` runs them, `tally` counts,
+//! `standing` sums up), and what the target says of itself ([`crate::target::Condition`]). A target is healthy when neither
+//! objects. A verdict of its own is whether its owner is asked to replace it.
 
 pub(crate) mod check;
+pub(crate) mod checks;
 pub mod codes;
-pub(crate) mod tally;
+pub(crate) mod standing;
+mod tally;
 
 use std::{fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::uri::PathAndQuery;
 
-pub use self::codes::{GrpcCodes, GrpcCodesError, StatusCodes, StatusCodesError};
+pub use self::{
+    checks::Checks,
+    codes::{GrpcCodes, GrpcCodesError, StatusCodes, StatusCodesError},
+};
 use crate::group::SpecError;
 
 /// What a target is, as far as traffic goes. "Running" is another matter.
@@ -107,7 +113,7 @@ impl fmt::Display for HealthReason {
     }
 }
 
-/// How the targets of a group are checked.
+/// What one check asks, how often, and which answers pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthSpec {
     /// What is asked for: with GET, or as a gRPC method.

@@ -48,8 +48,8 @@ pub use self::{
         TargetWeight, WakeUp,
     },
     health::{
-        GrpcCodes, GrpcCodesError, Health, HealthPort, HealthReason, HealthSpec, Matcher, StatusCodes,
-        StatusCodesError,
+        Checks, GrpcCodes, GrpcCodesError, Health, HealthPort, HealthReason, HealthSpec, Matcher,
+        StatusCodes, StatusCodesError,
     },
     listener::{ListenerError, ListenerStatus, Socket},
     names::{CohortName, GroupName, ListenerName, NameError, RuleName, TargetId},

@@ -118,6 +118,7 @@ impl CommandTask {
             queued: 0,
             requests: 0,
             failures_in_a_row: 0,
+            timeouts_in_a_row: 0,
             cpu_credit: core.account.credit(),
         }
     }

@@ -53,6 +53,7 @@ struct Task {
     warm: WarmInstances,
     requests: AtomicU64,
     failures_in_a_row: AtomicU32,
+    timeouts_in_a_row: AtomicU32,
 }
 
 /// What an HTTP artifact is instantiated from; the artifact is kept with it so that others can share it.
@@ -106,6 +107,7 @@ impl HttpTask {
             warm: WarmInstances::default(),
             requests: AtomicU64::new(0),
             failures_in_a_row: AtomicU32::new(0),
+            timeouts_in_a_row: AtomicU32::new(0),
         });
         task.start_first_instance().await?;
         Ok(Self(task))
@@ -135,6 +137,7 @@ impl HttpTask {
             admission,
             requests,
             failures_in_a_row,
+            timeouts_in_a_row,
             ..
         } = &*self.0;
         TaskUsage {
@@ -146,6 +149,7 @@ impl HttpTask {
             queued: admission.queued(),
             requests: requests.load(Ordering::Relaxed),
             failures_in_a_row: failures_in_a_row.load(Ordering::Relaxed),
+            timeouts_in_a_row: timeouts_in_a_row.load(Ordering::Relaxed),
             cpu_credit: core.account.credit(),
         }
     }
@@ -325,6 +329,7 @@ impl Task {
     fn returned(&self, flight: &Flight) {
         if flight.head_sent() {
             self.failures_in_a_row.store(0, Ordering::Relaxed);
+            self.timeouts_in_a_row.store(0, Ordering::Relaxed);
         } else {
             self.failed(flight.failure(), flight);
         }

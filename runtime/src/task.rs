@@ -46,6 +46,8 @@ pub struct TaskUsage {
     pub requests: u64,
     /// Failures of the guest's own since its last success.
     pub failures_in_a_row: u32,
+    /// Requests since its last success whose deadline passed while the guest had them and had not answered.
+    pub timeouts_in_a_row: u32,
     /// What is left of the task's CPU bucket, from 0 (in debt) to 1 (full).
     pub cpu_credit: f32,
 }

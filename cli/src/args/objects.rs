@@ -154,6 +154,23 @@ impl std::str::FromStr for Since {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
+  wharf capacity
+  wharf capacity --tasks
+  wharf capacity -o json | jq '.pending[].reason'
+
+CPU is in units of which 1024 are one vCPU. What may be promised is the host's times --cpu-overcommit and \
+--memory-overcommit of `wharf serve`.")]
+pub(crate) struct Capacity {
+    /// Tell tasks apart, not only services and jobs
+    #[arg(long)]
+    pub(crate) tasks: bool,
+    #[command(flatten)]
+    pub(crate) client: Client,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
   wharf scale hello 3")]
 pub(crate) struct Scale {
     /// The service

@@ -4,7 +4,7 @@ use anyhow::Result;
 use wharf_control::api::types::{Service, ServiceList, Task, TaskList};
 
 use crate::api::{Api, escape};
-use crate::args;
+use crate::args::{self, Output};
 use crate::output;
 
 /// Tasks, running ones unless asked for all.
@@ -18,6 +18,21 @@ pub(crate) async fn ps(api: &Api, args: &args::Ps) -> Result<()> {
         path.push_str(&format!("&service={}", escape(service)));
     }
     let list: TaskList = api.get(&path).await?;
+    if let Some(name) = &args.service
+        && list.tasks.is_empty()
+        && !is_known(api, name).await
+    {
+        // Not an error: a script may ask before the service is there.
+        output::remark(&format!(
+            "nothing is known of `{}` in namespace `{}`",
+            output::harmless(name),
+            args.scope.namespace
+        ));
+        return match args.client.output {
+            Output::Json => Ok(output::answer(Output::Json, &list, |_| String::new())?),
+            Output::Table => Ok(()),
+        };
+    }
     output::list(
         args.client.output,
         &list,
@@ -26,6 +41,16 @@ pub(crate) async fn ps(api: &Api, args: &args::Ps) -> Result<()> {
         &no_tasks(args),
     )?;
     Ok(())
+}
+
+/// Whether there is a service or a job of this name; one that can be none is none.
+async fn is_known(api: &Api, name: &str) -> bool {
+    for kind in ["services", "task-definitions"] {
+        if api.exists(&api.path(&[kind, name])).await.unwrap_or(false) {
+            return true;
+        }
+    }
+    false
 }
 
 fn no_tasks(args: &args::Ps) -> String {

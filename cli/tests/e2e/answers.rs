@@ -13,7 +13,7 @@ fn an_empty_list_says_what_would_fill_it() {
     for (words, said) in [
         (&["ps"][..], "no task in namespace `blue` runs: `wharf ps --all`"),
         (&["ps", "--all"], "no tasks in namespace `blue`: `wharf deploy`"),
-        (&["ps", "web"], "no task of `web` runs"),
+        (&["ps", "web"], "nothing is known of `web` in namespace `blue`"),
         (
             &["services"],
             "no services in namespace `blue`: `wharf deploy PATH`",

@@ -54,6 +54,40 @@ impl Answer {
     }
 }
 
+/// A connection that serves one request after the other.
+pub(crate) struct Session(BufReader<TcpStream>);
+
+impl Session {
+    pub(crate) fn open(to: SocketAddr) -> Self {
+        let stream = TcpStream::connect_timeout(&to, DEADLINE).expect("the server listens");
+        stream.set_read_timeout(Some(DEADLINE)).expect("a deadline");
+        Self(BufReader::new(stream))
+    }
+
+    /// The status of the answer, which is read to its end; 0 where there is none.
+    pub(crate) fn get(&mut self, host: &str, path: &str) -> u16 {
+        self.try_get(host, path).unwrap_or(0)
+    }
+
+    fn try_get(&mut self, host: &str, path: &str) -> std::io::Result<u16> {
+        let head = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+        self.0.get_mut().write_all(head.as_bytes())?;
+        let answer = read_head(&mut self.0)?;
+        let length = answer.header("content-length").and_then(|text| text.parse().ok());
+        match length {
+            Some(length) => {
+                let mut body = vec![0; length];
+                self.0.read_exact(&mut body)?;
+            }
+            None => {
+                read_chunks(&mut self.0, &mut Vec::new())?;
+                self.0.read_line(&mut String::new())?;
+            }
+        }
+        Ok(answer.status)
+    }
+}
+
 /// Send a request and read all of the answer; a connection that fails is an answer of status 0, so that a test
 /// can wait for a better one.
 pub(crate) fn send(to: SocketAddr, call: Call<'_>) -> Answer {
@@ -86,26 +120,7 @@ fn try_send(to: SocketAddr, call: Call<'_>) -> std::io::Result<Answer> {
 }
 
 fn read(mut stream: BufReader<TcpStream>) -> std::io::Result<Answer> {
-    let mut line = String::new();
-    stream.read_line(&mut line)?;
-    let status = line
-        .split(' ')
-        .nth(1)
-        .and_then(|word| word.parse().ok())
-        .unwrap_or(0);
-    let mut answer = Answer {
-        status,
-        headers: Vec::new(),
-        body: String::new(),
-    };
-    loop {
-        let mut line = String::new();
-        stream.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else {
-            break;
-        };
-        answer.headers.push((name.to_owned(), value.trim().to_owned()));
-    }
+    let mut answer = read_head(&mut stream)?;
     let chunked = answer
         .header("transfer-encoding")
         .is_some_and(|value| value == "chunked");
@@ -129,5 +144,28 @@ fn read_chunks(stream: &mut BufReader<TcpStream>, body: &mut Vec<u8>) -> std::io
         }
         stream.take(length).read_to_end(body)?;
         stream.read_line(&mut String::new())?;
+    }
+}
+
+fn read_head(stream: &mut BufReader<TcpStream>) -> std::io::Result<Answer> {
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    let status = line
+        .split(' ')
+        .nth(1)
+        .and_then(|word| word.parse().ok())
+        .unwrap_or(0);
+    let mut answer = Answer {
+        status,
+        headers: Vec::new(),
+        body: String::new(),
+    };
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            return Ok(answer);
+        };
+        answer.headers.push((name.to_owned(), value.trim().to_owned()));
     }
 }

@@ -14,6 +14,8 @@ mod bad_input;
 mod crash;
 mod disk;
 mod egress;
+mod gate;
+mod healing;
 mod http;
 mod jobs;
 mod limits;

@@ -67,6 +67,12 @@ impl Project {
         fs::write(path, content).expect("written");
     }
 
+    /// With another manifest.
+    pub(crate) fn rewritten(self, manifest: &str) -> Self {
+        self.write("wharf.toml", manifest);
+        self
+    }
+
     pub(crate) fn path(&self) -> &str {
         self.folder.path().to_str().expect("UTF-8")
     }

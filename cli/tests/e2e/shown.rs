@@ -42,7 +42,7 @@ fn describe_shows_all_that_a_definition_says() {
         (&20_000.into(), &"task".into(), &3.into())
     );
     assert_eq!(json["routes"][0]["priority"], 7);
-    assert_eq!(json["health"]["intervalMs"], 500);
+    assert_eq!(json["health"]["check"]["intervalMs"], 500);
 }
 
 #[test]

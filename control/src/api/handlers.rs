@@ -1,6 +1,7 @@
 //! What each route does: from wire to core, an operation, and back.
 
 pub(super) mod blobs;
+pub(super) mod capacity;
 pub(super) mod deployments;
 pub(super) mod edge;
 pub(super) mod jobs;

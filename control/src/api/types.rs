@@ -4,6 +4,7 @@
 //! answer goes out, so that a change inside is never a change of the API by accident. Requests
 //! refuse fields they don't know.
 
+mod capacity;
 mod deployments;
 mod edge;
 mod errors;
@@ -14,6 +15,7 @@ mod secrets;
 mod services;
 mod tasks;
 
+pub use capacity::*;
 pub use deployments::*;
 pub use edge::*;
 pub use errors::*;

@@ -85,10 +85,7 @@ impl Served {
     /// # Errors
     /// If a name is none to the gateway.
     pub fn new(namespace: &NamespaceName, routes: &Manifest, health: &Manifest) -> Result<Self, Refusal> {
-        let spec = service_of(health).map_or_else(GroupSpec::default, |service| GroupSpec {
-            health: service.health.clone(),
-            ..service.group.clone()
-        });
+        let spec = service_of(health).map_or_else(GroupSpec::default, |service| service.group.clone());
         let target_groups = service_of(routes).map_or(Vec::new(), |service| service.target_groups.clone());
         Ok(Self {
             namespace: namespace.clone(),

@@ -8,6 +8,8 @@ mod listener;
 mod route;
 mod task;
 
+use wharf_gateway::GroupSpec;
+
 use self::route::Home;
 use super::error::{FieldPath, ManifestError};
 use super::routing::Objects;
@@ -61,12 +63,15 @@ fn workload(text: &ManifestText, root: &FieldPath, report: &mut Report) -> Workl
     }
     let count = text.service.as_ref().and_then(|service| service.count);
     let count = report.number(&root.key("service"), "count", count, (0, MAX_COUNT), 1);
-    let health = text.health.as_ref();
-    let health = health.and_then(|health| health::health(health, &root.key("health"), report));
+    let checks = text.health.as_ref();
+    let checks = checks.map(|health| health::checks(health, &root.key("health"), report));
+    let group = group::of_service(text.service.as_ref(), &root.key("service"), report);
     Workload::Service(Box::new(ServiceSpec {
         count,
-        health,
-        group: group::of_service(text.service.as_ref(), &root.key("service"), report),
+        group: GroupSpec {
+            checks: checks.unwrap_or_default(),
+            ..group
+        },
         routes: route::routes(&text.route, &root.key("route"), Home::Service, report),
         target_groups: group::target_groups(&text.target_group, &root.key("target_group"), report),
     }))

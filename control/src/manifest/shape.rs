@@ -4,10 +4,12 @@
 //! every unknown key and wrong type is reported, and removed, so that the values that are left can be
 //! checked in the same round.
 
+mod health;
 mod routing;
 
 use serde_json::Value;
 
+use self::health::{CHECK, HEALTH};
 pub(super) use self::routing::APPLY;
 use self::routing::{ROUTE, TARGET_GROUP};
 
@@ -114,15 +116,6 @@ const SERVICE: &[Key] = &[
     key("fail_open", Shape::Boolean, "true"),
 ];
 
-const HEALTH: &[Key] = &[
-    key("path", Shape::Text, "\"/health\""),
-    key("interval", Shape::Text, "\"1s\""),
-    key("timeout", Shape::Text, "\"1s\""),
-    key("healthy", Shape::Integer, "1"),
-    key("unhealthy", Shape::Integer, "2"),
-    key("codes", Shape::Text, "\"200-399\""),
-];
-
 const JOB: &[Key] = &[
     key("count", Shape::Integer, "5"),
     key("parallelism", Shape::Integer, "2"),
@@ -138,10 +131,11 @@ const JOB: &[Key] = &[
 ];
 
 /// The sections, to say where a key belongs that is in the wrong one.
-const SECTIONS: [(&str, &[Key]); 6] = [
+const SECTIONS: [(&str, &[Key]); 7] = [
     ("[task]", TASK),
     ("[service]", SERVICE),
     ("[health]", HEALTH),
+    ("[health.readiness], [health.liveness] or [health.startup]", CHECK),
     ("[[route]]", ROUTE),
     ("[[target_group]]", TARGET_GROUP),
     ("[job]", JOB),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::RunSpec;
 use crate::secrets::SecretVersion;
-use wharf_gateway::Priority;
+use wharf_gateway::{Checks, Priority};
 
 fn parse(text: &str) -> Manifest {
     Manifest::from_toml("wharf.toml", text).unwrap_or_else(|errors| panic!("{errors}"))
@@ -58,6 +58,20 @@ timeout = "500ms"
 healthy = 2
 unhealthy = 3
 codes = "200,204"
+grace = "10s"
+
+[health.readiness]
+path = "/ready"
+
+[health.liveness]
+path = "/alive"
+interval = "10s"
+unhealthy = 3
+
+[health.startup]
+path = "/started"
+unhealthy = 10
+codes = "204"
 
 [[route]]
 priority = 10
@@ -140,7 +154,18 @@ fn every_key_is_read() {
 
     let service = service(&manifest);
     assert_eq!(service.count, 2);
-    let health = service.health.as_ref().unwrap();
+    let checks = &service.group.checks;
+    assert_eq!(checks.grace, Duration::from_secs(10));
+    let others = [&checks.readiness, &checks.liveness, &checks.startup].map(|check| {
+        let check = check.as_ref().unwrap();
+        let seconds = check.interval.as_secs();
+        format!("{} {seconds} {} {}", check.path, check.unhealthy, check.matcher)
+    });
+    assert_eq!(
+        others,
+        ["/ready 1 2 200-399", "/alive 10 3 200-399", "/started 1 10 204"]
+    );
+    let health = checks.health.as_ref().unwrap();
     assert_eq!(health.path, "/health?full=1");
     assert_eq!(
         (health.interval, health.timeout),
@@ -175,8 +200,8 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!((task.isolation, task.cpu_burst), (Isolation::Request, false));
     let service = service(&manifest);
     assert_eq!(
-        (service.count, service.health.clone(), service.routes.len()),
-        (1, None, 0)
+        (service.count, service.group.checks.clone(), service.routes.len()),
+        (1, Checks::default(), 0)
     );
 }
 
@@ -188,13 +213,23 @@ fn defaults_follow_what_is_set() {
     assert_eq!(task.queue, 7);
     assert_eq!(task.isolation, Isolation::Task { max_requests: 1000 });
     let health = parse("name = \"a\"\n[task]\ncomponent = \"a.wasm\"\n[health]\npath = \"/\"");
-    let health = service(&health).health.clone().unwrap();
+    let health = service(&health).group.checks.health.clone().unwrap();
     assert_eq!(
         (health.interval, health.timeout),
         (Duration::from_secs(1), Duration::from_secs(1))
     );
     assert_eq!((health.healthy.get(), health.unhealthy.get()), (1, 2));
     assert_eq!(health.matcher.to_string(), "200-399");
+}
+
+#[test]
+fn a_check_of_its_own_may_be_the_only_one() {
+    let text = "name = \"a\"\n[task]\ncomponent = \"a.wasm\"\n[health]\ngrace = \"5s\"\n[health.liveness]\npath = \"/alive\"";
+    let manifest = parse(text);
+    let checks = &service(&manifest).group.checks;
+    assert!(checks.health.is_none() && checks.readiness.is_none() && checks.startup.is_none());
+    assert_eq!(checks.liveness.as_ref().unwrap().path, "/alive");
+    assert_eq!(checks.grace, Duration::from_secs(5));
 }
 
 #[test]

@@ -152,6 +152,42 @@ pub struct HealthText {
     /// Which statuses pass, `"200-399"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codes: Option<String>,
+    /// For how long after the start failures don't count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace: Option<String>,
+    /// Decides on traffic only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<CheckText>,
+    /// Decides on replacement only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<CheckText>,
+    /// Comes before the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup: Option<CheckText>,
+}
+
+/// `[health.readiness]`, `[health.liveness]`, `[health.startup]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckText {
+    /// What is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// How often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<String>,
+    /// How long an answer may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<String>,
+    /// Passes in a row that make a task healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy: Option<i64>,
+    /// Failures in a row that make it unhealthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unhealthy: Option<i64>,
+    /// Which statuses pass, `"200-399"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codes: Option<String>,
 }
 
 /// `[job]`. A job of one task that runs when it is asked to needs nothing said.

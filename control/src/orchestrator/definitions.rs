@@ -237,7 +237,7 @@ fn check_bundle(manifest: &Manifest, bundle: &Bundle) -> Result<(), Refusal> {
             "[[target_group]]",
             !service.target_groups.is_empty(),
         ),
-        ("health", "[health]", service.health.is_some()),
+        ("health", "[health]", !service.group.checks.is_empty()),
     ];
     match said.into_iter().find(|(.., is_there)| *is_there && !answers) {
         Some((field, what, _)) => refuse(field, what),

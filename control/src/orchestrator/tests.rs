@@ -1,5 +1,6 @@
 //! Operations over a real store and loop, with an executor without an engine.
 
+mod capacity;
 mod deploys;
 mod edge;
 mod jobs;

@@ -10,6 +10,7 @@ mod exposing;
 mod jobs;
 mod place;
 mod reports;
+mod resync;
 mod service;
 mod shutdown;
 mod watched;
@@ -119,6 +120,8 @@ pub(super) struct ControlLoop {
     next_batch: Option<Instant>,
     /// When usage is looked at, while there is any.
     next_usage: Option<Instant>,
+    /// When what is known is compared with the store.
+    next_resync: Instant,
 }
 
 /// Starts the loop over what the store holds. It runs until [`Reconciler::shut_down`].
@@ -146,6 +149,7 @@ pub async fn start(parts: Parts) -> Result<Reconciler, LoopError> {
         exposed: Vec::new(),
         next_batch: None,
         next_usage: None,
+        next_resync: Instant::now() + resync::RESYNC_EVERY,
     };
     control.recover().await?;
     let running = tokio::spawn(control.run());
@@ -197,6 +201,7 @@ impl ControlLoop {
                 () = sleep_until(next_job) => self.take_due_jobs(),
                 () = sleep_until(self.next_batch) => self.write_batch().await,
                 () = sleep_until(self.next_usage) => self.note_usage(),
+                () = tokio::time::sleep_until(self.next_resync) => self.resync().await,
             }
         }
     }

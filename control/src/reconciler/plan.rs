@@ -4,6 +4,8 @@
 //! each time (level-triggered), so an action that got lost is planned again, and one that is planned
 //! twice changes nothing: each is stated against what was observed.
 
+mod retire;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -101,8 +103,15 @@ pub enum Phase {
     Starting,
     /// RUNNING and healthy.
     Healthy,
-    /// RUNNING and not healthy.
+    /// RUNNING and not to have requests, but left to recover.
+    Unready,
+    /// RUNNING and to be replaced.
     Unhealthy,
+    /// RUNNING and healthy, and a person stopped it: it takes requests until another does, for so long at most.
+    Retiring {
+        /// Until then.
+        until: Instant,
+    },
     /// Told to stop and not gone yet.
     Leaving,
 }
@@ -172,15 +181,19 @@ pub enum StopWhy {
     Unhealthy,
     /// The service was deleted.
     Deleted,
+    /// A person asked for it before.
+    Asked,
 }
 
 /// What brings `observed` nearer to `desired`.
 pub fn plan(desired: &Desired, observed: &Observed, now: Instant) -> Vec<Action> {
-    match (desired.presence, &desired.rollout) {
-        (Presence::Deleted, _) => plan_removal(observed),
+    let mut actions = match (desired.presence, &desired.rollout) {
+        (Presence::Deleted, _) => return plan_removal(observed),
         (Presence::Kept, Some(rollout)) => plan_rollout(desired, rollout, observed, now),
         (Presence::Kept, None) => plan_steady(desired, observed, now),
-    }
+    };
+    actions.extend(retire::release(desired, observed, &actions, now));
+    actions
 }
 
 /// How many failed tasks end a deployment of `count` tasks.
@@ -313,7 +326,8 @@ impl<'a> Crew<'a> {
 
 /// Keeps `count` tasks of a revision.
 fn maintain(crew: &Crew<'_>, count: u32, now: Instant) -> Vec<Action> {
-    let hopeful = crew.count(|p| matches!(p, Phase::Blocked { .. } | Phase::Starting | Phase::Healthy));
+    let hopeful =
+        crew.count(|phase| !matches!(phase, Phase::Unhealthy | Phase::Retiring { .. } | Phase::Leaving));
     let mut actions = stop_surplus(crew, hopeful.saturating_sub(count));
     actions.extend(stop_unhealthy(crew, count));
     actions.extend(start_missing(crew, count.saturating_sub(hopeful), now));
@@ -337,9 +351,9 @@ fn start_missing(crew: &Crew<'_>, missing: u32, now: Instant) -> Vec<Action> {
 fn stop_surplus(crew: &Crew<'_>, surplus: u32) -> Vec<Action> {
     let rank = |task: &ObservedTask| match task.phase {
         Phase::Blocked { .. } => Some(0),
-        Phase::Starting => Some(1),
+        Phase::Starting | Phase::Unready => Some(1),
         Phase::Healthy => Some(2),
-        Phase::Unhealthy | Phase::Leaving => None,
+        Phase::Unhealthy | Phase::Retiring { .. } | Phase::Leaving => None,
     };
     let mut ranked: Vec<(u8, &ObservedTask)> = crew
         .tasks

@@ -1,17 +1,27 @@
 //! Drives one task through its life and reports each step to the control loop.
 //!
 //! The driver owns the task's place on the host: it is given back before the last report, so that who
-//! waits for it finds it free.
+//! waits for it finds it free. Nothing it waits for is without an end: what doesn't come about in its time is
+//! given up, with a reason.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Executor, Exit, HealthReport, LiveTask, Order, Room};
+use super::{Drained, Executor, Exit, HealthReport, LiveTask, Order, Room};
 use crate::model::TaskStatus;
 use crate::names::TaskId;
+
+/// How long a task may take from ACTIVATING to RUNNING. Nearly all of it is for a component whose compiled form was
+/// lost: its compiler may use five minutes of CPU time, and share the CPU.
+pub(crate) const ACTIVATION_DEADLINE: Duration = Duration::from_secs(10 * 60);
+
+/// How much longer than its `stop_timeout` a task's drain and its end may each take before they are given up: both
+/// end by themselves in time, unless something is broken.
+pub(crate) const OVERTIME: Duration = Duration::from_secs(10);
 
 /// A step in a task's life.
 pub(crate) enum Step {
@@ -27,6 +37,10 @@ pub(crate) enum Step {
     Exited(Exit),
     /// It was told to stop and is on its way out.
     Leaving(TaskStatus),
+    /// Its time to drain was over, with this many requests left.
+    CutOff(u32),
+    /// What it was doing was given up: it took too long.
+    GivenUp(TaskStatus),
     /// Nothing of it is left.
     Gone,
 }
@@ -75,7 +89,14 @@ impl Drive {
         // Closed only if it were closed, which nothing does.
         let _permit = self.activations.acquire().await.map_err(|e| e.to_string())?;
         self.report(Step::Activating).await;
-        self.executor.activate(self.order.clone()).await
+        let activating = self.executor.activate(self.order.clone());
+        match timeout(ACTIVATION_DEADLINE, activating).await {
+            Ok(activated) => activated,
+            Err(_) => Err(format!(
+                "it was not RUNNING after {} minutes of ACTIVATING",
+                ACTIVATION_DEADLINE.as_secs() / 60
+            )),
+        }
     }
 
     async fn attend(&self, live: &dyn LiveTask, stop_timeout: Duration) {
@@ -89,7 +110,8 @@ impl Drive {
                 () = self.stop.cancelled() => break,
                 exit = &mut exited => {
                     self.report(Step::Exited(exit)).await;
-                    live.stop(Duration::ZERO).await;
+                    // It has ended: there is nothing to wait for.
+                    let _ = timeout(OVERTIME, live.stop(Duration::ZERO)).await;
                     return;
                 }
                 changed = health.changed(), if watched => {
@@ -101,11 +123,18 @@ impl Drive {
                 }
             }
         }
+        let limit = stop_timeout + OVERTIME;
         self.report(Step::Leaving(TaskStatus::Deactivating)).await;
-        live.drain(stop_timeout).await;
+        match timeout(limit, live.drain(stop_timeout)).await {
+            Ok(Drained::Idle) => {}
+            Ok(Drained::CutOff(requests)) => self.report(Step::CutOff(requests)).await,
+            Err(_) => self.report(Step::GivenUp(TaskStatus::Deactivating)).await,
+        }
         self.report(Step::Leaving(TaskStatus::Stopping)).await;
-        if let Some(exit) = live.stop(stop_timeout).await {
-            self.report(Step::Exited(exit)).await;
+        match timeout(limit, live.stop(stop_timeout)).await {
+            Ok(Some(exit)) => self.report(Step::Exited(exit)).await,
+            Ok(None) => {}
+            Err(_) => self.report(Step::GivenUp(TaskStatus::Stopping)).await,
         }
         self.report(Step::Leaving(TaskStatus::Deprovisioning)).await;
     }

@@ -13,7 +13,7 @@ use wharf_runtime::{
 
 use super::live::{LiveCommand, LiveHttp};
 use super::target::Cost;
-use super::{Executor, Exposure, LiveTask, Order, Prepared, Room};
+use super::{Executor, Exposure, HostCapacity, LiveTask, Order, Prepared, Room};
 use crate::blobs::{Blobs, FolderContent};
 use crate::edge::rules::group_name;
 use crate::edge::{Edge, Served};
@@ -193,6 +193,14 @@ impl Executor for Host {
         self.capacity
             .could_ever_fit(cpu, memory)
             .map_err(|shortfall| shortfall.to_string())
+    }
+
+    fn capacity(&self) -> HostCapacity {
+        HostCapacity {
+            host: self.capacity.host(),
+            limit: self.capacity.limit(),
+            reserved: self.capacity.reserved(),
+        }
     }
 
     async fn missing(&self, order: &Order) -> Option<String> {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use wharf_gateway::{Health as TargetHealth, TargetGroup, TargetId, TargetWeight};
+use wharf_gateway::{Health as TargetHealth, HealthReason, TargetGroup, TargetId, TargetWeight};
 use wharf_runtime::{CommandTask, HttpTask, TaskUsage};
 
 use super::target::{Cost, HttpTarget};
-use super::{Exit, HealthReport, LiveTask};
+use super::{Drained, Exit, HealthReport, LiveTask, Remedy};
 use crate::model::{Group, Health, Usage};
 
 /// A worker that runs this long has started well: one that crashes at once shall not end a deployment as
@@ -41,11 +41,23 @@ impl LiveHttp {
         let mut seen = group
             .register(id.clone(), target, TargetWeight::default())
             .map_err(|error| error.to_string())?;
-        let (report, health) = watch::channel(report_of(&seen.borrow_and_update()));
+        let asked = group.replacement(&id);
+        let mut asked = asked.ok_or_else(|| format!("target {id} is gone"))?;
+        let look = |seen: &mut watch::Receiver<TargetHealth>,
+                    asked: &mut watch::Receiver<Option<HealthReason>>| {
+            let health = seen.borrow_and_update().clone();
+            report_of(&health, asked.borrow_and_update().as_ref())
+        };
+        let (report, health) = watch::channel(look(&mut seen, &mut asked));
         tokio::spawn(async move {
             // Ends when the target is gone.
-            while seen.changed().await.is_ok() {
-                report.send_replace(report_of(&seen.borrow_and_update()));
+            while let Ok(()) = either_changed(&mut seen, &mut asked).await {
+                let now = look(&mut seen, &mut asked);
+                report.send_if_modified(|report| {
+                    let changed = *report != now;
+                    *report = now;
+                    changed
+                });
             }
         });
         Ok(Self {
@@ -57,14 +69,29 @@ impl LiveHttp {
     }
 }
 
-fn report_of(health: &TargetHealth) -> HealthReport {
-    match health {
-        TargetHealth::Initial | TargetHealth::Draining => HealthReport::unknown(),
-        TargetHealth::Healthy => HealthReport::healthy(),
-        TargetHealth::Unhealthy { reason } => HealthReport {
-            health: Health::Unhealthy,
-            reason: Some(reason.to_string()),
-        },
+async fn either_changed(
+    seen: &mut watch::Receiver<TargetHealth>,
+    asked: &mut watch::Receiver<Option<HealthReason>>,
+) -> Result<(), watch::error::RecvError> {
+    tokio::select! {
+        changed = seen.changed() => changed,
+        changed = asked.changed() => changed,
+    }
+}
+
+/// A task's health, from what its target gets and what is asked of its owner.
+fn report_of(health: &TargetHealth, replace: Option<&HealthReason>) -> HealthReport {
+    let unhealthy = |reason: &HealthReason, remedy| HealthReport {
+        health: Health::Unhealthy,
+        reason: Some(reason.to_string()),
+        remedy,
+    };
+    match (health, replace) {
+        (TargetHealth::Draining, _) => HealthReport::unknown(),
+        (_, Some(reason)) => unhealthy(reason, Remedy::Replace),
+        (TargetHealth::Unhealthy { reason }, None) => unhealthy(reason, Remedy::Wait),
+        (TargetHealth::Initial, None) => HealthReport::unknown(),
+        (TargetHealth::Healthy, None) => HealthReport::healthy(),
     }
 }
 
@@ -82,9 +109,13 @@ impl LiveTask for LiveHttp {
         pending().await
     }
 
-    async fn drain(&self, limit: Duration) {
-        if let Some(drain) = self.group.deregister(&self.id, limit) {
-            drain.await;
+    async fn drain(&self, limit: Duration) -> Drained {
+        let Some(drain) = self.group.deregister(&self.id, limit) else {
+            return Drained::Idle;
+        };
+        match drain.await {
+            wharf_gateway::Drained::Idle => Drained::Idle,
+            wharf_gateway::Drained::TimedOut { in_flight } => Drained::CutOff(in_flight),
         }
     }
 
@@ -152,7 +183,9 @@ impl LiveTask for LiveCommand {
         exit_of(self.task.exited().await)
     }
 
-    async fn drain(&self, _limit: Duration) {}
+    async fn drain(&self, _limit: Duration) -> Drained {
+        Drained::Idle
+    }
 
     async fn stop(&self, limit: Duration) -> Option<Exit> {
         self.task.request_stop();

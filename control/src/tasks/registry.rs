@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::unsaved::Unsaved;
-use super::LiveTask;
+use super::{LiveTask, Remedy};
 use crate::blueprint::Blueprint;
 use crate::model::{DeploymentId, Group, RunNumber, Task, TaskStatus, keys};
 use crate::names::{NamespaceName, TaskId};
@@ -69,6 +69,10 @@ pub(crate) struct Entry {
     pub(crate) live: Option<Arc<dyn LiveTask>>,
     /// What it waits for while PENDING.
     pub(crate) blocked: Option<Blocker>,
+    /// What is to be done while it is unhealthy.
+    pub(crate) remedy: Remedy,
+    /// A person stopped it; until then it may be kept for its successor's sake.
+    pub(crate) kept: Option<Instant>,
     /// Cancelled to stop it.
     pub(crate) stop: CancellationToken,
     /// Whether a driver has it.
@@ -114,11 +118,18 @@ impl Entry {
             blueprint,
             live: None,
             blocked: None,
+            remedy: Remedy::Wait,
+            kept: None,
             stop: CancellationToken::new(),
             driven: Driven::No,
             failure: Failure::None,
             running_since: None,
         }
+    }
+
+    /// Until when it is kept although it shall stop, if it is.
+    pub(crate) fn kept_until(&self) -> Option<Instant> {
+        self.kept.filter(|_| !self.stop.is_cancelled())
     }
 }
 
@@ -181,6 +192,21 @@ impl Registry {
         let mut tasks: Vec<Task> = of_namespace.map(snapshot).collect();
         tasks.sort_by_cached_key(made);
         tasks
+    }
+
+    /// The tasks that have their place on the host, with their usage as of now.
+    pub fn placed(&self) -> Vec<Task> {
+        let has_place =
+            |entry: &Entry| entry.driven == Driven::Yes && entry.task.status != TaskStatus::Stopped;
+        self.visit_all(|entry| has_place(entry).then(|| snapshot(entry)))
+    }
+
+    /// The tasks that wait for their place, oldest first.
+    pub fn waiting(&self) -> Vec<Task> {
+        let waits = |entry: &Entry| entry.driven == Driven::No && entry.task.status != TaskStatus::Stopped;
+        let mut waiting = self.visit_all(|entry| waits(entry).then(|| entry.task.clone()));
+        waiting.sort_by_cached_key(made);
+        waiting
     }
 
     /// Tasks in the order of their making; those that are gone are left out.

@@ -14,6 +14,10 @@ use wharf_runtime::{CallError, FailureKind, HttpTask, RequestUsage};
 /// Failures in a row after which a task says itself that it is unfit.
 const MAX_FAILURES_IN_A_ROW: u32 = 3;
 
+/// Requests in a row without an answer in time, after which a task says itself that it is stuck. More than failures: an
+/// upstream of its own may be slow, and so may its clients be.
+const MAX_TIMEOUTS_IN_A_ROW: u32 = 10;
+
 /// When a client that met a full queue may try again. The queue empties by requests, not by a clock: the
 /// shortest time the header can say.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -49,9 +53,13 @@ impl Target for HttpTarget {
     }
 
     fn condition(&self) -> Condition {
-        match self.task.usage().failures_in_a_row {
-            failures if failures >= MAX_FAILURES_IN_A_ROW => {
+        let usage = self.task.usage();
+        match (usage.failures_in_a_row, usage.timeouts_in_a_row) {
+            (failures, _) if failures >= MAX_FAILURES_IN_A_ROW => {
                 Condition::Unfit(format!("{failures} failures in a row"))
+            }
+            (_, timeouts) if timeouts >= MAX_TIMEOUTS_IN_A_ROW => {
+                Condition::Unfit(format!("its last {timeouts} requests all timed out"))
             }
             _ => Condition::Fit,
         }

@@ -13,11 +13,16 @@ use std::{
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
+    time::Instant,
 };
 
 use super::{TargetStatus, cohort::Counts, spec::TargetWeight};
 use crate::{
-    health::{Health, HealthReason},
+    health::{
+        Checks, Health, HealthReason,
+        checks::Kind,
+        standing::{Grace, Standing, Verdict},
+    },
     metrics::Responses,
     names::{CohortName, TargetId},
     target::{Condition, Target},
@@ -29,10 +34,13 @@ pub(crate) struct Member {
     target: Arc<dyn Target>,
     weight: TargetWeight,
     cohort: Option<(CohortName, Arc<Counts>)>,
+    registered_at: Instant,
     /// The verdict, from the checks, the target's own condition and whether it drains.
     health: watch::Sender<Health>,
-    /// What the checks say; none without checks.
-    checked: Mutex<Option<Health>>,
+    /// Why its owner is asked to replace it, if it is.
+    replace: watch::Sender<Option<HealthReason>>,
+    /// What the checks say.
+    checked: Mutex<Checked>,
     checks: Mutex<Option<AbortHandle>>,
     draining: AtomicBool,
     /// Its time to drain is over: what it has is to end.
@@ -44,6 +52,13 @@ pub(crate) struct Member {
     idle: Notify,
     /// Who is to be woken when the target is cut: the requests that wait for it, each with a place of its own.
     waiting: Mutex<Waiting>,
+}
+
+/// What a target's checks have come to, and how long failures ask for nothing.
+#[derive(Default)]
+struct Checked {
+    standing: Standing,
+    grace: Duration,
 }
 
 #[derive(Default)]
@@ -64,8 +79,10 @@ impl Member {
             target,
             weight,
             cohort,
+            registered_at: Instant::now(),
             health: watch::Sender::new(Health::Initial),
-            checked: Mutex::new(None),
+            replace: watch::Sender::new(None),
+            checked: Mutex::default(),
             checks: Mutex::new(None),
             draining: AtomicBool::new(false),
             cut: AtomicBool::new(false),
@@ -109,6 +126,23 @@ impl Member {
         self.health.subscribe()
     }
 
+    pub(super) fn watch_replacement(&self) -> watch::Receiver<Option<HealthReason>> {
+        self.replace.subscribe()
+    }
+
+    pub(crate) fn registered_at(&self) -> Instant {
+        self.registered_at
+    }
+
+    /// Whether failures count, of a group that gives its targets this long.
+    pub(crate) fn grace(&self, given: Duration) -> Grace {
+        if self.registered_at.elapsed() < given {
+            Grace::Given
+        } else {
+            Grace::Over
+        }
+    }
+
     pub(super) fn status(&self) -> TargetStatus {
         TargetStatus {
             id: self.id.clone(),
@@ -133,18 +167,23 @@ impl Member {
         self.draining.load(Ordering::SeqCst)
     }
 
-    pub(super) fn set_checked(&self, verdict: Option<Health>) {
-        *self.checked.lock().unwrap_or_else(PoisonError::into_inner) = verdict;
+    /// Takes over what one of its checks has come to.
+    pub(super) fn note(&self, kind: Kind, verdict: Verdict) {
+        self.checked().standing.note(kind, verdict);
     }
 
     /// New checks begin: who had traffic keeps it until they say otherwise.
-    pub(super) fn await_first_check(&self) {
-        let standing = if self.is_healthy() {
-            Health::Healthy
-        } else {
-            Health::Initial
+    pub(super) fn await_first_checks(&self, checks: &Checks) {
+        let kinds = checks.all().map(|(kind, _)| kind);
+        let standing = Standing::awaiting(kinds, &self.health.borrow());
+        *self.checked() = Checked {
+            standing,
+            grace: checks.grace,
         };
-        self.set_checked(Some(standing));
+    }
+
+    fn checked(&self) -> MutexGuard<'_, Checked> {
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn keep_checks(&self, handle: AbortHandle) {
@@ -157,33 +196,38 @@ impl Member {
         }
     }
 
-    /// Forms the verdict anew; tells whether it changed.
+    /// Forms the verdicts anew; tells whether that on its traffic changed.
     pub(super) fn settle(&self) -> bool {
         self.health.send_if_modified(|health| {
             // Formed under the lock: an older verdict must not overtake a newer one.
             let verdict = self.verdict();
-            let changed = *health != verdict;
-            *health = verdict;
+            // First: who sees the new health shall find what is asked with it.
+            self.replace.send_if_modified(|replace| {
+                let changed = *replace != verdict.replace;
+                *replace = verdict.replace;
+                changed
+            });
+            let changed = *health != verdict.health;
+            *health = verdict.health;
             changed
         })
     }
 
-    fn verdict(&self) -> Health {
+    fn verdict(&self) -> Verdict {
         if self.is_draining() {
-            return Health::Draining;
+            return Verdict {
+                health: Health::Draining,
+                replace: None,
+            };
         }
-        let checked = self
-            .checked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        match (self.target.condition(), checked) {
-            (Condition::Unfit(reason), _) => Health::Unhealthy {
-                reason: HealthReason::Unfit(reason.into()),
-            },
-            (Condition::Fit, None) => Health::Healthy,
-            (Condition::Fit, Some(checked)) => checked,
+        let Checked { standing, grace } = &*self.checked();
+        let mut verdict = standing.verdict();
+        if let Condition::Unfit(reason) = self.target.condition() {
+            let reason = HealthReason::Unfit(reason.into());
+            verdict.replace = (self.grace(*grace) == Grace::Over).then(|| reason.clone());
+            verdict.health = Health::Unhealthy { reason };
         }
+        verdict
     }
 
     /// Counts a request in, unless the target drains.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::health::HealthSpec;
+use crate::health::Checks;
 
 /// Everything that can be said of a target group but its targets. The default is ALB's, without health checks.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,8 +17,8 @@ pub struct GroupSpec {
     pub stickiness: Option<StickyFor>,
     /// What happens when no target is healthy.
     pub fail_open: FailOpen,
-    /// How targets are checked. Without, a target is healthy unless it says otherwise itself.
-    pub health: Option<HealthSpec>,
+    /// How targets are checked.
+    pub checks: Checks,
     /// When a failed request is tried on another target.
     pub retry: RetrySpec,
     /// Whether requests wait while there is no target; without, they are answered 503 at once.

@@ -4,15 +4,18 @@
 //! A target that cannot answer its check cannot answer its clients either. Targets outside are asked over a
 //! connection of its own ([`crate::target::Target::probe`]).
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
+use futures_util::future::{join, join_all};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::BodyExt as _;
 
 use super::{
-    HealthReason, HealthSpec, Matcher,
-    tally::{Outcome, Tally},
+    Checks, Health, HealthReason, HealthSpec, Matcher, checks::Kind, standing::Judge, tally::Outcome,
 };
 use crate::{
     body::{self, Body},
@@ -31,16 +34,62 @@ const NO_MESSAGE: Bytes = Bytes::from_static(&[0; 5]);
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// Checks at once, then after every interval, until the group is gone. Whoever deregisters the target aborts it.
-pub(crate) async fn run(group: Weak<TargetGroup>, member: Arc<Member>, spec: HealthSpec) {
-    let mut tally = Tally::new();
-    loop {
-        let outcome = check(&member, &spec).await;
-        let verdict = tally.record(outcome, &spec).clone();
-        let Some(group) = group.upgrade() else { return };
-        group.checked(&member, verdict);
-        drop(group);
-        tokio::time::sleep(spec.interval).await;
+/// One target under check.
+struct Rounds {
+    group: Weak<TargetGroup>,
+    member: Arc<Member>,
+    grace: Duration,
+}
+
+/// Runs all of a target's checks, until the group is gone. Whoever deregisters the target aborts it. Those that wait
+/// for the start-up check begin when it has passed.
+pub(crate) async fn run(group: Weak<TargetGroup>, member: Arc<Member>, checks: Checks) {
+    let rounds = Rounds {
+        group,
+        member,
+        grace: checks.grace,
+    };
+    if let Some(spec) = &checks.startup {
+        rounds.until(Kind::Startup, spec, Pass::Ends).await;
+    }
+    let others = checks.all().filter(|(kind, _)| *kind != Kind::Startup);
+    let others = others.map(|(kind, spec)| rounds.until(kind, spec, Pass::Repeats));
+    join(join_all(others), rounds.end_grace()).await;
+}
+
+/// What a pass means for a check.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// It has done its part.
+    Ends,
+    /// It is made again and again.
+    Repeats,
+}
+
+impl Rounds {
+    /// Checks at once, then after every interval.
+    async fn until(&self, kind: Kind, spec: &HealthSpec, pass: Pass) {
+        let mut judge = Judge::new(kind);
+        loop {
+            let outcome = check(&self.member, spec).await;
+            let verdict = judge.record(outcome, spec, self.member.grace(self.grace));
+            let passed = verdict.health == Health::Healthy;
+            let Some(group) = self.group.upgrade() else { return };
+            group.checked(&self.member, kind, verdict);
+            drop(group);
+            if passed && pass == Pass::Ends {
+                return;
+            }
+            tokio::time::sleep(spec.interval).await;
+        }
+    }
+
+    /// What the target says of itself counts from then on, too.
+    async fn end_grace(&self) {
+        tokio::time::sleep_until(self.member.registered_at() + self.grace).await;
+        if let Some(group) = self.group.upgrade() {
+            group.grace_is_over(&self.member);
+        }
     }
 }
 

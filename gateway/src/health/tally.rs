@@ -21,6 +21,11 @@ impl Tally {
         }
     }
 
+    /// What the target is.
+    pub(crate) fn state(&self) -> &Health {
+        &self.state
+    }
+
     /// Takes a check into account; the answer is what the target is now.
     pub(crate) fn record(&mut self, outcome: Outcome, spec: &HealthSpec) -> &Health {
         let (next, needed) = match (&self.state, outcome) {

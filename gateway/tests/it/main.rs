@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod balancing;
 #[cfg(test)]
+mod checks;
+#[cfg(test)]
 mod client_leaves;
 #[cfg(test)]
 mod clients;

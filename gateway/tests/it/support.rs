@@ -20,7 +20,7 @@ use tokio::{
     sync::watch,
 };
 use wharf_gateway::{
-    AccessEntry, AccessLog, Action, Body, Condition, Conditions, Config, Gateway, GroupSpec, Health,
+    AccessEntry, AccessLog, Action, Body, Checks, Condition, Conditions, Config, Gateway, GroupSpec, Health,
     HealthSpec, HostMatch, Limits, ListenerRules, ListenerSpec, Load, PathMatch, Precedence, Priority,
     Routing, RuleSpec, Scheme, Target, TargetError, TargetErrorKind, TargetGroup, TargetWeight, Threads,
     Usage, body,
@@ -119,9 +119,8 @@ impl Rig {
 
     /// Has targets checked from now on.
     pub(crate) fn check(&self, health: HealthSpec) {
-        let health = Some(health);
         self.app.configure(GroupSpec {
-            health,
+            checks: Checks::health(health),
             ..self.app.spec()
         });
     }

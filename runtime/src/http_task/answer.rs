@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use http::{Request, Response};
@@ -40,6 +41,7 @@ impl Task {
             Progress::NoHead => return Err(flight.failure()),
             Progress::Deadline => {
                 drop(run);
+                self.timeouts_in_a_row.fetch_add(1, Ordering::Relaxed);
                 return Err(self.failed(self.core.deadline_failure(), flight));
             }
             Progress::Killed => return Err(Failure::new(FailureKind::Stopping, "the task was stopped")),

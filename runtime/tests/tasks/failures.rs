@@ -61,12 +61,14 @@ async fn deadlines_hold_before_and_after_the_head_for_spinning_and_sleeping_gues
     let (task, log) = Bench::new()
         .http(|spec| spec.timeout = Some(Duration::from_millis(300)))
         .await;
-    for path in ["/spin", "/sleep?ms=600000"] {
+    for (before, path) in ["/spin", "/sleep?ms=600000"].into_iter().enumerate() {
         assert_eq!(
             get(&task, path).await.unwrap_err().kind(),
             FailureKind::Deadline,
             "{path}"
         );
+        let late = task.usage().timeouts_in_a_row;
+        assert_eq!(late, u32::try_from(before).unwrap() + 1, "{path}");
     }
     for path in ["/spin-after-head", "/never-end"] {
         let response = get(&task, path).await.unwrap();
@@ -79,7 +81,10 @@ async fn deadlines_hold_before_and_after_the_head_for_spinning_and_sleeping_gues
         assert!(usage.failure().unwrap().contains("deadline"), "{path}");
     }
     assert!(log.contains("timeout of 300 ms"));
+    assert_eq!(task.usage().timeouts_in_a_row, 2, "those had an answer");
+    assert_eq!(text(&task, "/ok").await.0, 200);
     task.idle().await;
+    assert_eq!(task.usage().timeouts_in_a_row, 0);
     assert_eq!(task.usage().memory, 0);
 }
 

@@ -1,6 +1,8 @@
 //! `wharf describe task-definition`: everything a manifest came to, defaults included.
 
-use wharf_control::api::types::{DefinitionFiles, HealthCheck, Isolation, Route, TaskDefinition, World};
+use wharf_control::api::types::{
+    DefinitionFiles, HealthCheck, HealthChecks, Isolation, Route, TaskDefinition, World,
+};
 
 use super::{fields, pairs};
 use crate::output::{self, bytes, harmless, name};
@@ -72,7 +74,23 @@ fn files(files: &DefinitionFiles) -> String {
     format!("{} ({} {noun})", files.mount, files.files)
 }
 
-fn health(health: &HealthCheck) -> String {
+fn health(checks: &HealthChecks) -> String {
+    let of_its_own = |name: &'static str, check: &Option<HealthCheck>| {
+        check
+            .as_ref()
+            .map(|found| format!("{name}: {}", self::check(found)))
+    };
+    let kinds = [
+        checks.check.as_ref().map(self::check),
+        of_its_own("start-up", &checks.startup),
+        of_its_own("readiness", &checks.readiness),
+        of_its_own("liveness", &checks.liveness),
+        (checks.grace_ms > 0).then(|| format!("failures count after {}", duration(checks.grace_ms))),
+    ];
+    kinds.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn check(health: &HealthCheck) -> String {
     format!(
         "GET {} every {}, within {}, {} pass; {} well, {} ill",
         health.path,

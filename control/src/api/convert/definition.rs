@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wharf_gateway::HealthSpec;
+use wharf_gateway::{Checks, HealthSpec};
 use wharf_runtime::Isolation;
 
 use super::{wire, world};
@@ -43,7 +43,7 @@ pub(in crate::api) fn definition(definition: &Definition, blueprint: &Blueprint)
         args: task.args.clone(),
         egress: task.egress.iter().map(ToString::to_string).collect(),
         files: blueprint.bundle.mounts.iter().map(files).collect(),
-        health: service.and_then(|service| service.health.as_ref()).map(health),
+        health: service.and_then(|service| health(&service.group.checks)),
         routes: routes(blueprint),
         registered_at: definition.registered_at,
     }
@@ -70,7 +70,17 @@ fn files(mount: &BundleMount) -> wire::DefinitionFiles {
     }
 }
 
-fn health(health: &HealthSpec) -> wire::HealthCheck {
+fn health(checks: &Checks) -> Option<wire::HealthChecks> {
+    (!checks.is_empty()).then(|| wire::HealthChecks {
+        check: checks.health.as_ref().map(check),
+        readiness: checks.readiness.as_ref().map(check),
+        liveness: checks.liveness.as_ref().map(check),
+        startup: checks.startup.as_ref().map(check),
+        grace_ms: milliseconds(checks.grace),
+    })
+}
+
+fn check(health: &HealthSpec) -> wire::HealthCheck {
     wire::HealthCheck {
         path: health.path.to_string(),
         interval_ms: milliseconds(health.interval),

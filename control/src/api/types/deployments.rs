@@ -174,7 +174,7 @@ pub struct TaskDefinition {
     pub files: Vec<DefinitionFiles>,
     /// How to tell that a task works; without it, one that runs does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub health: Option<HealthCheck>,
+    pub health: Option<HealthChecks>,
     /// Which requests come to the service; where it answers them and this is empty, those to its default host.
     pub routes: Vec<Route>,
     /// When it was registered.
@@ -203,6 +203,26 @@ pub struct DefinitionFiles {
 }
 
 /// How to tell that a task works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthChecks {
+    /// A task that fails it gets no requests and is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<HealthCheck>,
+    /// A task that fails it gets no requests until it passes again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<HealthCheck>,
+    /// A task that fails it is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<HealthCheck>,
+    /// Before it has passed, the others are not made; a task that fails it is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startup: Option<HealthCheck>,
+    /// For how long after a task's start failures don't count, in milliseconds.
+    pub grace_ms: u64,
+}
+
+/// One way of asking a task whether it works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthCheck {

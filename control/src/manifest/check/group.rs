@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use wharf_gateway::{
-    Algorithm, FailOpen, GroupSpec, HealthPort, HealthSpec, Matcher, RetrySpec, SlowStart, StickyFor,
+    Algorithm, Checks, FailOpen, GroupSpec, HealthPort, HealthSpec, Matcher, RetrySpec, SlowStart, StickyFor,
     TargetWeight, UpstreamUrl, UpstreamVersion,
 };
 
@@ -98,7 +98,7 @@ fn target_group(text: &TargetGroupText, here: &FieldPath, report: &mut Report) -
         slow_start: slow_start(text.slow_start.as_deref(), here, report),
         stickiness: stickiness(text.stickiness.as_deref(), here, report),
         fail_open: fail_open(text.fail_open),
-        health: health(text.health.as_ref(), version, &here.key("health"), report),
+        checks: checks(text.health.as_ref(), version, &here.key("health"), report),
         retry: retry(text.retry.as_ref(), &here.key("retry"), report),
         // Targets outside are there, or they aren't: nobody brings them.
         hold: None,
@@ -213,18 +213,18 @@ fn targets(texts: &[TargetText], here: &FieldPath, report: &mut Report) -> Vec<O
 }
 
 /// ALB's health check; none if it is switched off.
-fn health(
+fn checks(
     text: Option<&TargetHealthText>,
     version: UpstreamVersion,
     here: &FieldPath,
     report: &mut Report,
-) -> Option<HealthSpec> {
+) -> Checks {
     let defaults = match version {
         UpstreamVersion::Grpc => HealthSpec::outside_grpc(),
         UpstreamVersion::Http1 | UpstreamVersion::Http2 => HealthSpec::outside(),
     };
     let Some(text) = text else {
-        return Some(defaults);
+        return Checks::health(defaults);
     };
     let in_a_row = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     let row = (1, 100);
@@ -250,7 +250,8 @@ fn health(
     };
     // The gateway's errors name `health.interval`.
     report.bounded(&here.parent(), health.check());
-    (text.enabled != Some(false)).then_some(health)
+    let health = (text.enabled != Some(false)).then_some(health);
+    health.map_or_else(Checks::default, Checks::health)
 }
 
 fn path(text: Option<&str>, here: &FieldPath, report: &mut Report) -> Option<PathAndQuery> {

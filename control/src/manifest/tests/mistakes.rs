@@ -209,7 +209,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "[health]\ninterval = \"1s\"",
-        "4:2: [health] has no `path`: say what to ask for, like path = \"/health\"; without [health], alive is \
+        "4:2: [health] has no `path`: say what to ask for, like path = \"/health\"; without checks, alive is \
              healthy",
     ),
     (
@@ -228,6 +228,46 @@ const SECTIONS: &[(&str, &str)] = &[
         "[health]\npath = \"/\"\ncodes = \"2xx\"",
         "6:1: `codes` in [health]: `2xx` is no status or range of statuses: write 200, 200-399 or 200,204, each \
              from 100 to 599",
+    ),
+    (
+        "[health]\ngrace = \"5s\"",
+        "4:2: [health] has no `path`: say what to ask for, like path = \"/health\"; without checks, alive is \
+             healthy",
+    ),
+    (
+        "[health]\npath = \"/\"\ngrace = \"2h\"",
+        "6:1: `grace` in [health] is 2h: it goes from 0s to 1h",
+    ),
+    (
+        "[health]\npath = \"/\"\ngrace = 5",
+        "6:1: `grace` in [health] is a whole number, it needs to be a text: like grace = \"10s\"",
+    ),
+    (
+        "[health.readiness]\ninterval = \"1s\"",
+        "4:9: [health.readiness] has no `path`: say what to ask for, like path = \"/health\"; without \
+             checks, alive is healthy",
+    ),
+    (
+        "[health]\ninterval = \"2s\"\n[health.liveness]\npath = \"/\"",
+        "4:2: [health] has no `path`: say what to ask for, like path = \"/health\"; without checks, alive is \
+             healthy",
+    ),
+    (
+        "[health.liveness]\npath = \"/\"\nunhealthy = 11",
+        "6:1: `unhealthy` in [health.liveness] is 11: it goes from 1 to 10",
+    ),
+    (
+        "[health.startup]\npath = \"/\"\ngrace = \"5s\"",
+        "6:1: unknown key `grace` in [health.startup]: it belongs in [health]",
+    ),
+    (
+        "[health]\npath = \"/\"\nready = \"/\"",
+        "6:1: unknown key `ready` in [health]: the keys are path, interval, timeout, healthy, unhealthy, codes, grace, \
+             readiness, liveness, startup",
+    ),
+    (
+        "[job]\n[health.liveness]\npath = \"/\"",
+        "5:9: [health] together with [job]: a job runs to its end and answers no requests: remove one of the two",
     ),
 ];
 

@@ -1,12 +1,18 @@
 //! What others ask of the loop.
 
+use std::time::Duration;
+
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::{ControlLoop, ServiceKey};
-use crate::model::{DesiredStatus, StopCode, Stopped, TaskStatus};
+use super::{ControlLoop, ServiceKey, wording};
+use crate::model::{DesiredStatus, Group, Health, ServiceKind, StopCode, Stopped, Task, TaskStatus};
 use crate::names::{NamespaceName, TaskId};
-use crate::tasks::registry::Driven;
+use crate::tasks::registry::{Driven, Entry};
+
+/// How long a task that a person stopped goes on for want of another: a successor that takes longer isn't coming.
+pub(super) const KEPT_AT_MOST: Duration = Duration::from_secs(30);
 
 /// Asks the loop for something.
 pub(super) enum Command {
@@ -104,11 +110,51 @@ impl ControlLoop {
             Command::Retry(namespace) => self.retry_blocked(Some(&namespace)).await,
             Command::Job(key, seen) => self.jobs.ask(key, seen),
             Command::StopTask { task, reason } => {
-                self.stop_task(&task, StopCode::UserInitiated, reason);
+                self.retire(&task, reason);
             }
             // Taken by the loop itself.
             Command::ShutDown => {}
         }
+    }
+
+    /// A person wants a task stopped. One that answers requests may have to go on with that until another does: the plan
+    /// says when it goes.
+    fn retire(&mut self, id: &TaskId, reason: String) {
+        let Some(task) = self.parts.registry.task(id) else {
+            return;
+        };
+        let key = (task.namespace.clone(), task.group.name().clone());
+        let serves =
+            self.serves(&task) && task.health == Health::Healthy && task.status == TaskStatus::Running;
+        if !serves {
+            if let Some(target) = self.target_of(id) {
+                self.say(&key, wording::draining(&key.1, &[target]));
+            }
+            return self.stop_task(id, StopCode::UserInitiated, reason);
+        }
+        let now = self.parts.clock.now();
+        self.parts.registry.update(id, |entry| {
+            if entry.task.desired == DesiredStatus::Running {
+                begin_to_stop(entry, StopCode::UserInitiated, reason, now);
+                entry.kept = Some(Instant::now() + KEPT_AT_MOST);
+            }
+        });
+        self.dirty.insert(key);
+    }
+
+    /// Whether requests come to it, of a service that is to stay.
+    pub(super) fn serves(&self, task: &Task) -> bool {
+        let Group::Service(name) = &task.group else {
+            return false;
+        };
+        let watched = self.services.get(&(task.namespace.clone(), name.clone()));
+        watched.is_some_and(|watched| watched.service.kind == ServiceKind::Http)
+    }
+
+    /// The task, if it is one that requests come to and that is to be drained.
+    pub(super) fn target_of(&self, id: &TaskId) -> Option<TaskId> {
+        let task = self.parts.registry.task(id)?;
+        (task.status == TaskStatus::Running && self.serves(&task)).then_some(task.id)
     }
 
     /// Tells a task to stop. One that has no place yet is stopped with that.
@@ -116,16 +162,13 @@ impl ControlLoop {
         self.waiting.remove(id);
         let now = self.parts.clock.now();
         let stopped = self.parts.registry.update(id, |entry| {
-            if entry.task.status == TaskStatus::Stopped || entry.task.desired == DesiredStatus::Stopped {
-                return None;
+            match (entry.task.status, entry.task.desired) {
+                (TaskStatus::Stopped, _) => return None,
+                (_, DesiredStatus::Running) => begin_to_stop(entry, code, reason, now),
+                // It was kept until now; why it goes was said before.
+                (_, DesiredStatus::Stopped) if entry.kept_until().is_some() => {}
+                (_, DesiredStatus::Stopped) => return None,
             }
-            entry.task.desired = DesiredStatus::Stopped;
-            entry.task.stopping_at = Some(now);
-            entry.task.stopped = Some(Stopped {
-                code,
-                reason,
-                exit_code: None,
-            });
             if entry.driven == Driven::No {
                 entry.task.status = TaskStatus::Stopped;
                 entry.task.stopped_at = Some(now);
@@ -147,4 +190,14 @@ impl ControlLoop {
         }
         self.look_again(namespace, group);
     }
+}
+
+fn begin_to_stop(entry: &mut Entry, code: StopCode, reason: String, now: jiff::Timestamp) {
+    entry.task.desired = DesiredStatus::Stopped;
+    entry.task.stopping_at = Some(now);
+    entry.task.stopped = Some(Stopped {
+        code,
+        reason,
+        exit_code: None,
+    });
 }

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::watched::Steady;
 use super::{ControlLoop, ServiceKey, wording};
-use crate::model::{DesiredStatus, Group, Health, ServiceKind, StopCode, Stopped, Task, TaskStatus};
+use crate::model::{DesiredStatus, Group, Health, StopCode, Stopped, Task, TaskStatus};
 use crate::names::TaskId;
 use crate::reconciler::backoff;
 use crate::reconciler::plan::Vacancy;
 use crate::tasks::driver::{Report, Step};
 use crate::tasks::registry::{Entry, Failure};
-use crate::tasks::{Exit, HealthReport};
+use crate::tasks::{Exit, HealthReport, Remedy};
+
+/// Failures in a row of one place that make it an event of its own: once is an accident, twice a coincidence.
+const IMPAIRED_AFTER: u32 = 3;
 
 impl ControlLoop {
     /// Takes a report and those that came with it.
@@ -28,7 +32,9 @@ impl ControlLoop {
         };
         match step {
             Step::Activating => self.set_status(&id, TaskStatus::Activating),
-            Step::Leaving(status) => self.set_status(&id, status),
+            Step::Leaving(status) => self.take_leave(&task, status),
+            Step::CutOff(requests) => self.say_overtime(&task, &wording::cut_off(requests)),
+            Step::GivenUp(status) => self.say_overtime(&task, &wording::given_up(status)),
             Step::Running(live) => {
                 let now = self.parts.clock.now();
                 self.parts.registry.update(&id, |entry| {
@@ -37,12 +43,8 @@ impl ControlLoop {
                     entry.task.started_at = Some(now);
                     entry.task.status = TaskStatus::Running;
                 });
-                let key = key_of(&task);
-                let is_http = self
-                    .services
-                    .get(&key)
-                    .is_some_and(|w| w.service.kind == ServiceKind::Http);
-                if is_http && matches!(task.group, Group::Service(_)) {
+                if self.serves(&task) {
+                    let key = key_of(&task);
                     self.say(&key, wording::registered(&key.1, &task.id));
                 }
             }
@@ -56,6 +58,25 @@ impl ControlLoop {
         self.look_again(task.namespace, task.group);
     }
 
+    /// It goes on its way out.
+    fn take_leave(&self, task: &Task, status: TaskStatus) {
+        self.set_status(&task.id, status);
+        if status == TaskStatus::Stopping && self.serves(task) {
+            let key = key_of(task);
+            self.say(&key, wording::deregistered(&key.1, &task.id));
+        }
+    }
+
+    /// Its end took too long: that belongs to why it is stopped.
+    fn say_overtime(&self, task: &Task, what: &str) {
+        self.parts.registry.update(&task.id, |entry| {
+            if let Some(stopped) = &mut entry.task.stopped {
+                stopped.reason.push_str("; ");
+                stopped.reason.push_str(what);
+            }
+        });
+    }
+
     fn set_status(&self, id: &TaskId, status: TaskStatus) {
         self.parts.registry.update(id, |entry| entry.task.status = status);
     }
@@ -63,24 +84,26 @@ impl ControlLoop {
     fn take_health(&mut self, task: &Task, report: HealthReport) {
         let before = self.parts.registry.update(&task.id, |entry| {
             entry.task.reason.clone_from(&report.reason);
+            entry.remedy = report.remedy;
             std::mem::replace(&mut entry.task.health, report.health)
         });
-        if before == Some(report.health) {
-            return;
-        }
         let key = key_of(task);
-        if let Some(message) = wording::health(&key.1, &task.id, &report) {
+        let news = before.and_then(|before| wording::health(&key.1, &task.id, before, &report));
+        if let Some(message) = news {
             self.say(&key, message);
         }
-        match report.health {
-            Health::Unhealthy => self.count_failure(task, report.reason.unwrap_or_default()),
+        match (report.health, report.remedy) {
+            // Counted once, however often it is said; not of one that is on its way out.
+            (Health::Unhealthy, Remedy::Replace) if task.desired == DesiredStatus::Running => {
+                self.count_failure(task, report.reason.unwrap_or_default());
+            }
             // It recovered: should it fail again, that is another failure.
-            Health::Healthy => {
+            (Health::Healthy, _) => {
                 self.parts
                     .registry
                     .update(&task.id, |entry| entry.failure = Failure::None);
             }
-            Health::Unknown => {}
+            (Health::Unhealthy | Health::Unknown, _) => {}
         }
     }
 
@@ -147,8 +170,15 @@ impl ControlLoop {
             restarts: failures,
             last_reason: reason.clone(),
         });
+        let is_news = failures >= IMPAIRED_AFTER && watched.steady != Steady::Impaired;
+        if is_news {
+            watched.steady = Steady::Impaired;
+        }
         let again = wording::Again { delay, failures };
         self.say(&key, wording::restart(&key.1, &task.id, &reason, again));
+        if is_news {
+            self.say(&key, wording::impaired(&key.1, &reason));
+        }
     }
 
     async fn take_gone(&mut self, task: &Task) {

@@ -114,8 +114,8 @@ impl ControlLoop {
                 Action::Stop { task, why } => {
                     let seen = self.parts.registry.task(&task).and_then(|task| task.reason);
                     let reason = wording::stopped_reason(&key.1, why, seen.as_deref());
+                    stopping.extend(self.target_of(&task));
                     self.stop_task(&task, StopCode::ServiceSchedulerInitiated, reason);
-                    stopping.push(task);
                 }
                 Action::Complete => self.end_rollout(key, Ending::Completed).await?,
                 Action::Fail { reason } => self.end_rollout(key, Ending::Failed(reason)).await?,
@@ -125,6 +125,7 @@ impl ControlLoop {
         }
         if progressed == Progressed::Yes
             && let Some(watched) = self.services.get_mut(key)
+            && watched.steady == Steady::Announced
         {
             watched.steady = Steady::No;
         }
@@ -132,7 +133,7 @@ impl ControlLoop {
             self.say(key, wording::started(&key.1, &started));
         }
         if !stopping.is_empty() {
-            self.say(key, wording::stopping(&key.1, &stopping));
+            self.say(key, wording::draining(&key.1, &stopping));
         }
         Ok(progressed)
     }
@@ -259,7 +260,7 @@ impl ControlLoop {
         let runs = watched.service.goal.is_some();
         let calm = runs && all_healthy && complete && watched.service.rollout.is_none();
         match (calm, watched.steady) {
-            (true, Steady::No) => {
+            (true, Steady::No | Steady::Impaired) => {
                 watched.steady = Steady::Announced;
                 watched.last_blocked = None;
                 self.say(key, wording::steady(&key.1));

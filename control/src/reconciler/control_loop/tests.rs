@@ -2,11 +2,15 @@
 //! clock is paused: seconds of back-off pass at once, and in order.
 
 mod cluster;
+mod events;
 pub(crate) mod fake;
+mod faults;
 mod jobs;
 mod recovery;
+mod retiring;
 mod rollouts;
 mod steady;
+mod stuck;
 
 use std::time::Duration;
 

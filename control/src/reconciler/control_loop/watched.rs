@@ -11,6 +11,7 @@ use crate::model::{DesiredStatus, Group, Health, Service, ServiceStatus, TaskSta
 use crate::names::Revision;
 use crate::reconciler::plan::{self, Desired, Observed, ObservedTask, Phase, Presence, Vacancy};
 use crate::store::{Entry as Stored, StoreRevision};
+use crate::tasks::Remedy;
 use crate::tasks::registry::{Entry, Registry};
 
 /// A service the loop looks after.
@@ -26,11 +27,12 @@ pub(super) struct Watched {
     pub(super) stale: Stale,
 }
 
-/// Whether a steady state was announced.
+/// What was announced of the service last: that it is steady, or that its tasks keep failing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Steady {
     No,
     Announced,
+    Impaired,
 }
 
 /// Whether the store may have something newer.
@@ -113,7 +115,9 @@ impl Watched {
         let (id, revision) = (entry.task.id.clone(), entry.task.definition.revision);
         let phase = match phase(entry)? {
             // While it is being replaced as a whole, the health check is already its successor's.
-            Phase::Unhealthy if self.rollout.is_some() && self.service.goal != Some(revision) => {
+            Phase::Unhealthy | Phase::Unready
+                if self.rollout.is_some() && self.service.goal != Some(revision) =>
+            {
                 Phase::Healthy
             }
             phase => phase,
@@ -126,7 +130,11 @@ impl Watched {
         let desired = self.desired();
         let hopeful = |revision: Revision| {
             let filled = |task: &&ObservedTask| {
-                task.revision == revision && !matches!(task.phase, Phase::Unhealthy | Phase::Leaving)
+                let leaves = matches!(
+                    task.phase,
+                    Phase::Unhealthy | Phase::Retiring { .. } | Phase::Leaving
+                );
+                task.revision == revision && !leaves
             };
             tasks.iter().filter(filled).count()
         };
@@ -149,6 +157,10 @@ fn phase(entry: &Entry) -> Option<Phase> {
     let task = &entry.task;
     Some(match (task.status, task.desired, entry.blocked) {
         (TaskStatus::Stopped, _, _) => return None,
+        (TaskStatus::Running, DesiredStatus::Stopped, _) => match entry.kept_until() {
+            Some(until) => Phase::Retiring { until },
+            None => Phase::Leaving,
+        },
         (_, DesiredStatus::Stopped, _) => Phase::Leaving,
         (status, _, Some(on)) if status < TaskStatus::Activating => Phase::Blocked {
             on,
@@ -157,7 +169,10 @@ fn phase(entry: &Entry) -> Option<Phase> {
         (TaskStatus::Running, _, _) => match task.health {
             Health::Unknown => Phase::Starting,
             Health::Healthy => Phase::Healthy,
-            Health::Unhealthy => Phase::Unhealthy,
+            Health::Unhealthy => match entry.remedy {
+                Remedy::Replace => Phase::Unhealthy,
+                Remedy::Wait => Phase::Unready,
+            },
         },
         (status, _, _) if status < TaskStatus::Running => Phase::Starting,
         _ => Phase::Leaving,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::model::{DeploymentId, Group, Health};
+use crate::model::{DeploymentId, Group, Health, TaskStatus};
 use crate::names::{ServiceName, TaskId};
 use crate::reconciler::plan::StopWhy;
 use crate::tasks::HealthReport;
@@ -16,7 +16,7 @@ pub(super) fn started(service: &ServiceName, tasks: &[TaskId]) -> String {
     )
 }
 
-pub(super) fn stopping(service: &ServiceName, tasks: &[TaskId]) -> String {
+pub(super) fn draining(service: &ServiceName, tasks: &[TaskId]) -> String {
     format!(
         "(service {service}) has begun draining connections on {} tasks: {}.",
         tasks.len(),
@@ -34,8 +34,24 @@ pub(super) fn stopped(group: &Group, task: &TaskId, reason: &str) -> String {
     }
 }
 
+pub(super) fn cut_off(requests: u32) -> String {
+    format!("{requests} requests were cut off when its stop_timeout was over")
+}
+
+pub(super) fn given_up(status: TaskStatus) -> String {
+    format!("{status} was given up: it took too long")
+}
+
 pub(super) fn registered(service: &ServiceName, task: &TaskId) -> String {
     format!("(service {service}) registered 1 targets in (target-group {service}): (task {task}).")
+}
+
+pub(super) fn deregistered(service: &ServiceName, task: &TaskId) -> String {
+    format!("(service {service}) deregistered 1 targets in (target-group {service}): (task {task}).")
+}
+
+pub(super) fn impaired(service: &ServiceName, reason: &str) -> String {
+    format!("(service {service}) is unable to consistently start tasks successfully. Reason: {reason}.")
 }
 
 pub(super) fn steady(service: &ServiceName) -> String {
@@ -77,11 +93,24 @@ pub(super) struct Again {
     pub(super) failures: u32,
 }
 
-pub(super) fn health(service: &ServiceName, task: &TaskId, report: &HealthReport) -> Option<String> {
-    let reason = report.reason.as_deref().unwrap_or("no reason was given");
-    (report.health == Health::Unhealthy).then(|| {
-        format!("(service {service}) (task {task}) is unhealthy in (target-group {service}) due to (reason {reason}).")
-    })
+/// What is news about a task's health, of one that was `before`.
+pub(super) fn health(
+    service: &ServiceName,
+    task: &TaskId,
+    before: Health,
+    report: &HealthReport,
+) -> Option<String> {
+    let who = format!("(service {service}) (task {task})");
+    let group = format!("(target-group {service})");
+    match (before, report.health) {
+        (Health::Unknown | Health::Healthy, Health::Unhealthy) => {
+            let reason = report.reason.as_deref().unwrap_or("no reason was given");
+            Some(format!("{who} is unhealthy in {group} due to (reason {reason})."))
+        }
+        (Health::Unhealthy, Health::Healthy) => Some(format!("{who} is healthy again in {group}.")),
+        // That a task works is no news, nor that nobody knows.
+        _ => None,
+    }
 }
 
 fn who(group: &Group) -> String {
@@ -102,6 +131,7 @@ pub(super) fn stopped_reason(service: &ServiceName, why: StopWhy, ill: Option<&s
             ill.map_or(failed.clone(), |ill| format!("{failed}: {ill}"))
         }
         StopWhy::Deleted => format!("(service {service}) was deleted"),
+        StopWhy::Asked => "Task stopped by a person".to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tables: what shall be and what is seen, to what is done.
 //!
 //! A service's tasks are written `<revision><phase>`: `B` blocked on capacity, `K` blocked on a secret,
-//! `s` starting, `h` healthy, `u` unhealthy, `L` leaving; `1h 1h 2s` is two healthy ones of revision 1
+//! `s` starting, `h` healthy, `r` unready, `u` unhealthy, `k` kept although it was stopped, `o` no longer so, `L` leaving; `1h 1h 2s` is two healthy ones of revision 1
 //! and a starting one of revision 2. The answer: `+2` starts one of revision 2, `-0` stops the first.
 
 use proptest::prelude::*;
@@ -43,7 +43,15 @@ fn phase_of(letter: &str) -> Phase {
         },
         "s" => Phase::Starting,
         "h" => Phase::Healthy,
+        "r" => Phase::Unready,
         "u" => Phase::Unhealthy,
+        // Until some time, and until now.
+        "k" => Phase::Retiring {
+            until: Instant::now() + Duration::from_secs(30),
+        },
+        "o" => Phase::Retiring {
+            until: Instant::now(),
+        },
         "L" => Phase::Leaving,
         other => panic!("no phase is written {other}"),
     }
@@ -103,6 +111,8 @@ fn a_steady_service_keeps_its_count() {
         (2, "1h 1h", ""),
         (2, "1h 1L", "+1"),
         (2, "1B", "+1"),
+        (2, "1h 1r", ""),
+        (1, "1h 1r", "-1"),
         (0, "1h 1h", "-1 -0"),
         // Fewer: what waits goes first, then what starts, then the youngest.
         (2, "1h 1h 1h", "-2"),
@@ -133,6 +143,30 @@ fn an_unhealthy_task_is_replaced_start_first() {
     ] {
         check(&steady(count), tasks, expected);
     }
+}
+
+#[test]
+fn the_last_task_that_serves_is_kept_when_it_is_stopped() {
+    for (count, tasks, expected) in [
+        (1, "1k", "+1"),
+        (1, "1k 1s", ""),
+        (1, "1k 1h", "-0"),
+        (1, "1k 1u", "+1"),
+        (1, "1o 1s", "-0"),
+        (1, "1k 1B", "-0"),
+        (1, "1k 1K", ""),
+        (0, "1k", "-0"),
+        (2, "1k 1h", "+1 -0"),
+        (2, "1k 1k", "+1 +1"),
+        (2, "1k 1k 1h 1s", "-0 -1"),
+        // What leaves for another reason leaves once.
+        (1, "3k 1h", "-0"),
+    ] {
+        check(&steady(count), tasks, expected);
+    }
+    let now = Instant::now();
+    check(&rolling(1, now), "1k", "+2 +1");
+    check(&rolling(1, now), "1k 2h", "-0");
 }
 
 #[test]

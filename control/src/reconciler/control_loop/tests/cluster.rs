@@ -38,6 +38,19 @@ pub(super) struct Faults {
     pub(super) stuck_after: Option<(usize, Side)>,
     /// Whether one got stuck.
     pub(super) is_stuck: bool,
+    /// What nobody can do at all.
+    pub(super) lasting: Fault,
+}
+
+/// What is wrong with the store for as long as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Fault {
+    #[default]
+    None,
+    /// Nothing can be written.
+    Writes,
+    /// Nothing can be read or written.
+    All,
 }
 
 /// Where a server is killed.
@@ -54,6 +67,13 @@ impl Paced {
         Self {
             store: crate::store::tests::memory(),
             faults: Mutex::default(),
+        }
+    }
+
+    fn check(&self, failing: &[Fault]) -> Result<(), StoreError> {
+        match failing.contains(&self.faults.lock().unwrap().lasting) {
+            true => Err(StoreError::Busy),
+            false => Ok(()),
         }
     }
 
@@ -82,14 +102,17 @@ impl Paced {
 #[async_trait::async_trait]
 impl Store for Paced {
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        self.check(&[Fault::All])?;
         self.store.get(key).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
+        self.check(&[Fault::All])?;
         self.store.list(prefix).await
     }
 
     async fn commit(&self, transaction: Transaction) -> Result<StoreRevision, StoreError> {
+        self.check(&[Fault::All, Fault::Writes])?;
         let stuck = self.meet()?;
         if stuck == Some(Side::Before) {
             std::future::pending::<()>().await;
@@ -177,6 +200,11 @@ impl Cluster {
     /// Has the store's next commits meet this.
     pub(super) fn faults(&self, change: impl FnOnce(&mut Faults)) {
         change(&mut self.paced.faults.lock().unwrap());
+    }
+
+    /// Something is wrong with the store from now on, or isn't any more.
+    pub(super) fn fault(&self, fault: Fault) {
+        self.faults(|faults| faults.lasting = fault);
     }
 
     /// Whether a commit got stuck, as was asked.
@@ -292,6 +320,12 @@ impl Cluster {
 
     /// Changes the service's record as an operation would.
     pub(super) async fn change(&self, change: impl FnOnce(&mut Service)) {
+        self.change_in_secret(change).await;
+        self.reconciler.reconcile(key()).await;
+    }
+
+    /// The same, and the loop isn't told.
+    pub(super) async fn change_in_secret(&self, change: impl FnOnce(&mut Service)) {
         let mut service = self.service().await.unwrap();
         change(&mut service);
         let service_key = keys::service(&service.namespace, &service.name);
@@ -299,7 +333,6 @@ impl Cluster {
             .put_if(&service_key, Expect::Present, service.encode())
             .await
             .unwrap();
-        self.reconciler.reconcile(key()).await;
     }
 
     pub(super) async fn service(&self) -> Option<Service> {
@@ -345,10 +378,19 @@ impl Cluster {
 
     /// Waits until an event says `text`.
     pub(super) async fn until_said(&self, text: &str) {
-        let mut changes = self.registry.changes();
+        self.until_said_times(text, 1).await;
+    }
+
+    /// Waits until so many events say `text`. What is said changes nothing that could be waited for, so it looks again
+    /// and again.
+    pub(super) async fn until_said_times(&self, text: &str, times: usize) {
         let said = async {
-            while !self.said().await.iter().any(|message| message.contains(text)) {
-                changes.changed().await.unwrap();
+            loop {
+                let said = self.said().await;
+                if said.iter().filter(|message| message.contains(text)).count() >= times {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
         if tokio::time::timeout(PATIENCE, said).await.is_err() {

@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
-use wharf_runtime::{Bytes, CpuUnits};
+use wharf_runtime::{Amount, Bytes, CpuUnits};
 
 use crate::model::{Health, Usage, World};
 use crate::names::{Digest, NamespaceName, ServiceName, TaskId};
 use crate::refusal::Refusal;
-use crate::tasks::{Executor, Exit, Exposure, HealthReport, LiveTask, Order, Prepared, Room};
+use crate::tasks::{
+    Drained, Executor, Exit, Exposure, HealthReport, HostCapacity, LiveTask, Order, Prepared, Remedy, Room,
+};
 
 /// How tasks of a revision behave.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub(crate) enum Behaviour {
     Unhealthy,
     /// Doesn't start.
     Refuses(&'static str),
+    /// Never comes to RUNNING, nor to an end.
+    Hangs,
     /// RUNNING, healthy after [`WELL_AFTER`], ends by itself after this long or when it is asked to.
     Exits { after: Duration, code: i32 },
 }
@@ -37,6 +41,19 @@ impl Behaviour {
     }
 }
 
+/// How a task behaves on its way out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Leaving {
+    #[default]
+    Promptly,
+    /// Has so many requests still when its time is up.
+    CutOff(u32),
+    /// Doesn't keep to its limit.
+    NeverDrains,
+    /// The same.
+    NeverStops,
+}
+
 /// As a worker: one that ends at once was never healthy.
 const WELL_AFTER: Duration = Duration::from_secs(2);
 
@@ -46,7 +63,7 @@ pub(crate) struct Fake {
     pub(super) activation: Duration,
     pub(crate) behaviours: Mutex<HashMap<u64, Behaviour>>,
     /// Places that are taken, and how many there are.
-    pub(super) places: Arc<Mutex<(usize, Option<usize>)>>,
+    pub(crate) places: Arc<Mutex<(usize, Option<usize>)>>,
     pub(super) missing: Mutex<Option<String>>,
     pub(super) live: Mutex<HashMap<TaskId, Arc<FakeTask>>>,
     pub(super) exposed: Mutex<Vec<(u64, u64)>>,
@@ -68,6 +85,7 @@ const LEAST_MEMORY: Bytes = Bytes::kib(1500);
 pub(super) struct FakeTask {
     pub(super) health: watch::Sender<HealthReport>,
     pub(super) cpu_ms: AtomicU64,
+    pub(super) leaving: Mutex<Leaving>,
     exit: Mutex<Option<oneshot::Receiver<Exit>>>,
     /// What it exits with when it is asked to stop.
     code: Option<i32>,
@@ -94,6 +112,16 @@ impl Executor for Fake {
         match cpu.get() {
             ..=LARGEST_CPU => Ok(()),
             more => Err(format!("cpu {more} is more than this host has")),
+        }
+    }
+
+    fn capacity(&self) -> HostCapacity {
+        HostCapacity {
+            limit: Amount {
+                cpu: 1000,
+                memory: 1000,
+            },
+            ..HostCapacity::default()
         }
     }
 
@@ -125,6 +153,7 @@ impl Executor for Fake {
         let behaviour = behaviour.unwrap_or(Behaviour::well());
         let (health, exit) = match behaviour {
             Behaviour::Refuses(reason) => return Err(reason.to_owned()),
+            Behaviour::Hangs => std::future::pending().await,
             Behaviour::Unsure => (HealthReport::unknown(), None),
             Behaviour::Unhealthy => (unhealthy("it says so"), None),
             Behaviour::Healthy { after } => {
@@ -149,6 +178,7 @@ impl Executor for Fake {
             code,
             health: watch::channel(health).0,
             cpu_ms: AtomicU64::new(5),
+            leaving: Mutex::default(),
             exit: Mutex::new(exit),
         });
         if matches!(behaviour, Behaviour::Exits { .. }) {
@@ -202,11 +232,26 @@ impl LiveTask for Handle {
         }
     }
 
-    async fn drain(&self, _: Duration) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    async fn drain(&self, limit: Duration) -> Drained {
+        let leaving = *self.0.leaving.lock().unwrap();
+        match leaving {
+            Leaving::Promptly | Leaving::NeverStops => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Drained::Idle
+            }
+            Leaving::CutOff(requests) => {
+                tokio::time::sleep(limit).await;
+                Drained::CutOff(requests)
+            }
+            Leaving::NeverDrains => std::future::pending().await,
+        }
     }
 
     async fn stop(&self, _: Duration) -> Option<Exit> {
+        let leaving = *self.0.leaving.lock().unwrap();
+        if leaving == Leaving::NeverStops {
+            std::future::pending::<()>().await;
+        }
         self.0.code.map(exited)
     }
 }
@@ -222,5 +267,13 @@ pub(super) fn unhealthy(reason: &str) -> HealthReport {
     HealthReport {
         health: Health::Unhealthy,
         reason: Some(reason.to_owned()),
+        remedy: Remedy::Replace,
+    }
+}
+
+pub(super) fn unready(reason: &str) -> HealthReport {
+    HealthReport {
+        remedy: Remedy::Wait,
+        ..unhealthy(reason)
     }
 }

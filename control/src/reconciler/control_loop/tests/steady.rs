@@ -1,7 +1,7 @@
 //! A service that is to stay as it is: restarts, replacements, waiting, scaling, deletion.
 
 use super::cluster::key;
-use super::fake::unhealthy;
+use super::fake::{unhealthy, unready};
 use super::*;
 use crate::model::ServiceStatus;
 use crate::tasks::HealthReport;
@@ -103,6 +103,24 @@ async fn a_task_that_recovers_is_not_replaced() {
     cluster.until_picture("1h").await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(cluster.tasks().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_only_not_ready_is_not_replaced() {
+    let cluster = Cluster::steady(1).await;
+    let id = cluster.tasks()[0].id.clone();
+    cluster.turn(&id, unready("Health checks failed with these codes: [503]"));
+    cluster.until_picture("1u").await;
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(cluster.picture(), "1u", "it is waited for");
+    assert_eq!(cluster.tasks().len(), 1);
+    // What was only not ready may turn out to be broken.
+    cluster.turn(&id, unhealthy("Request timed out"));
+    cluster
+        .until("replaced", |cluster| {
+            cluster.tasks().len() == 2 && cluster.picture() == "1h"
+        })
+        .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,392 @@
+//! Services that are looked after: what is checked, what is replaced, and that nobody's request pays for it.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use serde_json::Value;
+
+use crate::gate::Gate;
+use crate::http::Session;
+use crate::project::{Project, service};
+use crate::server::{Server, until};
+
+/// Connections that requests come over meanwhile.
+const CLIENTS: usize = 4;
+
+/// A service whose `[health]` is this, and that may reach the gate.
+fn checked(gate: &Gate, rest: &str, health: &str) -> Project {
+    let egress = format!("egress = [\"http://127.0.0.1:{}\"]", gate.port);
+    let manifest = service("web", &egress);
+    Project::service("web", "").rewritten(&format!("{manifest}{rest}\n{health}"))
+}
+
+/// What a check asks for that passes while the gate is open, and is not answered while it is closed.
+fn through(gate: &Gate) -> String {
+    format!("/fetch?url=http://127.0.0.1:{}/", gate.port)
+}
+
+fn running(server: &Server) -> Vec<Value> {
+    let tasks = server.wharf().json(["ps", "web"]);
+    let tasks = tasks["tasks"].as_array().expect("an array");
+    let running = |task: &&Value| task["lastStatus"] == "RUNNING" && task["desiredStatus"] == "RUNNING";
+    tasks.iter().filter(running).cloned().collect()
+}
+
+fn ids(tasks: &[Value]) -> BTreeSet<String> {
+    let id = |task: &Value| task["taskId"].as_str().expect("text").to_owned();
+    tasks.iter().map(id).collect()
+}
+
+fn healthy(task: &Value) -> bool {
+    task["healthStatus"] == "HEALTHY"
+}
+
+#[test]
+fn a_task_that_is_not_ready_gets_no_requests_and_stays() {
+    let (server, gate) = (Server::start(), Gate::open());
+    let health = format!(
+        "[service]\nfail_open = false\n[health.readiness]\npath = \"{}\"\ninterval = \"100ms\"\ntimeout = \"200ms\"",
+        through(&gate)
+    );
+    server.wharf().ok(["deploy", checked(&gate, "", &health).path()]);
+    assert_eq!(server.get("web.localhost", "/ok").status, 200);
+    let before = running(&server);
+    gate.close();
+    until("nobody is ready", || {
+        (server.get("web.localhost", "/ok").status == 503).then_some(())
+    });
+    let task = until("its health says so", || {
+        running(&server).into_iter().find(|task| !healthy(task))
+    });
+    assert_eq!(task["healthStatus"], "UNHEALTHY", "{task}");
+    assert_eq!(task["reason"], "Request timed out", "{task}");
+    gate.reopen();
+    until("it is ready again", || {
+        (server.get("web.localhost", "/ok").status == 200).then_some(())
+    });
+    assert_eq!(ids(&running(&server)), ids(&before), "it was not replaced");
+    let events = server.wharf().ok(["events", "web"]);
+    assert!(
+        events.contains("is unhealthy in (target-group web) due to (reason Request timed out)"),
+        "{events}"
+    );
+    assert!(
+        events.contains("is healthy again in (target-group web)"),
+        "{events}"
+    );
+}
+
+#[test]
+fn a_task_that_is_not_alive_is_replaced_and_keeps_its_requests_until_then() {
+    let (server, gate) = (Server::start(), Gate::open());
+    let health = format!(
+        "[health.liveness]\npath = \"{}\"\ninterval = \"100ms\"\ntimeout = \"200ms\"",
+        through(&gate)
+    );
+    server.wharf().ok(["deploy", checked(&gate, "", &health).path()]);
+    let before = ids(&running(&server));
+    gate.close();
+    until("another has its place", || {
+        let now = running(&server);
+        assert_eq!(server.get("web.localhost", "/ok").status, 200);
+        (!now.is_empty() && ids(&now).is_disjoint(&before)).then_some(())
+    });
+    let first = before.first().expect("one");
+    let stopped = until("the first is stopped", || {
+        let task = server.wharf().json(["describe", "task", first]);
+        (task["lastStatus"] == "STOPPED").then_some(task)
+    });
+    let reason = stopped["stoppedReason"].as_str().expect("text");
+    assert!(
+        reason.contains("failed health checks") && reason.contains("timed out"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn nothing_else_is_checked_before_the_start_up_check_has_passed() {
+    let (server, gate) = (Server::start(), Gate::open());
+    gate.close();
+    // The liveness check would never pass.
+    let health = format!(
+        "[health.liveness]\npath = \"/status?code=500\"\ninterval = \"100ms\"\nunhealthy = 1\n[health.startup]\n\
+         path = \"{}\"\ninterval = \"100ms\"\ntimeout = \"200ms\"\nunhealthy = 10",
+        through(&gate)
+    );
+    let project = checked(&gate, "", &health);
+    let deploying = server.wharf().spawn(["deploy", project.path()]);
+    until("the gate was asked for twice", || {
+        (gate.asked() >= 2).then_some(())
+    });
+    let task = running(&server).remove(0);
+    assert_eq!(task["healthStatus"], "UNKNOWN", "{task}");
+    gate.reopen();
+    let first = task["taskId"].as_str().expect("text").to_owned();
+    let stopped = until("it is replaced for what comes after", || {
+        let task = server.wharf().json(["describe", "task", &first]);
+        task["stoppedReason"].as_str().map(str::to_owned)
+    });
+    assert!(stopped.contains("these codes: [500]"), "{stopped}");
+    let mut deploying = deploying;
+    deploying.kill().expect("it waits");
+    deploying.wait().expect("our child");
+}
+
+#[test]
+fn failures_within_the_grace_replace_nothing() {
+    let (server, gate) = (Server::start(), Gate::open());
+    gate.close();
+    let health = format!(
+        "[health]\npath = \"{}\"\ninterval = \"100ms\"\ntimeout = \"100ms\"\nunhealthy = 1\ngrace = \"1h\"",
+        through(&gate)
+    );
+    let project = checked(&gate, "", &health);
+    std::thread::scope(|scope| {
+        let deployed = scope.spawn(|| server.wharf().call(["deploy", project.path()]));
+        until("the gate was asked for five times", || {
+            (gate.asked() >= 5).then_some(())
+        });
+        gate.reopen();
+        let deployed = deployed.join().expect("no panic");
+        assert_eq!(deployed.code, 0, "{deployed:?}");
+    });
+    let all = server.wharf().json(["ps", "web", "--all"]);
+    assert_eq!(all["tasks"].as_array().expect("an array").len(), 1, "{all}");
+    let text = server.wharf().ok(["describe", "task-definition", "web"]);
+    assert!(text.contains("failures count after 1h"), "{text}");
+}
+
+/// Sends requests over several connections while `work` is done, and sees every one of them answered 200.
+fn while_asked(server: &Server, work: impl FnOnce()) {
+    let (done, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                // Some that are over at once, some that are under way when a task is told to stop.
+                let path = if client % 2 == 0 { "/ok" } else { "/sleep?ms=40" };
+                let (done, answered) = (&done, &answered);
+                scope.spawn(move || {
+                    let mut session = Session::open(server.http);
+                    while !done.load(Ordering::Relaxed) {
+                        let status = session.get("web.localhost", path);
+                        assert_eq!(status, 200, "after {} answers", answered.load(Ordering::Relaxed));
+                        answered.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        until("all are asking", || {
+            (answered.load(Ordering::Relaxed) > 4 * CLIENTS).then_some(())
+        });
+        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        done.store(true, Ordering::Relaxed);
+        for client in clients {
+            client.join().expect("every request is answered 200");
+        }
+        worked.expect("the work is done");
+    });
+}
+
+#[test]
+fn stopping_tasks_by_hand_loses_no_request() {
+    let server = Server::start();
+    server
+        .wharf()
+        .ok(["deploy", Project::service("web", "").path(), "--count", "3"]);
+    while_asked(&server, || {
+        for _ in 0..2 {
+            for id in ids(&running(&server)) {
+                server.wharf().ok(["stop", &id]);
+            }
+            until("three others run", || {
+                (running(&server).iter().filter(|task| healthy(task)).count() == 3).then_some(())
+            });
+        }
+    });
+}
+
+#[test]
+fn stopping_the_only_task_loses_no_request() {
+    let server = Server::start();
+    server.wharf().ok(["deploy", Project::service("web", "").path()]);
+    while_asked(&server, || {
+        for _ in 0..3 {
+            let before = ids(&running(&server));
+            let id = before.first().expect("one").clone();
+            server.wharf().ok(["stop", &id]);
+            until("it is gone", || {
+                let task = server.wharf().json(["describe", "task", &id]);
+                (task["lastStatus"] == "STOPPED").then_some(())
+            });
+        }
+    });
+}
+
+#[test]
+fn scaling_in_loses_no_request() {
+    let server = Server::start();
+    server
+        .wharf()
+        .ok(["deploy", Project::service("web", "").path(), "--count", "4"]);
+    while_asked(&server, || {
+        for count in ["1", "4", "2"] {
+            server.wharf().ok(["scale", "web", count]);
+            until("as many as asked for", || {
+                let listed = server.wharf().json(["ps", "web"]);
+                let listed = listed["tasks"].as_array().expect("an array");
+                let all = listed.iter().all(healthy);
+                (all && listed.len().to_string() == count).then_some(())
+            });
+        }
+    });
+}
+
+#[test]
+fn requests_under_way_end_before_the_server_does() {
+    let server = Server::start();
+    server
+        .wharf()
+        .ok(["deploy", Project::service("web", "").path(), "--count", "2"]);
+    let to = server.http;
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| std::thread::spawn(move || Session::open(to).get("web.localhost", "/sleep?ms=1500")))
+        .collect();
+    until("all are under way", || {
+        let in_flight = |task: &Value| task["inFlight"].as_u64().unwrap_or(0);
+        (running(&server).iter().map(in_flight).sum::<u64>() == CLIENTS as u64).then_some(())
+    });
+    assert!(server.terminate().success());
+    for client in clients {
+        assert_eq!(client.join().expect("no panic"), 200);
+    }
+}
+
+#[test]
+fn a_task_whose_requests_all_time_out_is_replaced() {
+    let server = Server::start();
+    server
+        .wharf()
+        .ok(["deploy", Project::service("web", "timeout = \"1s\"").path()]);
+    let before = ids(&running(&server));
+    std::thread::scope(|scope| {
+        let ask = || server.get("web.localhost", "/sleep?ms=600000").status;
+        let asking: Vec<_> = (0..10).map(|_| scope.spawn(ask)).collect();
+        for asked in asking {
+            assert_eq!(asked.join().expect("no panic"), 504);
+        }
+    });
+    until("another has its place", || {
+        let now = running(&server);
+        (!now.is_empty() && ids(&now).is_disjoint(&before)).then_some(())
+    });
+    let events = server.wharf().ok(["events", "web"]);
+    assert!(events.contains("requests all timed out"), "{events}");
+}
+
+#[test]
+fn events_are_followed_of_a_service_and_of_the_namespace() {
+    let server = Server::start();
+    server.wharf().ok(["deploy", Project::service("web", "").path()]);
+    until("it is steady", || {
+        server
+            .wharf()
+            .ok(["events", "web"])
+            .contains("steady state")
+            .then_some(())
+    });
+    for words in [
+        &["events", "web", "--follow"][..],
+        &["events", "-f"],
+        &["events", "-f", "-o", "json"],
+    ] {
+        let mut following = server.wharf().spawn(words.iter().copied());
+        let mut lines = BufReader::new(following.stdout.take().expect("piped")).lines();
+        let mut next = || lines.next().expect("a line").expect("UTF-8");
+        // It has begun: what was before comes first.
+        assert!(next().contains("has started 1 tasks"));
+        let id = until("a task runs", || ids(&running(&server)).pop_first());
+        server.wharf().ok(["stop", &id]);
+        let wanted = format!("has begun draining connections on 1 tasks: (task {id})");
+        while !next().contains(&wanted) {}
+        following.kill().expect("it runs until it is stopped");
+        following.wait().expect("our child");
+    }
+}
+
+#[test]
+fn capacity_shows_who_holds_what_and_who_waits() {
+    let server = Server::start();
+    server.wharf().ok([
+        "deploy",
+        Project::service("web", "cpu = 512\nmemory = \"64MiB\"").path(),
+        "--count",
+        "2",
+    ]);
+    server
+        .wharf()
+        .ok(["deploy", Project::service("small", "cpu = 16").path()]);
+    let shown = server.wharf().json(["capacity"]);
+    assert_eq!(shown["reserved"]["cpu"], 2 * 512 + 16, "{shown}");
+    assert_eq!(
+        shown["limit"]["cpu"].as_u64(),
+        shown["host"]["cpu"].as_u64().map(|cpu| cpu * 16)
+    );
+    let web = &shown["holders"][0];
+    assert_eq!(
+        (&web["group"], &web["tasks"]),
+        (&"service:web".into(), &2.into()),
+        "{shown}"
+    );
+    assert_eq!(web["reserved"]["memoryBytes"], 2 * 64 << 20, "{shown}");
+    assert_eq!(
+        (&shown["holdersInAll"], &shown["pendingInAll"]),
+        (&2.into(), &0.into())
+    );
+    let apart = server.wharf().json(["capacity", "--tasks"]);
+    assert_eq!(apart["holdersInAll"], 3, "{apart}");
+
+    // More than fits.
+    let limit = shown["limit"]["cpu"].as_u64().expect("a number");
+    let more = (limit / 512 + 2).to_string();
+    server.wharf().ok(["scale", "web", &more]);
+    let text = until("what doesn't fit waits", || {
+        let text = server.wharf().ok(["capacity"]);
+        text.contains("not enough").then_some(text)
+    });
+    for word in ["RESERVED", "USED", "HOLDER", "service:web", "PENDING", "REASON"] {
+        assert!(text.contains(word), "{word} in {text}");
+    }
+    // Another namespace's token sees what the host has, and nothing of others.
+    server.wharf().ok(["namespace", "create", "other"]);
+    let created = server.wharf().in_namespace("other").json(["token", "create"]);
+    let token = created["token"].as_str().expect("a secret");
+    let other = server.wharf().with_token(token).json(["capacity"]);
+    assert_eq!(
+        (&other["holdersInAll"], &other["pendingInAll"]),
+        (&0.into(), &0.into()),
+        "{other}"
+    );
+    assert_eq!(other["limit"], shown["limit"]);
+}
+
+#[test]
+fn ps_of_an_unknown_name_says_so_and_succeeds() {
+    let server = Server::start();
+    let ended = server.wharf().call(["ps", "nobody"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{ended:?}");
+    assert!(ended.stderr.contains("nothing is known of `nobody`"), "{ended:?}");
+    let ended = server.wharf().call(["ps", "nobody", "-o", "json"]);
+    let listed: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    assert_eq!(listed["tasks"], Value::Array(Vec::new()));
+    assert!(ended.stderr.contains("nothing is known of `nobody`"), "{ended:?}");
+    // A service that has none is known.
+    server
+        .wharf()
+        .ok(["deploy", Project::service("web", "").path(), "--count", "0"]);
+    let ended = server.wharf().call(["ps", "web"]);
+    assert!(
+        ended.code == 0 && !ended.stderr.contains("nothing is known"),
+        "{ended:?}"
+    );
+}
