@@ -85,7 +85,8 @@ fn health(checks: &HealthChecks) -> String {
         of_its_own("start-up", &checks.startup),
         of_its_own("readiness", &checks.readiness),
         of_its_own("liveness", &checks.liveness),
-        (checks.grace_ms > 0).then(|| format!("failures count after {}", duration(checks.grace_ms))),
+        (checks.grace_ms > 0)
+            .then(|| format!("failures count after {}", output::milliseconds(checks.grace_ms))),
     ];
     kinds.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
