@@ -7,6 +7,7 @@ mod drive;
 pub(crate) mod handoff;
 pub(crate) mod pace;
 mod stream;
+pub(crate) mod taking;
 
 use std::{
     convert::Infallible,
@@ -23,13 +24,14 @@ use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
 use self::{
     drive::{begin, drive, unless_closing},
     pace::Pace,
     stream::{ClientStream, Protocol, Transport},
+    taking::Streams,
 };
 use crate::{
     config::{ClientPort, Limits},
@@ -199,10 +201,12 @@ fn http1(limits: &Limits) -> http1::Builder {
     builder
 }
 
-fn http2(limits: &Limits) -> http2::Builder<TokioExecutor> {
+fn http2(limits: &Limits) -> http2::Builder<Streams> {
     let overhead = limits.header_lines * HEADER_LINES_SLACK * HTTP2_HEADER_OVERHEAD;
     let header_list = limits.header_block + limits.request_line + HEAD_SLACK + overhead;
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let mut builder = http2::Builder::new(Streams {
+        write_timeout: limits.write_timeout,
+    });
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.http2_streams)

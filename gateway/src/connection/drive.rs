@@ -154,7 +154,11 @@ pub(super) async fn drive(
                         connection.as_mut().close();
                     }
                 }
-                Overdue::Idle | Overdue::Head | Overdue::Write => return Poll::Ready(Ok(())),
+                Overdue::Write => {
+                    pace.give_up_writing();
+                    return Poll::Ready(Ok(()));
+                }
+                Overdue::Idle | Overdue::Head => return Poll::Ready(Ok(())),
             }
         }
     })

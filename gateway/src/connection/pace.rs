@@ -54,6 +54,8 @@ pub(crate) struct Pace {
     idle_since: AtomicU64,
     head_since: Mark,
     write_since: Mark,
+    /// The client has taken nothing for too long.
+    stuck: AtomicBool,
     /// Since when a request's body has not been read to its end, or the last look.
     unread_since: Mark,
     /// The stream is to look whether the client has left.
@@ -67,22 +69,26 @@ pub(crate) struct Pace {
 
 /// A moment that may be set: milliseconds, plus one, so that nought means unset.
 #[derive(Debug, Default)]
-struct Mark(AtomicU64);
+pub(super) struct Mark(AtomicU64);
 
 impl Mark {
+    pub(super) fn set(&self, now: u64) {
+        self.0.store(now + 1, Relaxed);
+    }
+
     fn set_once(&self, now: u64) {
         if self.0.load(Relaxed) == 0 {
-            self.0.store(now + 1, Relaxed);
+            self.set(now);
         }
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         if self.0.load(Relaxed) != 0 {
             self.0.store(0, Relaxed);
         }
     }
 
-    fn get(&self) -> Option<u64> {
+    pub(super) fn get(&self) -> Option<u64> {
         self.0.load(Relaxed).checked_sub(1)
     }
 }
@@ -99,6 +105,7 @@ impl Pace {
             idle_since: AtomicU64::new(0),
             head_since: Mark::default(),
             write_since: Mark::default(),
+            stuck: AtomicBool::new(false),
             unread_since: Mark::default(),
             look: AtomicBool::new(false),
             head_late: AtomicBool::new(false),
@@ -136,6 +143,15 @@ impl Pace {
     /// The client took some.
     pub(crate) fn written(&self) {
         self.write_since.clear();
+    }
+
+    /// It took none for too long.
+    pub(crate) fn give_up_writing(&self) {
+        self.stuck.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.stuck.load(Relaxed)
     }
 
     /// A request's head is complete.
@@ -192,8 +208,7 @@ impl Pace {
 
     /// Has the stream look whether the client is there, when it is polled next.
     pub(crate) fn ask_to_look(&self) {
-        self.unread_since.clear();
-        self.unread_since.set_once(self.now());
+        self.unread_since.set(self.now());
         self.look.store(true, Relaxed);
     }
 

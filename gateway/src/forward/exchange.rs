@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     access_log::{AccessEntry, TlsEntry},
-    body::BodyError,
-    connection::Connection,
+    body::{BodyError, Seconds},
+    connection::{Connection, taking::Taking},
     error::Cause,
     group::{Lease, Member, TargetGroup},
     inspect::Reason,
@@ -59,6 +59,8 @@ pub(super) struct Exchange {
     usage: Usage,
     reason: Option<Cow<'static, str>>,
     ending: Option<Ending>,
+    /// HTTP/2: whether the client takes the response.
+    taking: Option<Arc<Taking>>,
 }
 
 /// What is logged for a client that closed its connection before there was a response. ALB: 460.
@@ -108,6 +110,7 @@ impl Exchange {
             usage: Usage::default(),
             reason: None,
             ending: None,
+            taking: Taking::current(),
             connection,
         }
     }
@@ -214,6 +217,26 @@ impl Exchange {
         self.probe = probe;
     }
 
+    /// There is more of the response for the client.
+    pub(super) fn offers(&self) {
+        if let Some(taking) = &self.taking {
+            taking.offer();
+        }
+    }
+
+    /// There is no more of it for now.
+    pub(super) fn offers_nothing(&self) {
+        if let Some(taking) = &self.taking {
+            taking.withdraw();
+        }
+    }
+
+    /// Whether the client has taken nothing of the response for too long.
+    fn is_stuck(&self) -> bool {
+        let given_up = self.taking.as_ref().is_some_and(|taking| taking.is_given_up());
+        given_up || self.connection.pace.is_stuck()
+    }
+
     /// The body of the response has ended.
     pub(super) fn ended(&mut self, ending: Ending) {
         self.ending.get_or_insert(ending);
@@ -276,7 +299,8 @@ impl Exchange {
         }
     }
 
-    fn log(&mut self) {
+    /// How it came to its end: whether by the client, and for what reason.
+    fn client_left(&mut self) -> bool {
         let cut = self.ending.is_none() && self.connection.listener.connections.phase() == Phase::Cut;
         if cut {
             self.reason
@@ -286,10 +310,22 @@ impl Exchange {
         if self.ending == Some(Ending::Complete) && self.reason.is_none() {
             self.reason = self.upload_failure().map(|cause| cause.reason());
         }
-        let left = self.ending.is_none() && !cut;
-        if left && self.version == Version::HTTP_2 {
+        // What was handed over may lie there untaken.
+        let stuck = self.ending != Some(Ending::BrokeOff) && self.is_stuck();
+        let left = stuck || (self.ending.is_none() && !cut);
+        if stuck {
+            let allowed = Seconds(self.connection.limits().write_timeout);
+            self.reason.get_or_insert_with(|| {
+                format!("the client took nothing of the response for {allowed}").into()
+            });
+        } else if left && self.version == Version::HTTP_2 {
             self.connection.pace.reset();
         }
+        left
+    }
+
+    fn log(&mut self) {
+        let left = self.client_left();
         let usage = self.probe.as_ref().map_or(self.usage, |probe| probe.usage());
         let millis = |until: Instant| (until - self.started).as_micros() as f64 / 1000.0;
         let entry = AccessEntry {

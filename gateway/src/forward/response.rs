@@ -127,6 +127,7 @@ impl ResponseBody {
         if expected == Some(0) {
             exchange.ended(Ending::Complete);
         }
+        exchange.offers();
         Self(Some(Streaming {
             source,
             exchange,
@@ -144,6 +145,10 @@ impl Streaming {
         };
         if frame.is_pending() && self.exchange.poll_cut(cx).is_ready() {
             frame = Poll::Ready(Some(Err(BodyError::Deregistered)));
+        }
+        match &frame {
+            Poll::Ready(Some(Ok(_))) => self.exchange.offers(),
+            Poll::Pending | Poll::Ready(_) => self.exchange.offers_nothing(),
         }
         match &frame {
             Poll::Pending => {}

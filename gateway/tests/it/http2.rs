@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use wharf_gateway::Limits;
+use wharf_gateway::{Body, Limits};
 
 use crate::{
     headers::{get, http2},
-    support::{Closure, Raw, Rig, ok, within},
+    support::{Closure, Dropped, Raw, Rig, ok, seen, within},
 };
 
 const DATA: u8 = 0;
@@ -48,9 +48,13 @@ fn reset(stream: u32) -> Vec<u8> {
 }
 
 async fn connect(rig: &Rig) -> Raw {
+    connect_with(rig, frame(SETTINGS, 0, 0, &[])).await
+}
+
+async fn connect_with(rig: &Rig, settings: Vec<u8>) -> Raw {
     let mut client = rig.connect().await;
     client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-    client.send(frame(SETTINGS, 0, 0, &[])).await;
+    client.send(settings).await;
     client
 }
 
@@ -97,6 +101,57 @@ async fn called(target: &Closure, calls: u32) {
         }
     })
     .await;
+}
+
+/// SETTINGS_INITIAL_WINDOW_SIZE.
+fn window(size: u32) -> Vec<u8> {
+    let setting = [&4u16.to_be_bytes()[..], &size.to_be_bytes()].concat();
+    frame(SETTINGS, 0, 0, &setting)
+}
+
+/// Without room for a single byte hyper doesn't ask the body for more, so no bound of its target's would ever be looked at.
+#[tokio::test]
+async fn a_stream_whose_client_takes_nothing_is_reset_and_the_others_go_on() {
+    let rig = Rig::with(Limits {
+        write_timeout: Duration::from_millis(50),
+        ..Limits::default()
+    });
+    let (dropped, gone) = Dropped::new();
+    let dropped = std::sync::Mutex::new(Some(dropped));
+    let target = Closure::new(move |_| {
+        let dropped = dropped.lock().unwrap().take();
+        async {
+            let data = http_body_util::Full::<bytes::Bytes>::from(vec![0; 100_000]);
+            let body = http_body_util::BodyExt::map_frame(data, move |frame| {
+                let _dropped = &dropped;
+                frame
+            });
+            let body = http_body_util::BodyExt::map_err(body, |never| match never {});
+            Ok(http::Response::new(Body::new(body)))
+        }
+    });
+    rig.register("t1", &target);
+    let mut client = connect_with(&rig, window(0)).await;
+    client.send(headers(1)).await;
+    let given_up = next(&mut client, RST_STREAM).await;
+    assert_eq!(
+        (given_up.stream, given_up.payload),
+        (1, 8u32.to_be_bytes().to_vec()),
+        "CANCEL"
+    );
+    seen("the body's end", gone, |gone| *gone).await;
+    let line = rig.log.line().await;
+    assert_eq!(
+        line["reason"],
+        "the client took nothing of the response for 0.05 s"
+    );
+    assert_eq!(
+        (&line["status"], &line["clientLeft"]),
+        (&200.into(), &true.into())
+    );
+    client.send(window(65_535)).await;
+    client.send(headers(3)).await;
+    assert_eq!(next(&mut client, DATA).await.stream, 3);
 }
 
 /// CVE-2023-44487: streams that are reset as soon as a target has them.

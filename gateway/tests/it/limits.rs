@@ -390,7 +390,12 @@ async fn a_client_that_does_not_read_is_cut_off() {
     let mut client = rig.connect().await;
     client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;
     seen("the body's end", gone, |gone| *gone).await;
-    assert_eq!(rig.log.line().await["clientLeft"], true);
+    let line = rig.log.line().await;
+    assert_eq!(line["clientLeft"], true);
+    assert_eq!(
+        line["reason"],
+        "the client took nothing of the response for 0.05 s"
+    );
 }
 
 #[tokio::test]
