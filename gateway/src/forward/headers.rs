@@ -25,6 +25,9 @@ const HOP_BY_HOP: [HeaderName; 5] = [
     header::TE,
 ];
 
+/// RFC 9110 15: statuses end here.
+const LAST_STATUS: u16 = 599;
+
 /// Makes a client's head into the one a target gets.
 pub(super) fn for_target(head: &mut Parts, exchange: &Exchange) {
     let wants_trailers = head.headers.get(header::TE).is_some_and(accepts_trailers);
@@ -53,6 +56,10 @@ pub(super) fn for_client(response: &mut Response<Body>, exchange: &Exchange) -> 
             "the status is informational, but this is the only response there is",
         ));
     }
+    if response.status().as_u16() > LAST_STATUS {
+        return Err(invalid("the status is of no class"));
+    }
+    check_coding(response.headers_mut())?;
     check_length(response, &exchange.method)?;
     // Which version is sent is the connection's business.
     *response.version_mut() = Version::HTTP_11;
@@ -81,6 +88,20 @@ pub(super) fn for_upgraded_client(response: &mut Response<Body>, exchange: &Exch
 /// A 101 that nothing follows.
 pub(super) fn not_upgraded() -> Cause {
     invalid("it switches protocols, but there is no connection to go on with")
+}
+
+/// RFC 9112 6.3: chunks say where the body ends, and a length beside them says nothing. Other codings are not undone here,
+/// and no client has asked for one.
+fn check_coding(headers: &mut HeaderMap) -> Result<(), Cause> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else {
+        return Ok(());
+    };
+    if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        return Err(invalid("it has a Transfer-Encoding other than chunked"));
+    }
+    headers.remove(header::CONTENT_LENGTH);
+    Ok(())
 }
 
 /// A length that does not fit its body would put the connection out of step, or leave the client waiting.

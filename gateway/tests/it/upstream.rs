@@ -97,6 +97,19 @@ async fn every_form_of_a_response_passes_and_its_connection_is_kept() {
             200,
             "hello",
         ),
+        // RFC 9112 6.3: the chunks count.
+        (
+            "/too-short",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            200,
+            "hello",
+        ),
+        (
+            "/too-long",
+            "HTTP/1.1 200 OK\r\nContent-Length: 30\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            200,
+            "hello",
+        ),
         ("/none", "HTTP/1.1 204 No Content\r\n\r\n", 204, ""),
         ("/empty", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, ""),
         (
@@ -385,6 +398,18 @@ async fn what_is_no_response_is_502() {
         (
             "two lengths",
             "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab".into(),
+        ),
+        (
+            "a coding nobody asked for",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\na\r\n0\r\n\r\n".into(),
+        ),
+        (
+            "a coding without chunks",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc".into(),
+        ),
+        (
+            "a status of no class",
+            "HTTP/1.1 999 Odd\r\nContent-Length: 2\r\n\r\nok".into(),
         ),
         (
             "an upgrade nobody asked for",
