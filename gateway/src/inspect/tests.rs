@@ -101,6 +101,7 @@ const ROWS: &[Row] = &[
         row(b"POST / HTTP/1.1\r\nContent-Length: 0x7\r\n\r\n", Reason::BadContentLength, Answered(400)),
         row(b"POST / HTTP/1.1\r\nContent-Length:\r\n\r\n", Reason::BadContentLength, Answered(400)),
         row(b"POST / HTTP/1.1\r\nContent-Length: 7\x0b\r\n\r\n", Reason::BadContentLength, Answered(400)),
+        row(b"POST / HTTP/1.1\r\nContent-Length: 18446744073709551614\r\n\r\n", Reason::BadContentLength, Answered(400)),
         row(b"POST / HTTP/1.1\r\nContent-Length: 18446744073709551616\r\n\r\n", Reason::BadContentLength, Answered(400)),
         row(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n 0\r\n\r\n", Reason::BadHeader, Answered(400)),
         row(b"GET / HTTP/1.1\r\nno colon\r\n\r\n", Reason::BadHeader, Answered(400)),

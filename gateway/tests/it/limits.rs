@@ -169,6 +169,25 @@ async fn a_uri_too_long_is_414() {
 }
 
 #[tokio::test]
+async fn a_uri_too_long_for_hyper_once_it_is_mended_is_414() {
+    let rig = reading(Limits {
+        request_line: 60 * 1024,
+        ..Limits::default()
+    });
+    for (count, status) in [(21_000, 200), (22_000, 414), (50_000, 414)] {
+        let mut client = rig.connect().await;
+        client.send("GET /").await;
+        client.send(vec![0xff; count]).await;
+        client.send(" HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+        let answer = client.answer().await;
+        assert_eq!(answer.status, status, "{count}: {answer:?}");
+        if status == 414 {
+            assert_eq!(answer.error(), "the request's URI is too long");
+        }
+    }
+}
+
+#[tokio::test]
 async fn headers_too_large_are_431() {
     let rig = reading(Limits::default());
     let head = |count: usize, size: usize| {

@@ -12,6 +12,9 @@ use crate::{
 /// The longest target hyper takes.
 const MAX_TARGET: usize = 65_534;
 
+/// What a byte takes that is written as its number: `%FF`.
+const ESCAPED: usize = 3;
+
 /// A request line that has all its parts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RequestLine<'h> {
@@ -121,16 +124,11 @@ fn read_target(method: &[u8], target: &[u8]) -> Result<Target, Refused> {
         cause: Cause::Malformed(reason.text()),
         reason,
     };
-    if target.len() > MAX_TARGET {
-        return Err(Refused {
-            cause: Cause::UriTooLong { limit: MAX_TARGET },
-            reason: Reason::Compliant,
-        });
-    }
     let mut found = Target {
         reason: Reason::Compliant,
         mend: false,
     };
+    let mut length = target.len();
     for byte in target.iter().filter(|byte| !is_target(**byte)) {
         let reason = match byte {
             b'\r' | b'\n' | 0 => return Err(bad(Reason::BadUri)),
@@ -140,9 +138,16 @@ fn read_target(method: &[u8], target: &[u8]) -> Result<Target, Refused> {
             _ => Reason::Compliant,
         };
         found.mend = true;
+        length += ESCAPED - 1;
         if reason.class() > found.reason.class() {
             found.reason = reason;
         }
+    }
+    if length > MAX_TARGET {
+        return Err(Refused {
+            cause: Cause::UriTooLong { limit: MAX_TARGET },
+            reason: Reason::Compliant,
+        });
     }
     if memchr::memmem::find(target, b" HTTP/").is_some() {
         return Err(bad(Reason::BadVersion));

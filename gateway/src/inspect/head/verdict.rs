@@ -225,13 +225,17 @@ impl Coding {
     }
 }
 
+/// The largest length hyper takes: the two numbers above stand for something else there.
+const MAX_LENGTH: u64 = u64::MAX - 2;
+
 /// RFC 9110 8.6: digits alone.
 fn read_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
     }
-    value.iter().try_fold(0u64, |length, byte| {
+    let length = value.iter().try_fold(0u64, |length, byte| {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
         length.checked_mul(10)?.checked_add(digit)
-    })
+    })?;
+    (length <= MAX_LENGTH).then_some(length)
 }
