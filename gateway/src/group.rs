@@ -39,7 +39,10 @@ pub use self::{
     registry::{GroupError, Groups},
     spec::{Algorithm, FailOpen, GroupSpec, Hold, RetrySpec, SlowStart, SpecError, StickyFor, TargetWeight},
 };
-pub(crate) use self::{drain::Lease, member::Member};
+pub(crate) use self::{
+    drain::Lease,
+    member::{CheckRun, Member},
+};
 use crate::{
     health::{self, Checks, Health, HealthReason, checks::Kind, standing::Verdict},
     metrics::GroupCounts,
@@ -228,7 +231,7 @@ impl TargetGroup {
     }
 
     /// Changes what is asked of the group. If targets are to be checked otherwise, all start over, except that those
-    /// with traffic keep it meanwhile.
+    /// with traffic keep it until they have failed the new checks as often as these allow.
     pub fn configure(&self, spec: GroupSpec) {
         let mut members = self.lock();
         if members.spec == spec {
@@ -354,8 +357,8 @@ impl TargetGroup {
     }
 
     /// Takes over what a health check found.
-    pub(crate) fn checked(&self, member: &Member, kind: Kind, verdict: Verdict) {
-        member.note(kind, verdict);
+    pub(crate) fn checked(&self, member: &Member, run: &CheckRun, kind: Kind, verdict: Verdict) {
+        member.note(run, kind, verdict);
         self.settle(member);
     }
 
@@ -386,15 +389,14 @@ impl TargetGroup {
     }
 
     fn start_checks(&self, member: &Arc<Member>, checks: &Checks) {
-        member.stop_checks();
         let mut checks = checks.clone();
         if member.is_healthy() {
             // It has traffic: it is past its start.
             checks.startup = None;
         }
-        member.await_first_checks(&checks);
+        let run = member.begin_checks(&checks);
         if !checks.is_empty() {
-            let checks = health::check::run(self.myself.clone(), member.clone(), checks);
+            let checks = health::check::run(self.myself.clone(), member.clone(), run, checks);
             member.keep_checks(self.serve.spawn(checks).abort_handle());
         }
     }

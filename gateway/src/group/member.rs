@@ -39,9 +39,7 @@ pub(crate) struct Member {
     health: watch::Sender<Health>,
     /// Why its owner is asked to replace it, if it is.
     replace: watch::Sender<Option<HealthReason>>,
-    /// What the checks say.
     checked: Mutex<Checked>,
-    checks: Mutex<Option<AbortHandle>>,
     draining: AtomicBool,
     /// Its time to drain is over: what it has is to end.
     cut: AtomicBool,
@@ -54,11 +52,24 @@ pub(crate) struct Member {
     waiting: Mutex<Waiting>,
 }
 
-/// What a target's checks have come to, and how long failures ask for nothing.
+/// A target's checks, as they are made now.
 #[derive(Default)]
 struct Checked {
+    /// What they have come to.
     standing: Standing,
+    /// How long failures ask for nothing.
     grace: Duration,
+    /// How often they have been changed.
+    changes: u64,
+    running: Option<AbortHandle>,
+}
+
+/// A target's checks from one change of them to the next.
+#[derive(Debug)]
+pub(crate) struct CheckRun {
+    number: u64,
+    /// What the target was before these checks.
+    pub(crate) before: Health,
 }
 
 #[derive(Default)]
@@ -83,7 +94,6 @@ impl Member {
             health: watch::Sender::new(Health::Initial),
             replace: watch::Sender::new(None),
             checked: Mutex::default(),
-            checks: Mutex::new(None),
             draining: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
@@ -167,33 +177,39 @@ impl Member {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// Takes over what one of its checks has come to.
-    pub(super) fn note(&self, kind: Kind, verdict: Verdict) {
-        self.checked().standing.note(kind, verdict);
+    /// Takes over what one of its checks has come to, unless it is of a run that is over: one that was under way when the
+    /// checks were changed.
+    pub(super) fn note(&self, run: &CheckRun, kind: Kind, verdict: Verdict) {
+        let mut checked = self.checked();
+        if checked.changes == run.number {
+            checked.standing.note(kind, verdict);
+        }
     }
 
-    /// New checks begin: who had traffic keeps it until they say otherwise.
-    pub(super) fn await_first_checks(&self, checks: &Checks) {
+    /// Other checks begin: who had traffic keeps it until they say otherwise.
+    pub(super) fn begin_checks(&self, checks: &Checks) -> CheckRun {
+        let before = self.health.borrow().clone();
         let kinds = checks.all().map(|(kind, _)| kind);
-        let standing = Standing::awaiting(kinds, &self.health.borrow());
-        *self.checked() = Checked {
-            standing,
-            grace: checks.grace,
-        };
+        let mut checked = self.checked();
+        checked.stop();
+        checked.standing = Standing::awaiting(kinds, &before);
+        checked.grace = checks.grace;
+        CheckRun {
+            number: checked.changes,
+            before,
+        }
+    }
+
+    pub(super) fn keep_checks(&self, running: AbortHandle) {
+        self.checked().running = Some(running);
+    }
+
+    pub(super) fn stop_checks(&self) {
+        self.checked().stop();
     }
 
     fn checked(&self) -> MutexGuard<'_, Checked> {
         self.checked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn keep_checks(&self, handle: AbortHandle) {
-        *self.checks.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
-    }
-
-    pub(super) fn stop_checks(&self) {
-        if let Some(handle) = self.checks.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            handle.abort();
-        }
     }
 
     /// Forms the verdicts anew; tells whether that on its traffic changed.
@@ -220,7 +236,7 @@ impl Member {
                 replace: None,
             };
         }
-        let Checked { standing, grace } = &*self.checked();
+        let Checked { standing, grace, .. } = &*self.checked();
         let mut verdict = standing.verdict();
         if let Condition::Unfit(reason) = self.target.condition() {
             let reason = HealthReason::Unfit(reason.into());
@@ -297,6 +313,15 @@ impl Member {
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Checked {
+    fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.abort();
+        }
+        self.changes += 1;
     }
 }
 

@@ -19,14 +19,14 @@ use super::{
 };
 use crate::{
     body::{self, Body},
-    group::{Member, TargetGroup},
+    group::{CheckRun, Member, TargetGroup},
 };
 
 /// ALB says `ELB-HealthChecker/2.0`.
 const USER_AGENT: HeaderValue = HeaderValue::from_static("Wharf-HealthChecker/1.0");
 
-/// What a check's answer may weigh, in bytes: it is read to its end, so that the target isn't interrupted, but not
-/// without one.
+/// What is read of a check's answer, in bytes: all of most, so that the target isn't interrupted. The status has decided
+/// by then; where trailers decide, they have to come before.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// A gRPC message without content: not compressed, no bytes.
@@ -38,15 +38,17 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 struct Rounds {
     group: Weak<TargetGroup>,
     member: Arc<Member>,
+    run: CheckRun,
     grace: Duration,
 }
 
 /// Runs all of a target's checks, until the group is gone. Whoever deregisters the target aborts it. Those that wait
 /// for the start-up check begin when it has passed.
-pub(crate) async fn run(group: Weak<TargetGroup>, member: Arc<Member>, checks: Checks) {
+pub(crate) async fn run(group: Weak<TargetGroup>, member: Arc<Member>, run: CheckRun, checks: Checks) {
     let rounds = Rounds {
         group,
         member,
+        run,
         grace: checks.grace,
     };
     if let Some(spec) = &checks.startup {
@@ -69,13 +71,13 @@ enum Pass {
 impl Rounds {
     /// Checks at once, then after every interval.
     async fn until(&self, kind: Kind, spec: &HealthSpec, pass: Pass) {
-        let mut judge = Judge::new(kind);
+        let mut judge = Judge::new(kind, &self.run.before);
         loop {
             let outcome = check(&self.member, spec).await;
             let verdict = judge.record(outcome, spec, self.member.grace(self.grace));
             let passed = verdict.health == Health::Healthy;
             let Some(group) = self.group.upgrade() else { return };
-            group.checked(&self.member, kind, verdict);
+            group.checked(&self.member, &self.run, kind, verdict);
             drop(group);
             if passed && pass == Pass::Ends {
                 return;
@@ -127,7 +129,7 @@ fn failed(error: &dyn std::fmt::Display) -> HealthReason {
     HealthReason::FailedHealthChecks(error.to_string().into())
 }
 
-/// Reads an answer to its end; the answer is its trailers.
+/// Reads an answer to its end, or as much as is read of any; what counts are its trailers.
 async fn read(response: Response<Body>) -> Result<HeaderMap, HealthReason> {
     let mut body = response.into_body();
     let mut weight = 0;
@@ -136,9 +138,7 @@ async fn read(response: Response<Body>) -> Result<HeaderMap, HealthReason> {
         let frame = frame.map_err(|error| failed(&error))?;
         weight += frame.data_ref().map_or(0, Bytes::len);
         if weight > MAX_ANSWER_BYTES {
-            return Err(failed(&format_args!(
-                "the answer is larger than {MAX_ANSWER_BYTES} bytes"
-            )));
+            break;
         }
         if let Ok(last) = frame.into_trailers() {
             trailers = last;
@@ -156,7 +156,7 @@ async fn grpc_status(response: Response<Body>) -> Result<u16, HealthReason> {
     code.and_then(|code| code.to_str().ok()?.parse().ok())
         .ok_or_else(|| {
             failed(&format_args!(
-                "the answer, of status {status}, has no grpc-status"
+                "the answer, of status {status}, has no grpc-status in its head or after {MAX_ANSWER_BYTES} bytes at most"
             ))
         })
 }

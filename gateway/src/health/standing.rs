@@ -56,11 +56,16 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn new(kind: Kind) -> Self {
+    /// Of a target that was this before.
+    pub(super) fn new(kind: Kind, before: &Health) -> Self {
+        let standing = match before {
+            Health::Healthy => Health::Healthy,
+            _ => Health::Initial,
+        };
         Self {
             kind,
-            traffic: Tally::new(),
-            replacement: Tally::new(),
+            traffic: Tally::new(standing.clone()),
+            replacement: Tally::new(standing),
         }
     }
 

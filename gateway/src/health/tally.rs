@@ -14,9 +14,10 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn new() -> Self {
+    /// Begins with what the target is already.
+    pub(crate) fn new(standing: Health) -> Self {
         Self {
-            state: Health::Initial,
+            state: standing,
             against: 0,
         }
     }
@@ -51,11 +52,11 @@ mod tests {
     use super::*;
 
     /// `+` is a pass, `-` a failure; the answer is the state after each: Initial, Healthy or Unhealthy.
-    fn run(healthy: u32, unhealthy: u32, outcomes: &str) -> String {
+    fn run(standing: Health, healthy: u32, unhealthy: u32, outcomes: &str) -> String {
         let mut spec = HealthSpec::new("/".parse().unwrap());
         spec.healthy = healthy.try_into().unwrap();
         spec.unhealthy = unhealthy.try_into().unwrap();
-        let mut tally = Tally::new();
+        let mut tally = Tally::new(standing);
         outcomes
             .chars()
             .map(|outcome| {
@@ -90,17 +91,23 @@ mod tests {
             (2, 3, "+--+---", "HHHHHHU"),
         ] {
             assert_eq!(
-                run(healthy, unhealthy, outcomes),
+                run(Health::Initial, healthy, unhealthy, outcomes),
                 expected,
                 "{healthy}/{unhealthy} {outcomes}"
             );
         }
     }
 
+    /// When checks are changed under way.
+    #[test]
+    fn who_has_traffic_keeps_it_until_it_has_failed_often_enough() {
+        assert_eq!(run(Health::Healthy, 5, 4, "---+----"), "HHHHHHHU");
+    }
+
     #[test]
     fn an_unhealthy_targets_reason_is_the_latest() {
         let spec = HealthSpec::new("/".parse().unwrap());
-        let mut tally = Tally::new();
+        let mut tally = Tally::new(Health::Initial);
         for reason in [500, 501, 502] {
             tally.record(Err(HealthReason::ResponseCodeMismatch(reason)), &spec);
         }

@@ -76,12 +76,13 @@ impl Http1 {
             }
         }
         let port = self.connector.url().port();
-        let fresh = self.open(port).await?;
+        let place = self.connector.place()?;
+        let fresh = self.open(port, Some(place)).await?;
         let answered = fresh.send(request, Some(&self.pool), Age::Fresh).await;
         answered.map_err(Unanswered::into_error)
     }
 
-    /// One request on a connection that is closed after it.
+    /// One request on a connection that is closed after it. It needs no place: a target that is busy is not ill.
     pub(super) async fn probe(
         &self,
         mut request: Request<Body>,
@@ -90,13 +91,12 @@ impl Http1 {
         ensure_host(&mut request, &self.host);
         let close = HeaderValue::from_static("close");
         request.headers_mut().insert(header::CONNECTION, close);
-        let fresh = self.open(port).await?;
+        let fresh = self.open(port, None).await?;
         let answered = fresh.send(request, None, Age::Fresh).await;
         answered.map_err(Unanswered::into_error)
     }
 
-    async fn open(&self, port: u16) -> Result<Box<Connection>, TargetError> {
-        let place = self.connector.place()?;
+    async fn open(&self, port: u16, place: Option<Place>) -> Result<Box<Connection>, TargetError> {
         let stream = self.connector.connect(port).await?;
         let silence = Silence::new(stream.activity(), self.idle_timeout);
         let (sender, driver) = http1::Builder::new()
@@ -153,7 +153,7 @@ pub(super) struct Connection {
     idle_since: Instant,
     idle_timeout: Duration,
     response_head: usize,
-    _place: Place,
+    _place: Option<Place>,
 }
 
 impl Connection {

@@ -114,7 +114,7 @@ impl AsyncWrite for Stream {
 pub(super) struct Rewound {
     pub(super) first: Bytes,
     pub(super) rest: Stream,
-    pub(super) _place: Place,
+    pub(super) _place: Option<Place>,
 }
 
 impl AsyncRead for Rewound {

@@ -8,10 +8,12 @@ use std::{
     time::Duration,
 };
 
-use wharf_gateway::{GroupSpec, Health, HealthPort, HealthReason, HealthSpec, Matcher, UpstreamVersion};
+use wharf_gateway::{
+    GroupSpec, Health, HealthPort, HealthReason, HealthSpec, Matcher, Upstream, UpstreamSpec, UpstreamVersion,
+};
 
 use crate::outside::{Outside, answer, nowhere, target_at, text};
-use crate::support::{Closure, Rig, seen, status};
+use crate::support::{Closure, Rig, seen, status, within};
 
 fn spec() -> HealthSpec {
     HealthSpec {
@@ -177,6 +179,72 @@ async fn checks_can_be_changed_and_taken_away_and_targets_keep_their_traffic_mea
 }
 
 #[tokio::test]
+async fn a_changed_check_has_to_fail_as_often_as_it_says() {
+    let rig = Rig::new();
+    let (target, _) = switchable(500);
+    let mut health = rig.register("t1", &target);
+    health.mark_unchanged();
+    rig.check(HealthSpec {
+        unhealthy: 4.try_into().unwrap(),
+        ..spec()
+    });
+    within("the verdict", health.changed()).await.unwrap();
+    assert_eq!(health.borrow().state(), "unhealthy", "and nothing before");
+    assert!(target.calls() >= 4, "{}", target.calls());
+}
+
+#[tokio::test]
+async fn of_a_long_answer_only_the_beginning_is_read() {
+    let server = Outside::http(|_| async { text(vec![0; 1024 * 1024]) }).await;
+    let rig = Rig::new();
+    rig.check(HealthSpec {
+        unhealthy: 1.try_into().unwrap(),
+        ..spec()
+    });
+    let mut health = rig.register_any("outside", server.target());
+    within("the verdict", health.changed()).await.unwrap();
+    assert_eq!(*health.borrow(), Health::Healthy);
+}
+
+/// A target that is busy is not ill.
+#[tokio::test]
+async fn a_check_needs_no_place_among_the_connections() {
+    let server = Outside::http(|request| async move {
+        if request.uri().path() == "/slow" {
+            std::future::pending::<()>().await;
+        }
+        text("fine")
+    })
+    .await;
+    let target = Upstream::new(UpstreamSpec {
+        connections: 1,
+        ..server.spec()
+    });
+    let rig = Rig::new();
+    let health = rig.register_any("outside", target.unwrap());
+    let mut client = rig.connect().await;
+    client.send("GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    within("the connection", async {
+        while server.accepted() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(rig.get("/").await.status, 503, "there is no other place");
+    rig.check(HealthSpec {
+        unhealthy: 1.try_into().unwrap(),
+        ..spec()
+    });
+    within("three checks", async {
+        while server.accepted() < 4 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(*health.borrow(), Health::Healthy);
+}
+
+#[tokio::test]
 async fn changes_can_be_waited_for_over_all_groups() {
     let rig = Rig::new();
     let mut changes = rig.gateway.groups().changes();
@@ -184,7 +252,7 @@ async fn changes_can_be_waited_for_over_all_groups() {
     rig.check(spec());
     rig.register("t1", &Closure::saying("fine"));
     let group = rig.gateway.groups().list().remove(0);
-    crate::support::within("the first pass", async {
+    within("the first pass", async {
         while group
             .targets()
             .first()

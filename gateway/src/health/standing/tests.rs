@@ -12,8 +12,12 @@ fn health(health: &Health) -> char {
 /// `+` is a pass, `-` a failure, `|` the end of the grace; the answer is the traffic's verdict after each, with a
 /// `!` where a replacement is asked for.
 fn run(kind: Kind, outcomes: &str) -> String {
+    run_after(&Health::Initial, kind, outcomes)
+}
+
+fn run_after(before: &Health, kind: Kind, outcomes: &str) -> String {
     let spec = HealthSpec::new("/".parse().unwrap());
-    let mut judge = Judge::new(kind);
+    let mut judge = Judge::new(kind, before);
     let mut grace = if outcomes.contains('|') {
         Grace::Given
     } else {
@@ -48,6 +52,18 @@ fn each_kind_takes_what_it_is_for() {
         (Kind::Startup, "--", "IU!"),
     ] {
         assert_eq!(run(kind, outcomes), expected, "{kind:?} {outcomes}");
+    }
+}
+
+/// As when its checks are changed.
+#[test]
+fn who_had_traffic_loses_it_only_when_it_has_failed_often_enough() {
+    for (kind, outcomes, expected) in [
+        (Kind::Health, "-+--", "HHHU!"),
+        (Kind::Readiness, "-+--", "HHHU"),
+        (Kind::Liveness, "-+--", "HHHH!"),
+    ] {
+        assert_eq!(run_after(&Health::Healthy, kind, outcomes), expected, "{kind:?}");
     }
 }
 
