@@ -47,7 +47,7 @@ impl Members {
         Some(&entry.member)
     }
 
-    /// Those who take requests from now on, as they stand: the healthy, or all but who is leaving.
+    /// Those who take requests from now on, as they stand: the healthy; if there are none, those who may do all the same.
     pub(super) fn takers(&mut self, leaving: Option<&Arc<Member>>) -> Vec<Taker> {
         self.stand();
         let staying = |entry: &&Entry| {
@@ -56,11 +56,19 @@ impl Members {
         };
         let staying: Vec<_> = self.all.iter().filter(staying).collect();
         let healthy: Vec<_> = staying.iter().filter_map(|entry| entry.healthy()).collect();
-        // ALB: when all are unhealthy, all get requests; nobody knows better.
-        if healthy.is_empty() && self.spec.fail_open == FailOpen::Open {
-            return staying.iter().map(|entry| entry.at_full_share()).collect();
+        if !healthy.is_empty() {
+            return healthy;
         }
-        healthy
+        let may_do = |entry: &&&Entry| match (self.spec.fail_open, self.spec.hold) {
+            // ALB: when all are unhealthy, all get requests; nobody knows better.
+            (FailOpen::Open, _) => true,
+            // Whose first check is not over is not known to be ill: when targets are replaced, nobody else may be left.
+            (FailOpen::Closed, None) => !entry.member.is_ill(),
+            // Requests wait for the check.
+            (FailOpen::Closed, Some(_)) => false,
+        };
+        let last_resort = staying.iter().filter(may_do);
+        last_resort.map(|entry| entry.at_full_share()).collect()
     }
 
     /// Notes who has become healthy, and whether it begins slowly.

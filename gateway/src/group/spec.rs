@@ -46,7 +46,8 @@ pub enum FailOpen {
     /// All targets get requests: nobody knows better. ALB's way.
     #[default]
     Open,
-    /// None does: requests are answered 503.
+    /// None does: requests are answered 503. Targets whose first check is not over get them all the same, unless they wait
+    /// for it ([`GroupSpec::hold`]).
     Closed,
 }
 
@@ -135,7 +136,7 @@ impl StickyFor {
     }
 }
 
-/// A target's share under [`Algorithm::WeightedRandom`]: 0 to 999, nought for nothing.
+/// A target's share under [`Algorithm::WeightedRandom`]: 0 to 999, nought for nothing. No other algorithm looks at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TargetWeight(u16);
 

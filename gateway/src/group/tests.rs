@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::{
     body::{self, Body},
+    health::HealthSpec,
     target::{Condition, TargetError},
 };
 
@@ -138,6 +139,70 @@ async fn targets_that_join_begin_slowly() {
     new.gone.store(false, Ordering::SeqCst);
     group.settle_all();
     assert_eq!(chosen(&group, 50), vec!["old"; 50]);
+}
+
+/// As when a group's targets are replaced: the new ones come, the old ones go, and no check is over yet.
+#[tokio::test]
+async fn new_targets_take_requests_unchecked_when_nobody_else_is_left() {
+    let hold = Hold::new(Duration::from_secs(30), 10).unwrap();
+    for (fail_open, hold, next) in [
+        (FailOpen::Open, None, Some("new")),
+        (FailOpen::Open, Some(hold), Some("new")),
+        (FailOpen::Closed, None, Some("new")),
+        (FailOpen::Closed, Some(hold), None),
+    ] {
+        let spec = GroupSpec {
+            fail_open,
+            hold,
+            ..GroupSpec::default()
+        };
+        let group = Groups::new(Handle::current())
+            .create("app".parse().unwrap(), spec.clone())
+            .unwrap();
+        add(&group, "old", Arc::new(Fleeting::default()));
+        group.configure(GroupSpec {
+            checks: Checks::health(HealthSpec::new("/".parse().unwrap())),
+            ..spec
+        });
+        add(&group, "new", Arc::new(Fleeting::default()));
+        assert_eq!(chosen(&group, 2), ["old", "old"]);
+        let old = "old".parse().unwrap();
+        let _drain = group.deregister(&old, Duration::from_secs(60)).unwrap();
+        let taker = group.choose(ChoiceHints::default());
+        let taker = taker.as_ref().map(|lease| lease.member().id().as_str());
+        assert_eq!(taker, next, "{fail_open:?} {hold:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_check_of_before_says_nothing_about_a_target_that_is_checked_otherwise_now() {
+    let group = Groups::new(Handle::current())
+        .create("app".parse().unwrap(), GroupSpec::default())
+        .unwrap();
+    add(&group, "t1", Arc::new(Fleeting::default()));
+    let member = group.members().remove(0);
+    let unhealthy = || Health::Unhealthy {
+        reason: crate::health::HealthReason::Timeout,
+    };
+    let after_failing = |run: &CheckRun| {
+        let verdict = Verdict {
+            health: unhealthy(),
+            replace: None,
+        };
+        group.checked(&member, run, Kind::Health, verdict);
+        member.watch().borrow().clone()
+    };
+    let checks = Checks::health(HealthSpec::new("/".parse().unwrap()));
+    let before = member.begin_checks(&checks);
+    let now = member.begin_checks(&checks);
+    assert_eq!(after_failing(&before), Health::Healthy);
+    assert_eq!(after_failing(&now), unhealthy());
+    member.begin_checks(&Checks::default());
+    assert_eq!(
+        after_failing(&now),
+        Health::Healthy,
+        "nor when it isn't checked any more"
+    );
 }
 
 #[test]
