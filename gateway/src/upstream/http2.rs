@@ -1,6 +1,7 @@
 //! HTTP/2 to a target, gRPC included: few connections, many requests at once on each.
 
 use std::{
+    future::poll_fn,
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -19,7 +20,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    sync::Mutex as AsyncMutex,
+    sync::{Mutex as AsyncMutex, watch},
     time::{Instant, sleep},
 };
 
@@ -36,6 +37,12 @@ use crate::{
 
 /// Requests at once on one connection before another is opened. Most servers allow a hundred or more.
 const STREAMS_PER_CONNECTION: u32 = 100;
+
+/// What is taken for the target's bound on requests before it has told it; nobody would tell this one.
+const UNTOLD: usize = 0x7fff_fffe;
+
+/// How long to wait for a target's SETTINGS; without, it gets as many requests as any.
+const SETTINGS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Connections that may close before a request was begun on them, until it is given up.
 const MAX_UNSENT: u32 = 3;
@@ -68,6 +75,8 @@ pub(super) struct Http2 {
 #[derive(Clone)]
 struct Connection {
     sender: http2::SendRequest<Watched>,
+    /// How many requests at once the target allows.
+    streams: watch::Receiver<usize>,
     requests: Arc<AtomicU32>,
 }
 
@@ -77,6 +86,16 @@ struct Taken(Arc<AtomicU32>);
 impl Drop for Taken {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Connection {
+    /// How many more requests it takes.
+    fn room(&self) -> u32 {
+        let allowed = u32::try_from(*self.streams.borrow()).unwrap_or(u32::MAX);
+        // Who allows none takes at least the one that the connection was opened for.
+        let most = allowed.clamp(1, STREAMS_PER_CONNECTION);
+        most.saturating_sub(self.requests.load(Ordering::Relaxed))
     }
 }
 
@@ -128,7 +147,7 @@ impl Http2 {
         Err(failure(TargetErrorKind::Unreachable, reason))
     }
 
-    /// One request on a connection that is closed after it.
+    /// One request on a connection that is closed after it. It needs no place: a target that is busy is not ill.
     pub(super) async fn probe(
         &self,
         request: Request<Body>,
@@ -139,7 +158,7 @@ impl Http2 {
             body,
             activity: activity.clone(),
         });
-        let (mut connection, taken) = take(&self.open(port).await?);
+        let (mut connection, taken) = take(&self.open(port, None).await?);
         let sent = connection.sender.try_send_request(request);
         let answered = wait(sent, &activity, self.idle_timeout).await?;
         let response = answered.map_err(|error| broken(&error.into_error()))?;
@@ -180,7 +199,7 @@ impl Http2 {
         {
             return Err(error.clone());
         }
-        match self.open(self.connector.url().port()).await {
+        match self.open_another().await {
             Ok(connection) => {
                 let taken = take(&connection);
                 self.lock().push(connection.clone());
@@ -201,13 +220,22 @@ impl Http2 {
     fn with_room(&self) -> Option<(Connection, Taken)> {
         let mut connections = self.lock();
         connections.retain(|connection| !connection.sender.is_closed());
-        let requests = |connection: &&Connection| connection.requests.load(Ordering::Relaxed);
-        let least = connections.iter().min_by_key(requests)?;
-        (requests(&least) < STREAMS_PER_CONNECTION).then(|| take(least))
+        let room = |connection: &&Connection| connection.room();
+        let emptiest = connections.iter().max_by_key(room)?;
+        (emptiest.room() > 0).then(|| take(emptiest))
     }
 
-    async fn open(&self, port: u16) -> Result<Connection, TargetError> {
+    /// A connection for as many requests as the target allows on one.
+    async fn open_another(&self) -> Result<Connection, TargetError> {
         let place = self.connector.place()?;
+        let mut connection = self.open(self.connector.url().port(), Some(place)).await?;
+        // It is the first thing a target says, and who is beyond its bound would wait for those before.
+        let told = connection.streams.wait_for(|streams| *streams != UNTOLD);
+        let _ = tokio::time::timeout(SETTINGS_TIMEOUT, told).await;
+        Ok(connection)
+    }
+
+    async fn open(&self, port: u16, place: Option<Place>) -> Result<Connection, TargetError> {
         let stream = self.connector.connect(port).await?;
         let (sender, driver) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -215,12 +243,15 @@ impl Http2 {
             .initial_stream_window_size(STREAM_WINDOW)
             .max_header_list_size(u32::try_from(self.response_head).unwrap_or(u32::MAX))
             .keep_alive_interval(PING_INTERVAL)
+            .initial_max_send_streams(UNTOLD)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| failure(TargetErrorKind::Unreachable, chain(&error)))?;
-        tokio::spawn(drive(driver, place));
+        let (told, streams) = watch::channel(UNTOLD);
+        tokio::spawn(drive(driver, told, place));
         Ok(Connection {
             sender,
+            streams,
             requests: Arc::default(),
         })
     }
@@ -232,10 +263,18 @@ impl Http2 {
 
 /// Ends when the target closes, or all senders and requests are gone.
 async fn drive(
-    driver: http2::Connection<TokioIo<super::stream::Stream>, Watched, TokioExecutor>,
-    _place: Place,
+    mut driver: http2::Connection<TokioIo<super::stream::Stream>, Watched, TokioExecutor>,
+    streams: watch::Sender<usize>,
+    _place: Option<Place>,
 ) {
-    if let Err(error) = driver.await {
+    let ended = poll_fn(|cx| {
+        let polled = Pin::new(&mut driver).poll(cx);
+        // The target may change it at any time.
+        let allowed = driver.current_max_send_streams();
+        streams.send_if_modified(|known| std::mem::replace(known, allowed) != allowed);
+        polled
+    });
+    if let Err(error) = ended.await {
         tracing::debug!(%error, "a connection to a target failed");
     }
 }
@@ -281,7 +320,7 @@ async fn wait<T>(
     let mut silence = Silence::new(activity.clone(), allowed);
     silence.begin();
     let mut answer = std::pin::pin!(answer);
-    std::future::poll_fn(|cx| match answer.as_mut().poll(cx) {
+    poll_fn(|cx| match answer.as_mut().poll(cx) {
         Poll::Ready(answer) => Poll::Ready(Ok(answer)),
         Poll::Pending => silence.poll(cx).map(Err),
     })

@@ -5,7 +5,11 @@ use std::{convert::Infallible, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::{
+    body::{Frame, Incoming},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::sync::{Semaphore, mpsc};
 use wharf_gateway::{Body, Certificates, Upstream, UpstreamSpec, UpstreamVersion, body};
 
@@ -165,6 +169,38 @@ async fn many_requests_share_one_connection() {
         }
     })
     .await;
+}
+
+/// Requests beyond the target's bound would wait for those before, however long these take.
+#[tokio::test]
+async fn a_target_that_allows_few_requests_at_once_gets_more_connections() {
+    let server = Outside::raw(|stream, _| async move {
+        let service = service_fn(|request: Request<Incoming>| async move {
+            if request.uri().path() == "/slow" {
+                std::future::pending::<()>().await;
+            }
+            Ok::<_, Infallible>(text("quick"))
+        });
+        let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .max_concurrent_streams(2)
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+    })
+    .await;
+    let rig = Rig::new();
+    rig.register_any("h2", server.speaking(UpstreamVersion::Http2));
+    let mut client = http2(&rig).await;
+    let slow: Vec<_> = (0..5).map(|_| client.send_request(get("/slow"))).collect();
+    within("the requests", async {
+        while rig.app.targets()[0].load.in_flight < 5 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let quick = within("a response", client.send_request(get("/quick"))).await;
+    assert_eq!(quick.unwrap().status(), 200);
+    assert_eq!(server.accepted(), 3, "two requests on each");
+    drop(slow);
 }
 
 #[tokio::test]
