@@ -1,6 +1,6 @@
 //! Whether a request is one to forward at all: its method, its sizes, its host.
 
-use http::{HeaderValue, Method, Version, header, request::Parts};
+use http::{HeaderValue, Method, Version, header, request::Parts, uri::Authority};
 use http_body::Body;
 
 use crate::{config::Limits, error::Cause};
@@ -64,12 +64,33 @@ fn check_host(head: &Parts, host: Option<&HeaderValue>) -> Result<(), Cause> {
     if head.headers.get_all(header::HOST).iter().nth(1).is_some() {
         return Err(Cause::Malformed("the request has more than one Host header"));
     }
+    // RFC 9112 3.2.2: beside an absolute URI, too.
+    if head.version == Version::HTTP_11 && !head.headers.contains_key(header::HOST) {
+        return Err(Cause::Malformed("the request has no Host header"));
+    }
     match host {
-        Some(host) if host.as_bytes().iter().all(is_authority_byte) => Ok(()),
+        Some(host) if is_authority(host.as_bytes()) => Ok(()),
         Some(_) => Err(Cause::Malformed("the request's host is not a valid host")),
         None if head.version < Version::HTTP_11 => Ok(()),
         None => Err(Cause::Malformed("the request has no Host header")),
     }
+}
+
+/// A host, and a port or none; or nothing, as HTTP/1 has it where a URI has no authority.
+fn is_authority(host: &[u8]) -> bool {
+    let is_plain = |host: &[u8]| {
+        host.iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(byte))
+    };
+    let (name, port) = match host.iter().position(|byte| *byte == b':') {
+        Some(colon) => host.split_at(colon),
+        None => (host, &b":"[..]),
+    };
+    if is_plain(name) && port.iter().skip(1).all(u8::is_ascii_digit) {
+        return true;
+    }
+    // Rare enough to let the library judge, which a request over HTTP/2 is made with.
+    host.iter().all(is_authority_byte) && Authority::try_from(host).is_ok()
 }
 
 /// RFC 3986 3.2.2 and 3.2.3, without user information, which HTTP forbids (RFC 9110 4.2.4).

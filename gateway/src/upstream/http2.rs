@@ -168,7 +168,10 @@ impl Http2 {
     /// HTTP/2 has the host in the URI.
     fn prepare(&self, mut request: Request<Body>) -> Result<Request<Body>, TargetError> {
         let host = request.headers_mut().remove(header::HOST);
-        let host = host.as_ref().unwrap_or(&self.host);
+        let host = host
+            .as_ref()
+            .filter(|host| !host.is_empty())
+            .unwrap_or(&self.host);
         let mut parts = std::mem::take(request.uri_mut()).into_parts();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Authority::try_from(host.as_bytes()).ok();

@@ -132,6 +132,15 @@ async fn a_request_whose_host_is_unclear_is_400() {
             "the request's host is not a valid host",
         ),
         (
+            "GET / HTTP/1.1\r\nHost: a:b:c\r\n\r\n",
+            "the request's host is not a valid host",
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n",
+            "the request's host is not a valid host",
+        ),
+        ("GET http://a/ HTTP/1.1\r\n\r\n", "the request has no Host header"),
+        (
             "GET / HTTP/1.1\r\nHost: user@a\r\n\r\n",
             "the request's host is not a valid host",
         ),

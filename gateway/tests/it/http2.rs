@@ -191,6 +191,21 @@ async fn a_client_that_resets_before_anybody_saw_is_cut() {
     );
 }
 
+#[tokio::test]
+async fn a_host_that_no_uri_can_have_is_400_before_any_target() {
+    let rig = Rig::new();
+    let target = Closure::saying("hello");
+    rig.register("t1", &target);
+    let mut client = connect(&rig).await;
+    // `host` in place of `:authority`, which hyper reads.
+    let host = [&[0x82, 0x86, 0x84, 0x0f, 23, 5], &b"a:b:c"[..]].concat();
+    client
+        .send(frame(HEADERS, END_STREAM | END_HEADERS, 1, &host))
+        .await;
+    assert_eq!(next(&mut client, HEADERS).await.payload[0], 0x8c, ":status 400");
+    assert_eq!(target.calls(), 0);
+}
+
 /// ALB: 128 streams at once.
 #[tokio::test]
 async fn streams_beyond_the_bound_are_refused() {
