@@ -211,6 +211,15 @@ impl Cause {
         }
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.answer().status
+    }
+
+    /// A connection that was closing, which says nothing against its target.
+    pub(crate) fn is_stale(&self) -> bool {
+        matches!(self, Self::Target(error) if error.kind == TargetErrorKind::Stale)
+    }
+
     /// For the access log.
     pub(crate) fn reason(&self) -> Cow<'static, str> {
         match self {

@@ -24,7 +24,7 @@ use crate::{
     group::{ChoiceHints, Lease, Policy, TargetGroup},
     names::TargetId,
     routing::snapshot::Rule,
-    target::{Repeat, TargetError, TargetErrorKind, TargetProtocol},
+    target::{Repeat, TargetError, TargetProtocol},
 };
 
 /// What is asked, and what of it a second attempt needs.
@@ -155,7 +155,7 @@ impl Attempts<'_> {
                 Some(other) if self.group.spend_retry() => other,
                 _ => return Err(cause),
             };
-            exchange.tries_again();
+            exchange.tries_again(&cause);
             head = next;
         }
     }
@@ -191,10 +191,7 @@ impl Attempts<'_> {
 
     fn note(&mut self, cause: &Cause, id: &TargetId) {
         self.left -= 1;
-        // A connection that was closing says nothing against its target.
-        let is_stale =
-            matches!(cause, Cause::Target(TargetError { kind, .. }) if *kind == TargetErrorKind::Stale);
-        if !is_stale {
+        if !cause.is_stale() {
             self.tried.push(id.clone());
         }
     }

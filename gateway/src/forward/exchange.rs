@@ -168,9 +168,15 @@ impl Exchange {
     }
 
     /// The target failed, and another attempt is made.
-    pub(super) fn tries_again(&mut self) {
+    pub(super) fn tries_again(&mut self, cause: &Cause) {
         self.retries += 1;
         self.target_failed();
+        // What became of the request is the next one's; that this one failed it is counted here or nowhere.
+        if let Some(lease) = &self.lease
+            && !cause.is_stale()
+        {
+            lease.member().count(cause.status().as_u16(), None);
+        }
     }
 
     /// Ready when the target was deregistered and its time to finish is over.

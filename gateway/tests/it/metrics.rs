@@ -1,8 +1,10 @@
 //! What is counted, as a scrape reads it.
 
-use wharf_gateway::TargetErrorKind;
+use std::sync::Arc;
 
-use crate::support::{LISTENER, Rig, failure, local, ok, routing, rule};
+use wharf_gateway::{CohortName, TargetErrorKind};
+
+use crate::support::{Closure, LISTENER, Rig, failure, local, ok, routing, rule};
 
 /// The value of a sample; none when there is none.
 fn value(rig: &Rig, sample: &str) -> Option<f64> {
@@ -78,6 +80,45 @@ async fn requests_are_counted_where_they_went() {
     let sent = value(&rig, r#"wharf_listener_sent_bytes_total{listener="main"}"#).unwrap();
     assert!(sent > 4.0 * 5.0 + failed as f64, "{sent}");
     assert!(rig.gateway.metrics().ends_with("# EOF\n"));
+}
+
+/// The request succeeded, and the target that failed it is to be seen all the same.
+#[tokio::test]
+async fn a_failed_attempt_is_counted_where_it_failed() {
+    let rig = Rig::new();
+    let member = |id: &str, cohort: &str, target: Arc<Closure>| {
+        let cohort: CohortName = cohort.parse().unwrap();
+        rig.app.register(id.parse().unwrap(), target, cohort).unwrap();
+    };
+    let fails = Closure::new(|_| async { Err(failure(TargetErrorKind::Overloaded)) });
+    member("fails", "new", fails.clone());
+    member("answers", "old", Closure::saying("hello"));
+    assert_eq!(rig.get("/").await.status, 200);
+    rig.log.lines(1).await;
+    assert_eq!(fails.calls(), 1);
+    counted(
+        &rig,
+        &[
+            (
+                r#"wharf_target_responses_total{target_group="app",target="fails",code="5xx"}"#,
+                1.0,
+            ),
+            (
+                r#"wharf_target_responses_total{target_group="app",target="answers",code="2xx"}"#,
+                1.0,
+            ),
+            (
+                r#"wharf_target_group_responses_total{target_group="app",code="2xx"}"#,
+                1.0,
+            ),
+        ],
+    );
+    let tallies = rig.app.tallies();
+    let figures: Vec<_> = tallies
+        .iter()
+        .map(|(cohort, tally)| (cohort.as_str(), tally.requests, tally.errors))
+        .collect();
+    assert_eq!(figures, [("new", 1, 1), ("old", 1, 0)]);
 }
 
 #[tokio::test]
