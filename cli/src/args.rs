@@ -10,10 +10,12 @@ use wharf_runtime::{Bytes, CpuUnits, SizeError};
 
 mod jobs;
 mod objects;
+mod rollouts;
 mod routing;
 
 pub(crate) use jobs::*;
 pub(crate) use objects::*;
+pub(crate) use rollouts::*;
 pub(crate) use routing::*;
 
 /// Run WebAssembly components as services and jobs: limited, routed, fed with secrets.
@@ -74,6 +76,14 @@ pub(crate) enum Command {
     Capacity(Capacity),
     /// Change how many tasks a service has
     Scale(Scale),
+    /// Bring a service back to the revision it ran before, or to an earlier one, and wait until it is there
+    Rollback(Rollback),
+    /// Give up a service's deployment in progress: it goes back to what ran before
+    Abort(Abort),
+    /// Hold a service's deployment in progress as it is; what fails meanwhile is replaced
+    Pause(Pause),
+    /// Let a service's deployment go on that was paused
+    Continue(Pause),
     /// Stop a task; a service's task is replaced
     Stop(Stop),
     /// Delete a service, or a job with its history

@@ -6,6 +6,7 @@ mod describe;
 mod follow;
 mod jobs;
 mod lists;
+mod rollouts;
 mod routing;
 mod run;
 mod secret;
@@ -54,6 +55,10 @@ async fn talk_within(command: Command) -> Result<ExitCode> {
         Command::Events(args) => follow::events(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Capacity(args) => capacity::capacity(&connect_outside(&args.client)?, &args).await?,
         Command::Scale(args) => services::scale(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Rollback(args) => rollouts::rollback(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Abort(args) => rollouts::abort(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Pause(args) => rollouts::pause(&connect(&args.client, &args.scope)?, &args).await?,
+        Command::Continue(args) => rollouts::resume(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Stop(args) => services::stop(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Delete(args) => services::delete(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Secret(args) => secret::secret(&connect(&args.client, &args.scope)?, &args).await?,

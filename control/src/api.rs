@@ -28,6 +28,10 @@
 //! | `GET /v1/namespaces/{ns}/services/{name}` | – | [`types::ServiceDescription`] |
 //! | `PATCH /v1/namespaces/{ns}/services/{name}` | [`types::UpdateService`] | [`types::Service`] |
 //! | `DELETE /v1/namespaces/{ns}/services/{name}` | – | 202 [`types::Service`] (status `DRAINING`; 404 on `GET` once gone) |
+//! | `POST /v1/namespaces/{ns}/services/{name}/rollback` | [`types::RollBack`] | 201 [`types::Deployment`], 200 when it runs that |
+//! | `POST /v1/namespaces/{ns}/services/{name}/abort` | – | [`types::Deployment`]: the one that was given up |
+//! | `POST /v1/namespaces/{ns}/services/{name}/pause` | – | [`types::Deployment`]; 409 when none is in progress |
+//! | `POST /v1/namespaces/{ns}/services/{name}/continue` | – | [`types::Deployment`]; 409 when none is held |
 //! | `GET /v1/namespaces/{ns}/task-definitions?family=` | – | [`types::TaskDefinitionList`] |
 //! | `GET /v1/namespaces/{ns}/task-definitions/{family}:{revision}` | – | [`types::TaskDefinition`]; without `:revision`, the latest |
 //! | `POST /v1/namespaces/{ns}/runs` | [`types::RunJob`] | 201 [`types::Run`]: a job, run once |
@@ -165,6 +169,10 @@ fn routes() -> OpenApiRouter<SharedApi> {
         .routes(routes!(jobs::get, jobs::put, jobs::update, jobs::delete))
         .routes(routes!(jobs::get_run))
         .routes(routes!(jobs::cancel_run))
+        .routes(routes!(deployments::roll_back))
+        .routes(routes!(deployments::abort))
+        .routes(routes!(deployments::pause))
+        .routes(routes!(deployments::resume))
         .routes(routes!(tasks::list))
         .routes(routes!(tasks::get))
         .routes(routes!(tasks::stop))

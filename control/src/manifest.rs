@@ -8,6 +8,7 @@
 
 mod apply;
 mod check;
+mod deployment;
 mod error;
 mod file;
 mod job;
@@ -29,6 +30,7 @@ use wharf_runtime::{Bytes, CpuUnits, EgressRule, Isolation};
 
 pub use apply::{ApplyFile, objects_from_json};
 pub use check::{MAX_COUNT, MAX_MEMORY, MIN_MEMORY};
+pub use deployment::{Bounds, DEFAULT_DEADLINE, DeploymentSpec, OnFailure, Strategy, Tolerance};
 pub use error::{FieldPath, Location, ManifestError, ManifestErrors};
 pub use file::{MANIFEST_FILE, ManifestFile, OpenError};
 pub use job::{ConcurrencyPolicy, JobSpec, ScheduleSpec};
@@ -45,8 +47,8 @@ pub use routing::{
 pub(crate) use values::show_duration;
 
 pub use text::{
-    ApplyText, CheckText, FileText, ForwardText, HealthText, JobText, ListenerText, ManifestText,
-    RedirectText, RouteText, ServiceText, TargetGroupText, TaskText,
+    ApplyText, CheckText, DeploymentText, FileText, ForwardText, HealthText, JobText, ListenerText,
+    ManifestText, RedirectText, RouteText, ServiceText, TargetGroupText, TaskText,
 };
 
 use crate::names::{Digest, EnvName, NamespaceName, ServiceName};
@@ -123,6 +125,8 @@ pub enum Workload {
 pub struct ServiceSpec {
     /// How many tasks.
     pub count: u32,
+    /// How a new revision comes.
+    pub deployment: DeploymentSpec,
     /// How requests are shared among its tasks, and how to tell that one works; without checks, alive is healthy.
     pub group: GroupSpec,
     /// Which requests come here; none: those to [`default_host`].

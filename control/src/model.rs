@@ -12,16 +12,18 @@ use wharf_runtime::Bytes;
 
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision, ServiceName, TaskId};
 
+mod deployment;
 pub mod job;
 pub mod keys;
 pub mod states;
 pub mod stored;
 
+pub use deployment::{Compared, Deployment, Figures};
 pub use job::{
     Cancellation, DEFAULT_BACKOFF, DEFAULT_HISTORY, Job, LONGEST_BACKOFF, MAX_ATTEMPTS, MAX_HISTORY,
     MAX_JOB_TASKS, MAX_RETRIES, Place, Run, RunNumber, RunSpec, Schedule, ScheduleStatus,
 };
-pub use states::{DesiredStatus, Health, RolloutState, RunState, StopCode, TaskStatus};
+pub use states::{DesiredStatus, Health, Pace, RolloutState, RunState, Stage, StopCode, TaskStatus};
 
 /// A deployment's id: 32 lower-case hexadecimal digits, in the order of their making.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -160,29 +162,6 @@ pub struct Service {
     pub rollout: Option<DeploymentId>,
     /// When it was made.
     pub created_at: Timestamp,
-}
-
-/// One rollout of a service to a revision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deployment {
-    /// Names it.
-    pub id: DeploymentId,
-    /// Its namespace.
-    pub namespace: NamespaceName,
-    /// The service that is rolled.
-    pub service: ServiceName,
-    /// The revision it is rolled to.
-    pub revision: Revision,
-    /// How far it is.
-    pub state: RolloutState,
-    /// Why.
-    pub reason: String,
-    /// How many of its tasks failed.
-    pub failed_tasks: u32,
-    /// When it was asked for.
-    pub created_at: Timestamp,
-    /// When it last changed.
-    pub updated_at: Timestamp,
 }
 
 /// Whose a task is.

@@ -10,6 +10,7 @@ mod deploy;
 mod edge;
 mod jobs;
 mod namespaces;
+mod rollouts;
 mod run;
 mod secrets;
 mod services;

@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use wharf_gateway::{Hold, Tally};
 use wharf_runtime::{Amount, Bytes, CpuUnits};
 
 use crate::blueprint::Blueprint;
 use crate::model::{Health, Task, Usage, World};
-use crate::names::{Digest, NamespaceName, ServiceName};
+use crate::names::{Digest, NamespaceName, Revision, ServiceName};
 use crate::refusal::Refusal;
 
 pub(crate) mod driver;
@@ -112,6 +113,15 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     /// Why not; what was reachable before still is.
     fn expose(&self, exposures: &[Exposure]) -> Result<(), Refusal>;
 
+    /// Gives revisions of a service shares of its requests; with none, all tasks are alike.
+    fn share(&self, namespace: &NamespaceName, name: &ServiceName, shares: &[(Revision, u32)]);
+
+    /// What was counted of the requests to each revision of a service, as long as it had tasks lately.
+    fn tallies(&self, namespace: &NamespaceName, name: &ServiceName) -> Vec<(Revision, Tally)>;
+
+    /// The last lines that a task wrote, oldest first.
+    async fn last_lines(&self, task: &Task, lines: usize) -> Vec<String>;
+
     /// Drops what it keeps for a service or job that is gone: its target group, its logs.
     fn forget(&self, namespace: &NamespaceName, name: &ServiceName);
 }
@@ -123,6 +133,8 @@ pub struct Exposure {
     pub routes: Arc<Blueprint>,
     /// Whose health check is.
     pub health: Arc<Blueprint>,
+    /// How long requests wait while it has no task; none: not at all.
+    pub hold: Option<Hold>,
 }
 
 /// A task that is RUNNING.

@@ -50,8 +50,9 @@ struct Bench<'a> {
 /// A measurement: its name, and what it finds.
 type Measure = fn(&Bench<'_>) -> Result<Vec<Row>>;
 
-const MEASURES: [(&str, Measure); 12] = [
+const MEASURES: [(&str, Measure); 13] = [
     ("deploy", rows::deploy::run),
+    ("rollout", rows::rollout::run),
     ("start-200", rows::start::run),
     ("cpu-share", rows::share::run),
     ("neighbour", rows::neighbour::run),

@@ -13,7 +13,7 @@ use hyper::body::Frame;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::io::ReaderStream;
 use wharf_control::api::types::{
-    Bundle as Registered, CreateDeployment, Deployment, RegisterBundle, RolloutState,
+    Bundle as Registered, CreateDeployment, Deployment, RegisterBundle, RolloutStage, RolloutState,
 };
 use wharf_control::manifest::PackagedFile;
 
@@ -46,7 +46,7 @@ pub(crate) async fn deploy(api: &Api, args: &args::Deploy) -> Result<()> {
     }
 }
 
-fn unsteady(deployment: &Deployment) -> String {
+pub(super) fn unsteady(deployment: &Deployment) -> String {
     let Deployment {
         id,
         service_name,
@@ -61,8 +61,15 @@ fn unsteady(deployment: &Deployment) -> String {
         );
     }
     let reason = output::harmless(rollout_state_reason);
+    let back = match (&deployment.rolled_back_by, &deployment.replaces) {
+        (Some(id), Some(before)) => format!(
+            "\n  {} runs again, or is about to: `wharf describe deployment {id}` shows how it goes",
+            before.task_definition
+        ),
+        _ => String::new(),
+    };
     format!(
-        "{task_definition} was not deployed: {reason}\n  `wharf describe service {service_name}` and `wharf logs \
+        "{task_definition} was not deployed: {reason}{back}\n  `wharf describe service {service_name}` and `wharf logs \
          {service_name}` say more"
     )
 }
@@ -76,7 +83,7 @@ fn unfinished(deployment: &Deployment) -> String {
     )
 }
 
-fn steady(deployment: &Deployment) -> String {
+pub(super) fn steady(deployment: &Deployment) -> String {
     let what = if deployment.unchanged {
         "was running already"
     } else {
@@ -144,7 +151,12 @@ async fn send(api: &Api, path: &str, blob: &PackagedFile, progress: &Progress) -
 }
 
 /// Look on until the rollout has ended or our patience has, saying each thing that is new.
-async fn follow(api: &Api, created: Deployment, progress: &Progress, until: Instant) -> Result<Deployment> {
+pub(super) async fn follow(
+    api: &Api,
+    created: Deployment,
+    progress: &Progress,
+    until: Instant,
+) -> Result<Deployment> {
     let mut last = created;
     let mut said = String::new();
     let path = format!("{}?follow=true", api.path(&["deployments", &last.id]));
@@ -174,8 +186,17 @@ fn state(deployment: &Deployment) -> String {
         desired_count,
         ..
     } = deployment;
-    let mut text =
-        format!("{task_definition}: {running_count} running, {healthy_count} healthy of {desired_count}");
+    let mut text = format!("{task_definition}: {}", stage(deployment));
+    text.push_str(&format!(
+        "{running_count} running, {healthy_count} healthy of {desired_count}"
+    ));
+    if let RolloutStage::BakeTime = deployment.stage {
+        let figures = &deployment.figures;
+        text.push_str(&format!(
+            ", {} of {} requests failed",
+            figures.errors, figures.requests
+        ));
+    }
     if deployment.failed_tasks > 0 {
         text.push_str(&format!(", {} failed", deployment.failed_tasks));
     }
@@ -185,4 +206,20 @@ fn state(deployment: &Deployment) -> String {
         text.push_str(&format!(": {}", output::harmless(reason)));
     }
     text
+}
+
+/// What is being done, where that isn't just starting tasks.
+fn stage(deployment: &Deployment) -> String {
+    let weight = deployment.figures.weight;
+    let what = match (deployment.stage, weight) {
+        (RolloutStage::ScaleUp, _) => String::new(),
+        (RolloutStage::ScaleDown, _) => "stopping what runs, ".to_owned(),
+        (RolloutStage::BakeTime, None) => "watched, ".to_owned(),
+        (RolloutStage::BakeTime, Some(weight)) => format!("{weight} % of the requests, watched, "),
+        (RolloutStage::CleanUp, _) => "all requests, ".to_owned(),
+    };
+    match deployment.paused {
+        true => format!("paused, {what}"),
+        false => what,
+    }
 }

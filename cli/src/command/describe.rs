@@ -1,6 +1,7 @@
 //! `wharf describe KIND NAME`: all there is to say, as paragraphs of `name: value` lines and tables.
 
 mod definition;
+mod deployment;
 mod job;
 mod routing;
 
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wharf_control::api::types::{Deployment, Event, Service, ServiceDescription, Task, TaskOverrides};
+use wharf_control::api::types::{Event, Service, ServiceDescription, Task, TaskOverrides};
 
 use super::lists::tasks_table;
 use crate::api::{Api, escape};
@@ -25,7 +26,7 @@ pub(crate) async fn describe(api: &Api, args: &args::Describe) -> Result<()> {
         Kind::Job => show(api, args, &part("jobs"), job::job).await,
         Kind::Run => show(api, args, &run_path(api, &args.name)?, job::run).await,
         Kind::Task => show(api, args, &part("tasks"), task).await,
-        Kind::Deployment => show(api, args, &part("deployments"), deployment).await,
+        Kind::Deployment => show(api, args, &part("deployments"), deployment::text).await,
         Kind::TaskDefinition => show(api, args, &part("task-definitions"), definition::text).await,
         Kind::Route => show(api, args, &part("routes"), routing::route).await,
         Kind::Listener => {
@@ -61,7 +62,7 @@ fn service_description(all: &ServiceDescription) -> String {
     if !all.deployments.is_empty() {
         text.push_str(&format!(
             "\n\nDeployments\n{}",
-            deployments_table(&all.deployments)
+            deployment::table(&all.deployments)
         ));
     }
     if !all.tasks.is_empty() {
@@ -122,58 +123,6 @@ fn service_fields(service: &Service) -> Vec<(&'static str, String)> {
         ("URL", service.urls.join(" ")),
         ("Created", output::time(service.created_at)),
     ]
-}
-
-fn deployments_table(deployments: &[Deployment]) -> String {
-    let header = [
-        "DEPLOYMENT",
-        "RUNS",
-        "STATE",
-        "DESIRED",
-        "HEALTHY",
-        "FAILED",
-        "AGE",
-        "REASON",
-    ];
-    output::table(
-        header,
-        deployments.iter().map(|deployment| {
-            [
-                deployment.id.clone(),
-                deployment.task_definition.clone(),
-                name(&deployment.rollout_state),
-                deployment.desired_count.to_string(),
-                deployment.healthy_count.to_string(),
-                deployment.failed_tasks.to_string(),
-                output::age(deployment.created_at),
-                harmless(&deployment.rollout_state_reason),
-            ]
-        }),
-    )
-}
-
-fn deployment(deployment: &Deployment) -> String {
-    fields(&[
-        ("Deployment", deployment.id.clone()),
-        ("Service", deployment.service_name.clone()),
-        ("Runs", deployment.task_definition.clone()),
-        ("State", name(&deployment.rollout_state)),
-        ("Reason", harmless(&deployment.rollout_state_reason)),
-        (
-            "Tasks",
-            format!(
-                "{} desired, {} running, {} healthy, {} pending, {} failed",
-                deployment.desired_count,
-                deployment.running_count,
-                deployment.healthy_count,
-                deployment.pending_count,
-                deployment.failed_tasks
-            ),
-        ),
-        ("URL", deployment.urls.join(" ")),
-        ("Created", output::time(deployment.created_at)),
-        ("Updated", output::time(deployment.updated_at)),
-    ])
 }
 
 /// `NAME=value` of each.

@@ -21,6 +21,7 @@ mod jobs;
 mod limits;
 mod logging;
 mod project;
+mod rollouts;
 mod routing;
 mod runs;
 mod secrets;

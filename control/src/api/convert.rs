@@ -1,18 +1,20 @@
 //! From core types to wire types, by hand, and back.
 
 mod definition;
+mod deployment;
 pub(super) mod edge;
 pub(super) mod jobs;
 
 use std::collections::BTreeMap;
 
 pub(super) use self::definition::definition;
+pub(super) use self::deployment::{Seen, deployment};
 use super::types as wire;
 use crate::model::{
-    self, Deployment, DesiredStatus, Health, Namespace, RolloutState, Service, ServiceKind, ServiceStatus,
-    StopCode, Task, TaskStatus, World,
+    self, DesiredStatus, Health, Namespace, Service, ServiceKind, ServiceStatus, StopCode, Task, TaskStatus,
+    World,
 };
-use crate::tasks::registry::{Progress, Registry};
+use crate::tasks::registry::Registry;
 
 pub(super) fn namespace(namespace: Namespace) -> wire::Namespace {
     wire::Namespace {
@@ -75,51 +77,6 @@ pub(super) fn service(service: &Service, counts: Counts, urls: Vec<String>) -> w
         healthy_count: counts.healthy,
         urls,
         created_at: service.created_at,
-    }
-}
-
-/// What a deployment is seen with besides its record.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Seen {
-    pub(super) desired: u32,
-    pub(super) counts: Counts,
-    pub(super) progress: Option<Progress>,
-    pub(super) urls: Vec<String>,
-}
-
-pub(super) fn deployment(deployment: &Deployment, seen: Seen) -> wire::Deployment {
-    let Seen {
-        desired,
-        counts,
-        progress,
-        urls,
-    } = seen;
-    let progress = progress.filter(|_| deployment.state == RolloutState::InProgress);
-    let failed_tasks = progress
-        .as_ref()
-        .map_or(deployment.failed_tasks, |progress| progress.failed_tasks);
-    let note = progress
-        .map(|progress| progress.note)
-        .filter(|note| !note.is_empty());
-    wire::Deployment {
-        id: deployment.id.to_string(),
-        service_name: deployment.service.to_string(),
-        task_definition: format!("{}:{}", deployment.service, deployment.revision),
-        unchanged: false,
-        rollout_state: match deployment.state {
-            RolloutState::InProgress => wire::RolloutState::InProgress,
-            RolloutState::Completed => wire::RolloutState::Completed,
-            RolloutState::Failed => wire::RolloutState::Failed,
-        },
-        rollout_state_reason: note.unwrap_or_else(|| deployment.reason.clone()),
-        desired_count: desired,
-        pending_count: counts.pending,
-        running_count: counts.running,
-        healthy_count: counts.healthy,
-        failed_tasks,
-        created_at: deployment.created_at,
-        updated_at: deployment.updated_at,
-        urls,
     }
 }
 

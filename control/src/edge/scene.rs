@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use wharf_gateway::{
-    Action, GroupName, GroupSpec, ListenerRules, Routing, RoutingError, RoutingFault, Scheme,
+    Action, GroupName, GroupSpec, Hold, ListenerRules, Routing, RoutingError, RoutingFault, Scheme,
 };
 
 use super::hosts::{self, Taken};
@@ -99,6 +99,13 @@ impl Served {
 }
 
 impl Served {
+    /// The same, whose requests wait for so long while it has no task.
+    #[must_use]
+    pub fn holding(mut self, hold: Option<Hold>) -> Self {
+        self.spec.hold = hold.or(self.spec.hold);
+        self
+    }
+
     /// A service that no deployment has brought anything to yet.
     ///
     /// # Errors

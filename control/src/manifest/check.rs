@@ -1,6 +1,7 @@
 //! From what was written to what it means: every value, and what they say together.
 
 mod action;
+mod deployment;
 mod group;
 mod health;
 mod job;
@@ -61,13 +62,20 @@ fn workload(text: &ManifestText, root: &FieldPath, report: &mut Report) -> Workl
         job_stands_alone(text, root, report);
         return Workload::Job(Box::new(job::check(job, &root.key("job"), report)));
     }
-    let count = text.service.as_ref().and_then(|service| service.count);
-    let count = report.number(&root.key("service"), "count", count, (0, MAX_COUNT), 1);
+    let said = text.service.as_ref().and_then(|service| service.count);
+    let deployment = deployment::deployment(
+        text.deployment.as_ref(),
+        said.and_then(|count| u32::try_from(count).ok()),
+        &root.key("deployment"),
+        report,
+    );
+    let count = report.number(&root.key("service"), "count", said, (0, MAX_COUNT), 1);
     let checks = text.health.as_ref();
     let checks = checks.map(|health| health::checks(health, &root.key("health"), report));
     let group = group::of_service(text.service.as_ref(), &root.key("service"), report);
     Workload::Service(Box::new(ServiceSpec {
         count,
+        deployment,
         group: GroupSpec {
             checks: checks.unwrap_or_default(),
             ..group
@@ -100,6 +108,9 @@ fn job_stands_alone(text: &ManifestText, root: &FieldPath, report: &mut Report) 
     }
     if text.health.is_some() {
         report.refuse(root.key("health"), "[health] together with [job]", hint);
+    }
+    if text.deployment.is_some() {
+        report.refuse(root.key("deployment"), "[deployment] together with [job]", hint);
     }
     if !text.route.is_empty() {
         report.refuse(root.key("route"), "[[route]] together with [job]", hint);

@@ -4,11 +4,13 @@
 //! every unknown key and wrong type is reported, and removed, so that the values that are left can be
 //! checked in the same round.
 
+mod deployment;
 mod health;
 mod routing;
 
 use serde_json::Value;
 
+use self::deployment::DEPLOYMENT;
 use self::health::{CHECK, HEALTH};
 pub(super) use self::routing::APPLY;
 use self::routing::{ROUTE, TARGET_GROUP};
@@ -61,6 +63,7 @@ pub(super) const MANIFEST: &[Key] = &[
     key("task", Shape::Table(TASK), "a table, [task]"),
     key("service", Shape::Table(SERVICE), "a table, [service]"),
     key("health", Shape::Table(HEALTH), "a table, [health]"),
+    key("deployment", Shape::Table(DEPLOYMENT), "a table, [deployment]"),
     key("route", Shape::TableList(ROUTE), "tables, each [[route]]"),
     key("job", Shape::Table(JOB), "a table, [job]"),
     key(
@@ -131,10 +134,11 @@ const JOB: &[Key] = &[
 ];
 
 /// The sections, to say where a key belongs that is in the wrong one.
-const SECTIONS: [(&str, &[Key]); 7] = [
+const SECTIONS: [(&str, &[Key]); 8] = [
     ("[task]", TASK),
     ("[service]", SERVICE),
     ("[health]", HEALTH),
+    ("[deployment]", DEPLOYMENT),
     ("[health.readiness], [health.liveness] or [health.startup]", CHECK),
     ("[[route]]", ROUTE),
     ("[[target_group]]", TARGET_GROUP),

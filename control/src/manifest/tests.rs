@@ -4,7 +4,9 @@ mod mistakes;
 mod packaging;
 
 use proptest::prelude::*;
+use proptest::strategy::Strategy;
 
+use super::Strategy as Rollout;
 use super::*;
 use crate::model::RunSpec;
 use crate::secrets::SecretVersion;
@@ -72,6 +74,17 @@ unhealthy = 3
 path = "/started"
 unhealthy = 10
 codes = "204"
+
+[deployment]
+strategy = "rolling"
+minimum_healthy = 50
+maximum = 150
+bake = "30s"
+deadline = "1m"
+failed_tasks = 4
+rollback = false
+max_errors = 2
+min_requests = 100
 
 [[route]]
 priority = 10
@@ -173,6 +186,24 @@ fn every_key_is_read() {
     );
     assert_eq!((health.healthy.get(), health.unhealthy.get()), (2, 3));
     assert_eq!(health.matcher.to_string(), "200,204");
+    let rolling = Rollout::Rolling(Bounds {
+        minimum_healthy: 50,
+        maximum: 150,
+    });
+    assert_eq!(
+        service.deployment,
+        DeploymentSpec {
+            strategy: rolling,
+            bake: Duration::from_secs(30),
+            deadline: Duration::from_secs(60),
+            failed_tasks: Some(4),
+            on_failure: OnFailure::Halt,
+            tolerance: Tolerance {
+                max_errors: 2,
+                min_requests: 100,
+            },
+        }
+    );
     assert_eq!(service.routes[0].priority.map(Priority::get), Some(10));
     assert_eq!(
         service.routes[0].conditions.to_string(),
@@ -203,6 +234,28 @@ fn the_defaults_are_the_documented_ones() {
         (service.count, service.group.checks.clone(), service.routes.len()),
         (1, Checks::default(), 0)
     );
+}
+
+#[test]
+fn strategies_have_ecs_defaults() {
+    for (written, strategy, bake) in [
+        ("rolling", Rollout::Rolling(Bounds::default()), 0),
+        ("canary", Rollout::Canary { step: 5 }, 600),
+        ("linear", Rollout::Linear { step: 10 }, 360),
+        ("recreate", Rollout::Recreate, 0),
+    ] {
+        let text =
+            format!("name = \"a\"\n[task]\ncomponent = \"a.wasm\"\n[deployment]\nstrategy = {written:?}");
+        let manifest = parse(&text);
+        let expected = DeploymentSpec {
+            strategy,
+            bake: Duration::from_secs(bake),
+            ..DeploymentSpec::default()
+        };
+        assert_eq!(service(&manifest).deployment, expected);
+    }
+    let bounds = Bounds::default();
+    assert_eq!((bounds.minimum_healthy, bounds.maximum), (100, 200));
 }
 
 #[test]

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use deployment::*;
 pub use routing::*;
 
 use crate::names::Digest;
 
+mod deployment;
 mod routing;
 
 /// A whole `wharf.toml`.
@@ -29,6 +31,9 @@ pub struct ManifestText {
     /// How to tell that a task works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<HealthText>,
+    /// How a new revision comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<DeploymentText>,
     /// Which requests come here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub route: Vec<RouteText>,

@@ -99,6 +99,34 @@ text_enum!(
         Completed = "COMPLETED",
         /// It was given up.
         Failed = "FAILED",
+        /// A person gave it up.
+        Aborted = "ABORTED",
+        /// A newer one took its place before it had ended.
+        Superseded = "SUPERSEDED",
+    }
+);
+
+text_enum!(
+    /// What a deployment is doing (ECS's lifecycle stages, those that there are here).
+    Stage {
+        /// The old tasks stop before the new ones start.
+        ScaleDown = "SCALE_DOWN",
+        /// The new tasks start; with strategy rolling, the old ones make room for them.
+        ScaleUp = "SCALE_UP",
+        /// The new revision's answers are watched.
+        Bake = "BAKE_TIME",
+        /// The old tasks stop.
+        CleanUp = "CLEAN_UP",
+    }
+);
+
+text_enum!(
+    /// Whether a deployment goes on.
+    Pace {
+        /// It does.
+        Going = "GOING",
+        /// It stays as it is until it is continued.
+        Paused = "PAUSED",
     }
 );
 

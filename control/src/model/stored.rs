@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::Entry;
 
+mod deployment;
 mod desired;
 mod job;
 mod task;

@@ -1,7 +1,10 @@
 //! What is stored is read back as it was; what is newer or damaged is refused with its key.
 
+use std::time::Duration;
+
 use super::stored::Record;
 use super::*;
+use crate::manifest::{Bounds, DeploymentSpec, OnFailure, Strategy, Tolerance};
 use crate::store::{Entry, StoreRevision};
 
 fn entry(value: bytes::Bytes) -> Entry {
@@ -64,17 +67,75 @@ fn desired_state_round_trips() {
         rollout: Some(DeploymentId::generate()),
         created_at: now,
     });
-    round_trip(&Deployment {
+    round_trip(&deployment(DeploymentSpec::default()));
+    for strategy in [
+        Strategy::Rolling(Bounds {
+            minimum_healthy: 50,
+            maximum: 150,
+        }),
+        Strategy::Canary { step: 7 },
+        Strategy::Linear { step: 20 },
+        Strategy::Recreate,
+    ] {
+        round_trip(&deployment(DeploymentSpec {
+            strategy,
+            bake: Duration::from_millis(1500),
+            deadline: Duration::from_secs(9),
+            failed_tasks: Some(4),
+            on_failure: OnFailure::Halt,
+            tolerance: Tolerance {
+                max_errors: 1,
+                min_requests: 2,
+            },
+        }));
+    }
+}
+
+fn deployment(spec: DeploymentSpec) -> Deployment {
+    let now = Timestamp::UNIX_EPOCH;
+    let figures = |requests| Figures {
+        requests,
+        errors: 2,
+        p99_us: Some(3),
+        cpu_ms: 4,
+    };
+    Deployment {
         id: DeploymentId::generate(),
-        namespace,
+        namespace: NamespaceName::default_namespace(),
         service: revision().family,
         revision: revision().revision,
-        state: RolloutState::Failed,
+        before: Some(revision().revision),
+        spec,
+        state: RolloutState::Superseded,
         reason: "why".into(),
+        stage: Stage::Bake,
+        share: 40,
+        pace: Pace::Paused,
         failed_tasks: 3,
+        figures: Compared {
+            new: figures(10),
+            old: figures(20),
+        },
+        rollback_of: Some(DeploymentId::generate()),
+        rolled_back_by: Some(DeploymentId::generate()),
         created_at: now,
         updated_at: now,
-    });
+    }
+}
+
+#[test]
+fn a_deployment_of_before_there_were_strategies_reads() {
+    let record = serde_json::json!({"v": 1, "record": {
+        "id": "00", "namespace": "default", "service": "api", "revision": 3, "state": "COMPLETED",
+        "reason": "done", "failed_tasks": 1,
+        "created_at": "1970-01-01T00:00:00Z", "updated_at": "1970-01-01T00:00:00Z",
+    }});
+    let read = Deployment::decode(&entry(record.to_string().into())).unwrap();
+    assert_eq!(read.spec, DeploymentSpec::default());
+    assert_eq!(
+        (read.stage, read.pace, read.before),
+        (Stage::ScaleUp, Pace::Going, None)
+    );
 }
 
 #[test]

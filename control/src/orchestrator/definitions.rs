@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use wharf_runtime::Bytes;
 
 use super::{Orchestrator, REVISIONS_KEPT};
-use crate::manifest::{self, Manifest, ManifestText, Workload};
+use crate::manifest::{self, DeploymentSpec, Manifest, ManifestText, Workload};
 use crate::model::stored::Record as _;
 use crate::model::{Bundle, Definition, World, keys};
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision};
@@ -19,6 +19,8 @@ pub(super) struct Draft {
     pub(super) bundle: Bundle,
     /// The count, if the manifest says one.
     pub(super) count: Option<u32>,
+    /// How it comes. It is the deployment's, not the definition's: another way is not another thing to run.
+    pub(super) deployment: DeploymentSpec,
     text: serde_json::Value,
     content: Digest,
 }
@@ -67,12 +69,18 @@ impl Orchestrator {
         let count = text.service.as_mut().and_then(|service| service.count.take());
         let count = count.and_then(|count| u32::try_from(count).ok());
         text.task.build = None;
+        text.deployment = None;
+        let deployment = match &checked.workload {
+            Workload::Service(service) => service.deployment.clone(),
+            Workload::Job(_) => DeploymentSpec::default(),
+        };
         let content = digest_of(&text, &bundle)?;
         let text = serde_json::to_value(&text).map_err(unreadable)?;
         Ok(Draft {
             manifest: checked,
             bundle,
             count,
+            deployment,
             text,
             content,
         })
@@ -238,6 +246,11 @@ fn check_bundle(manifest: &Manifest, bundle: &Bundle) -> Result<(), Refusal> {
             !service.target_groups.is_empty(),
         ),
         ("health", "[health]", !service.group.checks.is_empty()),
+        (
+            "deployment.strategy",
+            "strategy that shares requests",
+            service.deployment.strategy.shifts(),
+        ),
     ];
     match said.into_iter().find(|(.., is_there)| *is_there && !answers) {
         Some((field, what, _)) => refuse(field, what),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::definitions::{Draft, next_revision, put_definition};
 use super::{DEPLOYMENTS_KEPT, MAX_SERVICES, Orchestrator};
-use crate::manifest::Workload;
+use crate::manifest::{DeploymentSpec, Strategy, Workload};
 use crate::model::stored::Record as _;
 use crate::model::{
     Definition, Deployment, DeploymentId, RolloutState, Service, ServiceKind, ServiceStatus, World, keys,
@@ -64,7 +64,11 @@ impl Orchestrator {
             }
             Some((service, expect)) => {
                 check_existing(&service, kind)?;
-                let goal = revisions.iter().find(|old| Some(old.id.revision) == service.goal);
+                // One that failed and stays where it is may be tried again.
+                let halted = service.rollout.is_none() && service.goal != service.stable;
+                let goal = revisions
+                    .iter()
+                    .find(|old| Some(old.id.revision) == service.goal && !halted);
                 if let Some(unchanged) = goal.filter(|goal| draft.is(goal)) {
                     let count = draft.count;
                     return self.leave(service, expect, unchanged, count).await;
@@ -88,29 +92,34 @@ impl Orchestrator {
             draft,
             revisions,
         } = rolling;
-        let (namespace, name) = (service.namespace.clone(), service.name.clone());
+        let (namespace, name) = (&service.namespace, &service.name);
         let definition = draft.definition(next_revision(&revisions));
-        self.check_edge(&namespace, &name, Some(&draft.manifest)).await?;
-        let now = Timestamp::now();
-        let deployment = Deployment {
-            id: DeploymentId::generate(),
-            namespace: namespace.clone(),
-            service: name.clone(),
-            revision: definition.id.revision,
-            state: RolloutState::InProgress,
-            reason: format!("deployment of {} in progress", definition.id),
-            failed_tasks: 0,
-            created_at: now,
-            updated_at: now,
-        };
-        let mut transaction = self.supersede(Transaction::new(), &service, &deployment).await?;
-        let used = self.revisions_in_use(&namespace, &name).await?;
-        transaction = put_definition(transaction, &namespace, &definition, &revisions, &used);
-        service.goal = Some(definition.id.revision);
+        self.check_edge(namespace, name, Some(&draft.manifest)).await?;
+        let count = draft.count.unwrap_or(service.count);
+        check_bounds(&draft.deployment, &service, count)?;
+        let used = self.revisions_in_use(namespace, name).await?;
+        let transaction = put_definition(Transaction::new(), namespace, &definition, &revisions, &used);
+        service.count = count;
+        let deployment = Deployment::new(&service, definition.id.revision, draft.deployment);
+        self.begin(service, expect, deployment, transaction)
+            .await
+            .map(Deployed::New)
+    }
+
+    /// Begins a deployment: from now on its revision is the service's goal, and one that is in progress is superseded.
+    pub(super) async fn begin(
+        &self,
+        mut service: Service,
+        expect: Expect,
+        deployment: Deployment,
+        transaction: Transaction,
+    ) -> Result<Deployment, Refusal> {
+        let (namespace, name) = (service.namespace.clone(), service.name.clone());
+        let transaction = self.supersede(transaction, &service, &deployment).await?;
+        service.goal = Some(deployment.revision);
         service.rollout = Some(deployment.id.clone());
-        service.count = draft.count.unwrap_or(service.count);
         let service_key = keys::service(&namespace, &name);
-        transaction = transaction
+        let transaction = transaction
             .expect(&service_key, expect)
             .put(&service_key, service.encode())
             .put(
@@ -119,7 +128,7 @@ impl Orchestrator {
             );
         self.store.commit(transaction).await?;
         self.reconciler.reconcile((namespace, name)).await;
-        Ok(Deployed::New(deployment))
+        Ok(deployment)
     }
 
     /// Ends the deployment in progress, if there is one, and forgets the oldest.
@@ -139,13 +148,11 @@ impl Orchestrator {
             if position < surplus && !is_current {
                 transaction = transaction.delete(key(&old.id));
             } else if old.state == RolloutState::InProgress {
-                let reason = format!("superseded by deployment {}", by.id);
-                let ended = Deployment {
-                    state: RolloutState::Failed,
-                    reason,
-                    updated_at: by.created_at,
-                    ..old
-                };
+                let mut ended = old;
+                ended.end(
+                    RolloutState::Superseded,
+                    format!("superseded by deployment {}", by.id),
+                );
                 transaction = transaction.put(key(&ended.id), ended.encode());
             }
         }
@@ -249,12 +256,29 @@ struct Rolling {
     revisions: Vec<Definition>,
 }
 
-fn no_deployment(namespace: &NamespaceName, id: &DeploymentId) -> Refusal {
+pub(super) fn no_deployment(namespace: &NamespaceName, id: &DeploymentId) -> Refusal {
     let message = format!(
         "there is no deployment `{}` in `{namespace}`",
         id.as_str().escape_debug()
     );
     Refusal::not_found("DeploymentNotFound", message)
+}
+
+/// Refuses bounds within which the service's tasks could never be replaced.
+fn check_bounds(spec: &DeploymentSpec, service: &Service, count: u32) -> Result<(), Refusal> {
+    let Strategy::Rolling(bounds) = spec.strategy else {
+        return Ok(());
+    };
+    let replaces = service.stable.is_some() && service.stable_count == count;
+    match bounds.deadlock(count).filter(|_| replaces) {
+        None => Ok(()),
+        Some(deadlock) => Err(Refusal::unprocessable(
+            "DeploymentDeadlock",
+            format!("no task could ever be replaced: {deadlock}"),
+        )
+        .field("deployment")
+        .hint("lower minimum_healthy, or raise maximum")),
+    }
 }
 
 fn kind_of(draft: &Draft) -> Result<ServiceKind, Refusal> {

@@ -239,7 +239,7 @@ pub(super) fn stop_reason(reason: Option<String>, default: &str) -> Result<Strin
     Ok(reason)
 }
 
-fn no_service(namespace: &NamespaceName, name: &ServiceName) -> Refusal {
+pub(super) fn no_service(namespace: &NamespaceName, name: &ServiceName) -> Refusal {
     Refusal::not_found(
         "ServiceNotFound",
         format!("there is no service `{name}` in namespace `{namespace}`"),

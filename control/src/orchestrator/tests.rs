@@ -4,6 +4,7 @@ mod capacity;
 mod deploys;
 mod edge;
 mod jobs;
+mod rollouts;
 mod secrets;
 
 use std::path::Path;

@@ -6,6 +6,8 @@
 
 mod batch;
 mod commands;
+mod course;
+mod deployment;
 mod exposing;
 mod jobs;
 mod place;

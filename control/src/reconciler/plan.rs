@@ -4,16 +4,19 @@
 //! each time (level-triggered), so an action that got lost is planned again, and one that is planned
 //! twice changes nothing: each is stated against what was observed.
 
+mod crew;
 mod retire;
+mod rollout;
+mod verdict;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::crew::{Crew, maintain, stop, stop_surplus};
+use crate::manifest::DeploymentSpec;
+use crate::model::{Compared, Pace, Stage};
 use crate::names::{Revision, TaskId};
-
-/// A deployment that got nowhere for this long fails.
-pub const DEPLOYMENT_DEADLINE: Duration = Duration::from_secs(5 * 60);
 
 /// Failed tasks after which a deployment fails, whatever its size (ECS: 3, then half the desired count,
 /// at most 200).
@@ -39,16 +42,6 @@ pub struct Desired {
     pub presence: Presence,
 }
 
-impl Desired {
-    /// How many tasks of a revision there shall be, as long as there shall be any.
-    pub fn count_of(&self, revision: Revision) -> u32 {
-        match self.stable {
-            Some(stable) if stable == revision && self.goal != self.stable => self.stable_count,
-            _ => self.count,
-        }
-    }
-}
-
 /// Whether a service shall be there at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
@@ -61,12 +54,77 @@ pub enum Presence {
 /// A deployment in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rollout {
-    /// Since when it is watched (by this process).
-    pub since: Instant,
+    /// In which way it goes, and when it is given up.
+    pub spec: DeploymentSpec,
+    /// What is being done.
+    pub stage: Stage,
+    /// The new revision's share of the requests, in percent, where shares are shifted.
+    pub share: u32,
+    /// Whether it goes on.
+    pub pace: Pace,
+    /// How long the stage has lasted, as far as this process saw; pauses left out.
+    pub clock: Stopwatch,
     /// How many of its tasks failed.
     pub failed_tasks: u32,
     /// Why the last of them did.
     pub last_failure: String,
+    /// What was seen of both revisions since the stage began.
+    pub seen: Compared,
+}
+
+impl Rollout {
+    /// One whose stage begins.
+    pub fn begin(spec: DeploymentSpec, stage: Stage, share: u32, now: Instant) -> Self {
+        Self {
+            spec,
+            stage,
+            share,
+            pace: Pace::Going,
+            clock: Stopwatch::start(now),
+            failed_tasks: 0,
+            last_failure: String::new(),
+            seen: Compared::default(),
+        }
+    }
+
+    /// Whether requests are shared between the revisions by weight.
+    fn shifts(&self) -> bool {
+        self.spec.strategy.shifts()
+    }
+}
+
+/// Counts time, but for pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopwatch {
+    before: Duration,
+    since: Option<Instant>,
+}
+
+impl Stopwatch {
+    /// One that runs from `now` on.
+    pub fn start(now: Instant) -> Self {
+        Self {
+            before: Duration::ZERO,
+            since: Some(now),
+        }
+    }
+
+    /// What it has counted.
+    pub fn elapsed(&self, now: Instant) -> Duration {
+        let running = self.since.map(|since| now.saturating_duration_since(since));
+        self.before + running.unwrap_or_default()
+    }
+
+    /// Holds it, or lets it go on.
+    pub fn keep_pace(&mut self, pace: Pace, now: Instant) {
+        self.before = self.elapsed(now);
+        self.since = (pace == Pace::Going).then_some(now);
+    }
+
+    /// When it will have counted `duration`; never while it is held.
+    pub fn reaches(&self, duration: Duration) -> Option<Instant> {
+        Some(self.since? + duration.saturating_sub(self.before))
+    }
 }
 
 /// What is seen of a service.
@@ -155,6 +213,13 @@ pub enum Action {
         /// Why.
         why: StopWhy,
     },
+    /// The deployment comes to another stage, or shifts the share of the requests.
+    Advance {
+        /// What is done now.
+        stage: Stage,
+        /// The new revision's share of the requests, in percent.
+        share: u32,
+    },
     /// The deployment is done: the revision is the stable one.
     Complete,
     /// The deployment is given up: back to the stable revision.
@@ -189,14 +254,35 @@ pub enum StopWhy {
 pub fn plan(desired: &Desired, observed: &Observed, now: Instant) -> Vec<Action> {
     let mut actions = match (desired.presence, &desired.rollout) {
         (Presence::Deleted, _) => return plan_removal(observed),
-        (Presence::Kept, Some(rollout)) => plan_rollout(desired, rollout, observed, now),
+        (Presence::Kept, Some(rollout)) => rollout::plan(desired, rollout, observed, now),
         (Presence::Kept, None) => plan_steady(desired, observed, now),
     };
     actions.extend(retire::release(desired, observed, &actions, now));
     actions
 }
 
-/// How many failed tasks end a deployment of `count` tasks.
+/// Which revisions get which share of the requests; none: all tasks alike.
+///
+/// A revision that isn't named gets requests only while no named one has a task that takes any.
+pub fn shares(desired: &Desired) -> Vec<(Revision, u32)> {
+    let (Some(goal), Some(stable)) = (desired.goal, desired.stable) else {
+        return Vec::new();
+    };
+    match &desired.rollout {
+        // Back to what ran well, at once.
+        Some(_) if goal == stable => vec![(stable, 100)],
+        Some(rollout) if rollout.shifts() => {
+            let share = rollout.share.min(100);
+            let shares = [(goal, share), (stable, 100 - share)];
+            shares.into_iter().filter(|(_, share)| *share > 0).collect()
+        }
+        // It failed and stays where it is: the old tasks are those that are known to be good.
+        None if goal != stable => vec![(stable, 100)],
+        Some(_) | None => Vec::new(),
+    }
+}
+
+/// How many failed tasks end a deployment of `count` tasks. ECS: half of them, within bounds.
 pub fn failed_tasks_allowed(count: u32) -> u32 {
     count.div_ceil(2).clamp(FEWEST_FAILED_TASKS, MOST_FAILED_TASKS)
 }
@@ -213,176 +299,41 @@ fn plan_steady(desired: &Desired, observed: &Observed, now: Instant) -> Vec<Acti
     let Some(goal) = desired.goal else {
         return stop_all_but(&[], observed, StopWhy::DeploymentFailed);
     };
+    if desired.stable != Some(goal) {
+        return plan_halted(desired, goal, observed, now);
+    }
     let mut actions = maintain(&Crew::of(goal, observed), desired.count, now);
     actions.extend(stop_all_but(&[goal], observed, StopWhy::DeploymentFailed));
     actions
 }
 
-fn plan_rollout(desired: &Desired, rollout: &Rollout, observed: &Observed, now: Instant) -> Vec<Action> {
-    let Some(goal) = desired.goal else {
-        return plan_steady(desired, observed, now);
-    };
-    let crew = Crew::of(goal, observed);
-    let healthy = crew.healthy();
-    if let Some(reason) = failure(desired, rollout, &crew, now) {
-        return vec![Action::Fail { reason }];
-    }
-    let mut actions = maintain(&crew, desired.count, now);
+/// A deployment failed and shall not be rolled back: what is healthy stays, only the old revision is started.
+fn plan_halted(desired: &Desired, goal: Revision, observed: &Observed, now: Instant) -> Vec<Action> {
+    let failed = Crew::of(goal, observed);
+    let unwell = failed.tasks().filter(|task| {
+        matches!(
+            task.phase,
+            Phase::Blocked { .. } | Phase::Starting | Phase::Unready | Phase::Unhealthy
+        )
+    });
+    let mut actions: Vec<Action> = unwell.map(|task| stop(task, StopWhy::DeploymentFailed)).collect();
+    actions.extend(stop_surplus(
+        &failed,
+        failed.healthy().saturating_sub(desired.count),
+    ));
     let mut kept = vec![goal];
-    if let Some(stable) = desired.stable.filter(|_| healthy < desired.count) {
-        // The old ones stay, as many as they were, until the new ones are healthy; where both don't fit,
-        // each new healthy one makes room for the next.
-        let before = desired.count_of(stable);
-        let stay = if crew.blocked_on(Blocker::Capacity) > 0 {
-            before.min(desired.count).saturating_sub(healthy)
-        } else {
-            before
-        };
-        actions.extend(maintain(&Crew::of(stable, observed), stay, now));
+    if let Some(stable) = desired.stable {
+        let crew = Crew::of(stable, observed);
+        let wanted = desired.count.saturating_sub(failed.healthy()).max(crew.hopeful());
+        actions.extend(maintain(
+            &crew,
+            wanted.min(desired.count.max(desired.stable_count)),
+            now,
+        ));
         kept.push(stable);
     }
-    actions.extend(stop_all_but(&kept, observed, StopWhy::Replaced));
-    let alone = observed.tasks.iter().all(|task| task.revision == goal);
-    if healthy >= desired.count && alone {
-        actions.push(Action::Complete);
-    }
-    // Without a revision to go back to, a task that waits may wait: nothing is gained by giving up.
-    if desired.stable.is_some() || crew.blocked().is_none() {
-        actions.push(Action::WakeAt(rollout.since + DEPLOYMENT_DEADLINE));
-    }
+    actions.extend(stop_all_but(&kept, observed, StopWhy::DeploymentFailed));
     actions
-}
-
-/// Why a deployment is to be given up, if it is.
-fn failure(desired: &Desired, rollout: &Rollout, crew: &Crew<'_>, now: Instant) -> Option<String> {
-    if rollout.failed_tasks >= failed_tasks_allowed(desired.count) {
-        return Some(format!(
-            "tasks failed to start or to become healthy, {} of them; the last: {}",
-            rollout.failed_tasks, rollout.last_failure
-        ));
-    }
-    let overdue = now.saturating_duration_since(rollout.since) >= DEPLOYMENT_DEADLINE;
-    if !overdue || crew.healthy() >= desired.count {
-        return None;
-    }
-    let minutes = DEPLOYMENT_DEADLINE.as_secs() / 60;
-    let healthy = format!(
-        "{} of {} tasks became healthy in {minutes} minutes",
-        crew.healthy(),
-        desired.count
-    );
-    match crew.blocked() {
-        Some(_) if desired.stable.is_none() => None,
-        Some(reason) => Some(format!("{healthy}; {reason}")),
-        None if rollout.last_failure.is_empty() => Some(healthy),
-        None => Some(format!("{healthy}; the last failure: {}", rollout.last_failure)),
-    }
-}
-
-/// The tasks and vacancies of one revision.
-struct Crew<'a> {
-    revision: Revision,
-    tasks: Vec<&'a ObservedTask>,
-    vacancies: Vec<&'a Vacancy>,
-}
-
-impl<'a> Crew<'a> {
-    fn of(revision: Revision, observed: &'a Observed) -> Self {
-        Self {
-            revision,
-            tasks: observed
-                .tasks
-                .iter()
-                .filter(|task| task.revision == revision)
-                .collect(),
-            vacancies: observed
-                .vacancies
-                .iter()
-                .filter(|v| v.revision == revision)
-                .collect(),
-        }
-    }
-
-    fn count(&self, counts: impl Fn(&Phase) -> bool) -> u32 {
-        let number = self.tasks.iter().filter(|task| counts(&task.phase)).count();
-        u32::try_from(number).unwrap_or(u32::MAX)
-    }
-
-    fn healthy(&self) -> u32 {
-        self.count(|phase| *phase == Phase::Healthy)
-    }
-
-    fn blocked_on(&self, what: Blocker) -> u32 {
-        self.count(|phase| matches!(phase, Phase::Blocked { on, .. } if *on == what))
-    }
-
-    fn blocked(&self) -> Option<&'a str> {
-        self.tasks.iter().find_map(|task| match &task.phase {
-            Phase::Blocked { reason, .. } => Some(reason.as_str()),
-            _ => None,
-        })
-    }
-}
-
-/// Keeps `count` tasks of a revision.
-fn maintain(crew: &Crew<'_>, count: u32, now: Instant) -> Vec<Action> {
-    let hopeful =
-        crew.count(|phase| !matches!(phase, Phase::Unhealthy | Phase::Retiring { .. } | Phase::Leaving));
-    let mut actions = stop_surplus(crew, hopeful.saturating_sub(count));
-    actions.extend(stop_unhealthy(crew, count));
-    actions.extend(start_missing(crew, count.saturating_sub(hopeful), now));
-    actions
-}
-
-/// Starts `missing` tasks: those in the places of failed ones when their time has come.
-fn start_missing(crew: &Crew<'_>, missing: u32, now: Instant) -> Vec<Action> {
-    let mut waiting = crew.vacancies.iter().map(|vacancy| (*vacancy).clone());
-    let places = (0..missing).map(|_| match waiting.next() {
-        Some(vacancy) if vacancy.not_before > now => Action::WakeAt(vacancy.not_before),
-        vacancy => Action::Start {
-            revision: crew.revision,
-            vacancy,
-        },
-    });
-    places.collect()
-}
-
-/// Stops `surplus` tasks: those that wait first, then the ones on their way, then the youngest.
-fn stop_surplus(crew: &Crew<'_>, surplus: u32) -> Vec<Action> {
-    let rank = |task: &ObservedTask| match task.phase {
-        Phase::Blocked { .. } => Some(0),
-        Phase::Starting | Phase::Unready => Some(1),
-        Phase::Healthy => Some(2),
-        Phase::Unhealthy | Phase::Retiring { .. } | Phase::Leaving => None,
-    };
-    let mut ranked: Vec<(u8, &ObservedTask)> = crew
-        .tasks
-        .iter()
-        .rev()
-        .filter_map(|task| Some((rank(task)?, *task)))
-        .collect();
-    ranked.sort_by_key(|(rank, _)| *rank);
-    let surplus = usize::try_from(surplus).unwrap_or(usize::MAX);
-    ranked
-        .iter()
-        .take(surplus)
-        .map(|(_, task)| stop(task, StopWhy::ScaledIn))
-        .collect()
-}
-
-/// Stops the unhealthy tasks that healthy ones have replaced, and those whose room their successors need;
-/// the oldest first.
-fn stop_unhealthy(crew: &Crew<'_>, count: u32) -> Vec<Action> {
-    let unhealthy = crew.count(|phase| *phase == Phase::Unhealthy);
-    let stay = count
-        .saturating_sub(crew.healthy())
-        .saturating_sub(crew.blocked_on(Blocker::Capacity));
-    let leave = usize::try_from(unhealthy.saturating_sub(stay)).unwrap_or(usize::MAX);
-    let candidates = crew.tasks.iter().filter(|task| task.phase == Phase::Unhealthy);
-    candidates
-        .take(leave)
-        .map(|task| stop(task, StopWhy::Unhealthy))
-        .collect()
 }
 
 fn stop_all_but(kept: &[Revision], observed: &Observed, why: StopWhy) -> Vec<Action> {
@@ -392,19 +343,8 @@ fn stop_all_but(kept: &[Revision], observed: &Observed, why: StopWhy) -> Vec<Act
         .filter(|task| !kept.contains(&task.revision));
     others
         .filter(|task| task.phase != Phase::Leaving)
-        .map(|task| match (why, &task.phase) {
-            // Of a failed deployment, it is what it failed of.
-            (StopWhy::DeploymentFailed, Phase::Unhealthy) => stop(task, StopWhy::Unhealthy),
-            _ => stop(task, why),
-        })
+        .map(|task| crew::stop_for(task, why))
         .collect()
-}
-
-fn stop(task: &ObservedTask, why: StopWhy) -> Action {
-    Action::Stop {
-        task: task.id.clone(),
-        why,
-    }
 }
 
 #[cfg(test)]

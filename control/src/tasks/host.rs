@@ -5,22 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_gateway::{Gateway, TargetId};
+use wharf_gateway::{CohortName, Gateway, Tally, TargetGroup, TargetId};
 use wharf_runtime::{
     ActivateError, Artifact, Bytes, Capacity, CommandTask, CpuUnits, HttpTask, Isolation, Mount,
     PrepareError, Runtime, TaskSpec,
 };
 
-use super::live::{LiveCommand, LiveHttp};
+use super::live::{LiveCommand, LiveHttp, TargetPlace};
 use super::target::Cost;
 use super::{Executor, Exposure, HostCapacity, LiveTask, Order, Prepared, Room};
 use crate::blobs::{Blobs, FolderContent};
 use crate::edge::rules::group_name;
 use crate::edge::{Edge, Served};
-use crate::logs::Logs;
+use crate::logs::{LogQuery, Logs};
 use crate::manifest::MountPath;
-use crate::model::{Bundle, Group, World};
-use crate::names::{Digest, NamespaceName, ServiceName};
+use crate::model::{Bundle, Group, Task, World};
+use crate::names::{Digest, NamespaceName, Revision, ServiceName};
 use crate::refusal::{Kind, Refusal};
 use crate::secrets::Secrets;
 
@@ -156,7 +156,16 @@ impl Host {
             .get(&name)
             .ok_or_else(|| format!("target group {name} is gone"))?;
         let id = TargetId::new(order.task.id.as_str()).map_err(|e| e.to_string())?;
-        Ok(Arc::new(LiveHttp::register(task, cost, group, id)?))
+        let place = TargetPlace {
+            group,
+            id,
+            cohort: cohort(order.task.definition.revision),
+        };
+        Ok(Arc::new(LiveHttp::register(task, cost, place)?))
+    }
+
+    fn group(&self, namespace: &NamespaceName, name: &ServiceName) -> Option<Arc<TargetGroup>> {
+        self.gateway.groups().get(&group_name(namespace, name).ok()?)
     }
 
     async fn start_command(&self, order: &Order, artifact: &Artifact) -> Result<Arc<dyn LiveTask>, String> {
@@ -224,15 +233,59 @@ impl Executor for Host {
     }
 
     fn expose(&self, exposures: &[Exposure]) -> Result<(), Refusal> {
-        let served = exposures.iter().map(|Exposure { routes, health }| {
-            Served::new(&routes.namespace, &routes.manifest, &health.manifest)
+        let served = exposures.iter().map(|exposure| {
+            let Exposure { routes, health, hold } = exposure;
+            let served = Served::new(&routes.namespace, &routes.manifest, &health.manifest)?;
+            Ok(served.holding(*hold))
         });
-        self.edge.expose(served.collect::<Result<_, _>>()?)
+        self.edge.expose(served.collect::<Result<_, Refusal>>()?)
+    }
+
+    fn share(&self, namespace: &NamespaceName, name: &ServiceName, shares: &[(Revision, u32)]) {
+        let Some(group) = self.group(namespace, name) else {
+            return;
+        };
+        let named = shares
+            .iter()
+            .filter_map(|(revision, share)| Some((cohort(*revision)?, *share)));
+        group.share(named.collect());
+    }
+
+    fn tallies(&self, namespace: &NamespaceName, name: &ServiceName) -> Vec<(Revision, Tally)> {
+        let tallies = self.group(namespace, name).map(|group| group.tallies());
+        let read = tallies.into_iter().flatten();
+        read.filter_map(|(cohort, tally)| Some((cohort.as_str().parse().ok()?, tally)))
+            .collect()
+    }
+
+    async fn last_lines(&self, task: &Task, lines: usize) -> Vec<String> {
+        // What was handed over is on its way to the disk.
+        if self.logs.flush().await.is_err() {
+            return Vec::new();
+        }
+        let query = LogQuery {
+            task: Some(task.id.clone()),
+            since: None,
+            tail: Some(lines),
+            follow: false,
+        };
+        let mut reader = self.logs.read(&task.namespace, task.group.name(), query);
+        let mut read = Vec::new();
+        // A log that can't be read has no lines to show; who reads it for its own sake is told.
+        while let Ok(Some(records)) = reader.next().await {
+            read.extend(records.into_iter().map(|record| record.line));
+        }
+        read
     }
 
     fn forget(&self, namespace: &NamespaceName, name: &ServiceName) {
         self.logs.remove(namespace, name);
     }
+}
+
+/// The cohort of a revision's tasks.
+fn cohort(revision: Revision) -> Option<CohortName> {
+    CohortName::new(&revision.to_string()).ok()
 }
 
 /// The definition's environment, and what every guest finds.

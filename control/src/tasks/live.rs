@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use wharf_gateway::{Health as TargetHealth, HealthReason, TargetGroup, TargetId, TargetWeight};
+use wharf_gateway::{CohortName, Health as TargetHealth, HealthReason, Membership, TargetGroup, TargetId};
 use wharf_runtime::{CommandTask, HttpTask, TaskUsage};
 
 use super::target::{Cost, HttpTarget};
@@ -17,6 +17,14 @@ use crate::model::{Group, Health, Usage};
 /// A worker that runs this long has started well: one that crashes at once shall not end a deployment as
 /// completed. (ECS waits 40 s.)
 const WORKER_WELL_AFTER: Duration = Duration::from_secs(2);
+
+/// Where a task is registered.
+pub(super) struct TargetPlace {
+    pub(super) group: Arc<TargetGroup>,
+    pub(super) id: TargetId,
+    /// Its revision's.
+    pub(super) cohort: Option<CohortName>,
+}
 
 /// A task that answers requests, registered with its target group.
 pub(super) struct LiveHttp {
@@ -28,18 +36,18 @@ pub(super) struct LiveHttp {
 
 impl LiveHttp {
     /// Registers the task: from now on it gets requests, or health checks first.
-    pub(super) fn register(
-        task: HttpTask,
-        cost: Cost,
-        group: Arc<TargetGroup>,
-        id: TargetId,
-    ) -> Result<Self, String> {
+    pub(super) fn register(task: HttpTask, cost: Cost, place: TargetPlace) -> Result<Self, String> {
+        let TargetPlace { group, id, cohort } = place;
         let target = Arc::new(HttpTarget {
             task: task.clone(),
             cost,
         });
+        let membership = Membership {
+            cohort,
+            ..Membership::default()
+        };
         let mut seen = group
-            .register(id.clone(), target, TargetWeight::default())
+            .register(id.clone(), target, membership)
             .map_err(|error| error.to_string())?;
         let asked = group.replacement(&id);
         let mut asked = asked.ok_or_else(|| format!("target {id} is gone"))?;

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::unsaved::Unsaved;
 use super::{LiveTask, Remedy};
 use crate::blueprint::Blueprint;
-use crate::model::{DeploymentId, Group, RunNumber, Task, TaskStatus, keys};
+use crate::model::{Compared, DeploymentId, Group, RunNumber, Task, TaskStatus, keys};
 use crate::names::{NamespaceName, TaskId};
 use crate::reconciler::plan::Blocker;
 
@@ -60,6 +60,8 @@ pub struct Progress {
     pub failed_tasks: u32,
     /// What it waits for, or why the last task failed.
     pub note: String,
+    /// What was seen of both revisions so far.
+    pub figures: Compared,
 }
 
 /// A task and what is known of it besides its record.

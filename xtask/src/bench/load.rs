@@ -95,16 +95,30 @@ pub(crate) async fn saturate(target: &Target, connections: usize, during: Durati
     Ok(sum)
 }
 
-/// A request every so often, whether or not the last one was answered; latency counts from when it was due.
+/// A request every so often, whether or not the last one was answered, for a while; latency counts from when it was
+/// due.
 pub(crate) async fn at_rate(target: &Target, per_second: u32, during: Duration) -> Result<Outcome> {
+    at_rate_until(target, per_second, tokio::time::sleep(during)).await
+}
+
+/// The same until something has ended.
+pub(crate) async fn at_rate_until(
+    target: &Target,
+    per_second: u32,
+    over: impl Future<Output = ()>,
+) -> Result<Outcome> {
+    tokio::pin!(over);
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / per_second);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let (idle, mut returned) = tokio::sync::mpsc::unbounded_channel::<Connection>();
     let mut requests = tokio::task::JoinSet::new();
-    let end = Instant::now() + during;
     let mut outcome = Outcome::default();
-    while Instant::now() < end {
-        let due = ticks.tick().await;
+    loop {
+        let due = tokio::select! {
+            biased;
+            () = &mut over => break,
+            due = ticks.tick() => due,
+        };
         let (target, idle, kept) = (target.clone(), idle.clone(), returned.try_recv().ok());
         requests.spawn(async move {
             let answered = async {

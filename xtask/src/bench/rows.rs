@@ -7,6 +7,7 @@ pub(super) mod idle;
 pub(super) mod memory;
 pub(super) mod neighbour;
 pub(super) mod request;
+pub(super) mod rollout;
 pub(super) mod rules;
 pub(super) mod share;
 pub(super) mod start;

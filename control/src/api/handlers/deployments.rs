@@ -13,14 +13,14 @@ use crate::api::convert::{self, Counts, Seen};
 use crate::api::extract::{InNamespace, Json as Body, Named, Query};
 use crate::api::stream::{Look, More, follow, ndjson};
 use crate::api::types::{
-    Bundle, CreateDeployment, Deployment, DeploymentList, ErrorBody, RegisterBundle, TaskDefinition,
-    TaskDefinitionList,
+    Bundle, CreateDeployment, Deployment, DeploymentList, ErrorBody, RegisterBundle, RollBack,
+    TaskDefinition, TaskDefinitionList,
 };
 use crate::api::{Api, SharedApi};
 use crate::edge::rules;
 use crate::manifest::MountPath;
 use crate::model::{self, BundleMount, DeploymentId, Group, RolloutState};
-use crate::names::{Digest, FamilyRevision, NamespaceName, ServiceName};
+use crate::names::{Digest, FamilyRevision, NamespaceName, Revision, ServiceName};
 use crate::orchestrator::{Deployed, NewBundle, NewDeployment};
 use crate::refusal::Refusal;
 
@@ -80,13 +80,8 @@ pub(crate) async fn create(
         bundle: digest(&ask.bundle, "bundle")?,
         manifest: ask.manifest,
     };
-    let (status, deployment) = match api.orchestrator.deploy(&namespace.name, ask).await? {
-        Deployed::New(deployment) => (StatusCode::CREATED, deployment),
-        Deployed::Unchanged(deployment) => (StatusCode::OK, deployment),
-    };
-    let mut wire = describe(&api, &namespace.name, &deployment).await?;
-    wire.unchanged = status == StatusCode::OK;
-    Ok((status, Json(wire)))
+    let came_to = api.orchestrator.deploy(&namespace.name, ask).await?;
+    answer(&api, &namespace.name, came_to).await
 }
 
 /// Which deployments are listed.
@@ -173,7 +168,10 @@ impl Look for Looking {
             .await?;
         let more = match deployment.state {
             RolloutState::InProgress => More::ToCome,
-            RolloutState::Completed | RolloutState::Failed => More::Nothing,
+            RolloutState::Completed
+            | RolloutState::Failed
+            | RolloutState::Aborted
+            | RolloutState::Superseded => More::Nothing,
         };
         Ok((describe(&self.api, &self.namespace, &deployment).await?, more))
     }
@@ -208,6 +206,84 @@ pub(super) async fn describe(
             .unwrap_or_default(),
     };
     Ok(convert::deployment(deployment, seen))
+}
+
+/// Gives up a service's deployment in progress: it goes back to the last completed revision.
+#[utoipa::path(post, path = "/v1/namespaces/{ns}/services/{name}/abort", tag = "deployments",
+    params(("ns" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The service")), responses(
+    (status = 200, body = Deployment, description = "The deployment that was given up; `rolledBackBy` undoes it"),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub(crate) async fn abort(
+    namespace: InNamespace,
+    name: Named,
+    State(api): State<SharedApi>,
+) -> Result<Json<Deployment>, Refusal> {
+    let ended = api.orchestrator.abort(&namespace.name, &name.parse()?).await?;
+    Ok(Json(describe(&api, &namespace.name, &ended).await?))
+}
+
+/// Holds a service's deployment in progress as it is.
+#[utoipa::path(post, path = "/v1/namespaces/{ns}/services/{name}/pause", tag = "deployments",
+    params(("ns" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The service")), responses(
+    (status = 200, body = Deployment), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub(crate) async fn pause(
+    namespace: InNamespace,
+    name: Named,
+    State(api): State<SharedApi>,
+) -> Result<Json<Deployment>, Refusal> {
+    let held = api.orchestrator.pause(&namespace.name, &name.parse()?).await?;
+    Ok(Json(describe(&api, &namespace.name, &held).await?))
+}
+
+/// Lets a service's deployment that is held go on.
+#[utoipa::path(post, path = "/v1/namespaces/{ns}/services/{name}/continue", tag = "deployments",
+    params(("ns" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The service")), responses(
+    (status = 200, body = Deployment), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub(crate) async fn resume(
+    namespace: InNamespace,
+    name: Named,
+    State(api): State<SharedApi>,
+) -> Result<Json<Deployment>, Refusal> {
+    let goes_on = api.orchestrator.resume(&namespace.name, &name.parse()?).await?;
+    Ok(Json(describe(&api, &namespace.name, &goes_on).await?))
+}
+
+/// Brings a service back to an earlier revision.
+#[utoipa::path(post, path = "/v1/namespaces/{ns}/services/{name}/rollback", tag = "deployments", request_body = RollBack,
+    params(("ns" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The service")), responses(
+    (status = 201, body = Deployment), (status = 200, body = Deployment, description = "It runs that revision"),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub(crate) async fn roll_back(
+    namespace: InNamespace,
+    name: Named,
+    State(api): State<SharedApi>,
+    Body(ask): Body<RollBack>,
+) -> Result<(StatusCode, Json<Deployment>), Refusal> {
+    let to = ask.revision.map(|number| {
+        Revision::new(number).ok_or_else(|| {
+            Refusal::unprocessable("InvalidRevision", "revisions count from 1").field("revision")
+        })
+    });
+    let name: ServiceName = name.parse()?;
+    let came_to = api
+        .orchestrator
+        .roll_back(&namespace.name, &name, to.transpose()?)
+        .await?;
+    answer(&api, &namespace.name, came_to).await
+}
+
+async fn answer(
+    api: &Api,
+    namespace: &NamespaceName,
+    came_to: Deployed,
+) -> Result<(StatusCode, Json<Deployment>), Refusal> {
+    let (status, deployment) = match came_to {
+        Deployed::New(deployment) => (StatusCode::CREATED, deployment),
+        Deployed::Unchanged(deployment) => (StatusCode::OK, deployment),
+    };
+    let mut wire = describe(api, namespace, &deployment).await?;
+    wire.unchanged = status == StatusCode::OK;
+    Ok((status, Json(wire)))
 }
 
 /// Which task definitions are listed.

@@ -87,6 +87,23 @@ pub struct Deployment {
     pub rollout_state: RolloutState,
     /// Why it is in that state; what it waits for while in progress.
     pub rollout_state_reason: String,
+    /// In which way: `rolling`, `canary`, `linear` or `recreate`.
+    pub strategy: String,
+    /// What is being done; once it has ended, what was done last.
+    pub stage: RolloutStage,
+    /// Whether it is held until it is continued.
+    pub paused: bool,
+    /// What was seen of the revision.
+    pub figures: RevisionFigures,
+    /// What was seen of the revision it replaces, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<RevisionFigures>,
+    /// The deployment that this one undoes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_of: Option<String>,
+    /// The deployment that undoes this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_by: Option<String>,
     /// How many tasks of the revision there shall be.
     pub desired_count: u32,
     /// How many are on their way.
@@ -115,6 +132,16 @@ pub struct DeploymentList {
     pub deployments: Vec<Deployment>,
 }
 
+/// Asks for a service to go back.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RollBack {
+    /// To this revision; without one, to the completed one before the one that runs, or, while a deployment is in
+    /// progress, to the one before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+}
+
 /// How far a rollout is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -123,8 +150,46 @@ pub enum RolloutState {
     InProgress,
     /// The service runs the revision and nothing else.
     Completed,
-    /// It was given up; the reason says why, the service is back at the revision before.
+    /// It was given up; the reason says why.
     Failed,
+    /// A person gave it up.
+    Aborted,
+    /// A newer one took its place before it had ended.
+    Superseded,
+}
+
+/// What a deployment is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RolloutStage {
+    /// The old tasks stop before the new ones start.
+    ScaleDown,
+    /// The new tasks start; with strategy rolling, the old ones make room for them.
+    ScaleUp,
+    /// The new revision's answers are watched.
+    BakeTime,
+    /// The old tasks stop.
+    CleanUp,
+}
+
+/// What was seen of a revision while it was rolled out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RevisionFigures {
+    /// `family:revision`.
+    pub task_definition: String,
+    /// Its share of the requests, in percent; absent where all tasks are alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u32>,
+    /// Requests it had an answer to since the deployment began, the gateway's own answers included.
+    pub requests: u64,
+    /// Those answered 5xx.
+    pub errors: u64,
+    /// Within what time 99 in 100 had the head of their answer, in milliseconds; absent without a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_ms: Option<f64>,
+    /// CPU time its tasks used since the deployment began, in milliseconds.
+    pub cpu_used_ms: u64,
 }
 
 /// An immutable revision of what to run.

@@ -1,5 +1,6 @@
 //! Each mistake, and the sentence it is answered with.
 
+mod deployment;
 mod files;
 mod jobs;
 mod routing;

@@ -1,13 +1,13 @@
-//! Stored forms of what shall be: namespaces, bundles, definitions, services, deployments.
+//! Stored forms of what shall be: namespaces, bundles, definitions, services.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use wharf_runtime::Bytes;
 
-use super::{Record, known};
+use super::Record;
 use crate::model::{
-    Applied, Bundle, BundleMount, Definition, Deployment, DeploymentId, Namespace, RolloutState, Service,
-    ServiceKind, ServiceStatus, World,
+    Applied, Bundle, BundleMount, Definition, DeploymentId, Namespace, Service, ServiceKind, ServiceStatus,
+    World,
 };
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision, ServiceName};
 
@@ -249,52 +249,6 @@ impl Record for Service {
             stable: stored.stable,
             rollout: stored.rollout.as_deref().map(DeploymentId::from_text),
             created_at: stored.created_at,
-        })
-    }
-}
-
-/// A stored [`Deployment`].
-#[derive(Debug, Serialize, Deserialize)]
-pub struct StoredDeployment {
-    id: String,
-    namespace: NamespaceName,
-    service: ServiceName,
-    revision: Revision,
-    state: String,
-    reason: String,
-    failed_tasks: u32,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-impl Record for Deployment {
-    type Stored = StoredDeployment;
-
-    fn to_stored(&self) -> StoredDeployment {
-        StoredDeployment {
-            id: self.id.to_string(),
-            namespace: self.namespace.clone(),
-            service: self.service.clone(),
-            revision: self.revision,
-            state: self.state.to_string(),
-            reason: self.reason.clone(),
-            failed_tasks: self.failed_tasks,
-            created_at: self.created_at,
-            updated_at: self.updated_at,
-        }
-    }
-
-    fn from_stored(stored: StoredDeployment) -> Result<Self, String> {
-        Ok(Self {
-            id: DeploymentId::from_text(&stored.id),
-            namespace: stored.namespace,
-            service: stored.service,
-            revision: stored.revision,
-            state: known(&stored.state, RolloutState::from_text(&stored.state))?,
-            reason: stored.reason,
-            failed_tasks: stored.failed_tasks,
-            created_at: stored.created_at,
-            updated_at: stored.updated_at,
         })
     }
 }

@@ -1,10 +1,19 @@
 //! Which services requests can reach, and by whose routes.
 
+use std::time::Duration;
+
+use wharf_gateway::Hold;
+
 use super::ControlLoop;
 use super::watched::Watched;
+use crate::manifest::Strategy;
 use crate::model::{ServiceKind, ServiceStatus};
 use crate::names::{NamespaceName, Revision, ServiceName};
 use crate::tasks::Exposure;
+
+/// How long a request waits while a service is recreated: for the old tasks to drain and the new ones to start. Longer
+/// than the default `stop_timeout`.
+const RECREATED_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is in force for one service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +22,15 @@ pub(super) struct Exposed {
     service: ServiceName,
     routes: Revision,
     health: Revision,
+    holds: Holds,
+}
+
+/// Whether requests wait while there is no task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Holds {
+    No,
+    /// All tasks stop before new ones start.
+    WhileRecreated,
 }
 
 impl ControlLoop {
@@ -39,14 +57,30 @@ fn exposure(watched: &Watched) -> Option<(Exposed, Exposure)> {
     if service.kind == ServiceKind::Worker || service.status == ServiceStatus::Draining {
         return None;
     }
-    let health = service.goal?;
+    let goal = service.goal?;
+    // What failed and stays is not what the requests are for.
+    let failed = service.rollout.is_none() && service.stable.is_some_and(|stable| stable != goal);
+    let health = service.stable.filter(|_| failed).unwrap_or(goal);
     let routes = service
         .stable
-        .filter(|_| service.rollout.is_some())
-        .unwrap_or(health);
+        .filter(|_| failed || service.rollout.is_some())
+        .unwrap_or(goal);
+    let recreates = watched
+        .deployment
+        .as_ref()
+        .is_some_and(|deployment| deployment.record.spec.strategy == Strategy::Recreate);
+    let holds = if recreates {
+        Holds::WhileRecreated
+    } else {
+        Holds::No
+    };
     let exposure = Exposure {
         routes: watched.blueprints.get(&routes)?.clone(),
         health: watched.blueprints.get(&health)?.clone(),
+        hold: match holds {
+            Holds::No => None,
+            Holds::WhileRecreated => Hold::new(RECREATED_WITHIN, Hold::MOST).ok(),
+        },
     };
     let (namespace, name) = (service.namespace.clone(), service.name.clone());
     Some((
@@ -55,6 +89,7 @@ fn exposure(watched: &Watched) -> Option<(Exposed, Exposure)> {
             service: name,
             routes,
             health,
+            holds,
         },
         exposure,
     ))

@@ -74,12 +74,12 @@ impl ControlLoop {
     /// A deployment's time runs while its tasks could have become healthy.
     fn begin_deadline_anew(&mut self, task: &Task) {
         let Group::Service(name) = &task.group else { return };
-        let rollout = self
+        let course = self
             .services
             .get_mut(&(task.namespace.clone(), name.clone()))
-            .and_then(|watched| watched.rollout.as_mut());
-        if let Some(rollout) = rollout {
-            rollout.since = Instant::now();
+            .and_then(|watched| watched.course.as_mut());
+        if let Some(course) = course {
+            course.begin_deadline_anew(Instant::now());
         }
     }
 

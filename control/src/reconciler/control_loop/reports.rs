@@ -158,11 +158,12 @@ impl ControlLoop {
         let failures = backoff::failures_in_a_row(task.restarts, ran);
         let delay = backoff::delay(failures);
         let revision = task.definition.revision;
-        if let Some(rollout) = watched.rollout.as_mut()
+        if let Some(course) = watched.course.as_mut()
             && watched.service.goal == Some(revision)
         {
-            rollout.failed_tasks = rollout.failed_tasks.saturating_add(1);
-            rollout.last_failure.clone_from(&reason);
+            course.rollout.failed_tasks = course.rollout.failed_tasks.saturating_add(1);
+            course.rollout.last_failure.clone_from(&reason);
+            course.last_failed = Some(task.id.clone());
         }
         watched.vacancies.push(Vacancy {
             revision,

@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::watched::{Stale, Steady, Watched};
+use super::deployment::{Ending, Look};
+use super::watched::{Records, Stale, Steady, Watched};
 use super::{ControlLoop, LoopError, MAX_ROUNDS, ServiceKey, wording};
 use crate::model::stored::Record as _;
-use crate::model::{Deployment, Group, RolloutState, Service, StopCode, keys};
+use crate::model::{Group, Service, StopCode, keys};
 use crate::names::{FamilyRevision, Revision, TaskId};
 use crate::reconciler::plan::{self, Action, Observed, Phase, Vacancy};
 use crate::store::{Expect, StoreError, Transaction};
-use crate::tasks::registry::{Entry, Progress};
+use crate::tasks::registry::Entry;
 
 /// Whether what was done asks for another plan.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,11 @@ impl ControlLoop {
                 return Ok(());
             };
             let observed = watched.observe(&self.parts.registry);
+            self.look(key, Look::IfDue);
+            self.put_shares(key);
+            let Some(watched) = self.services.get(key) else {
+                return Ok(());
+            };
             let actions = plan::plan(&watched.desired(), &observed, Instant::now());
             self.note(key, &observed);
             if self.apply(key, actions).await? == Progressed::No {
@@ -75,28 +80,20 @@ impl ControlLoop {
             };
             blueprints.insert(revision, blueprint);
         }
+        let deployment = match &service.rollout {
+            Some(id) => self.tracked(key, id).await?,
+            None => None,
+        };
+        self.tell_course(key, self.services.get(key), deployment.as_ref(), &service)
+            .await?;
         let before = self.services.remove(key);
-        let ended = before.as_ref().and_then(|before| before.service.rollout.clone());
-        if let Some(ended) = ended
-            .as_ref()
-            .filter(|ended| service.rollout.as_ref() != Some(ended))
-        {
-            self.parts.registry.note_progress(ended, None);
-            if let Some(next) = &service.rollout {
-                self.say(key, wording::superseded(&key.1, ended, next));
-            }
-        }
-        if let Some(begins) = service
-            .rollout
-            .as_ref()
-            .filter(|next| ended.as_ref() != Some(next))
-        {
-            let runs = service.goal.map(|goal| format!("{}:{goal}", key.1));
-            let (namespace, service) = (&key.0, &key.1);
-            tracing::info!(%namespace, %service, deployment = %begins, runs, "deployment begins");
-        }
-        let watched = Watched::new(service, &entry, blueprints, before);
-        self.services.insert(key.clone(), watched);
+        let records = Records {
+            service,
+            revision: entry.revision,
+            deployment,
+            blueprints,
+        };
+        self.services.insert(key.clone(), Watched::new(records, before));
         Ok(())
     }
 
@@ -117,6 +114,7 @@ impl ControlLoop {
                     stopping.extend(self.target_of(&task));
                     self.stop_task(&task, StopCode::ServiceSchedulerInitiated, reason);
                 }
+                Action::Advance { stage, share } => self.advance(key, stage, share).await?,
                 Action::Complete => self.end_rollout(key, Ending::Completed).await?,
                 Action::Fail { reason } => self.end_rollout(key, Ending::Failed(reason)).await?,
                 Action::Remove => self.remove(key).await?,
@@ -156,51 +154,6 @@ impl ControlLoop {
         Some(id)
     }
 
-    async fn end_rollout(&mut self, key: &ServiceKey, ending: Ending) -> Result<(), LoopError> {
-        let Some(watched) = self.services.get(key) else {
-            return Ok(());
-        };
-        let Some(id) = watched.service.rollout.clone() else {
-            return Ok(());
-        };
-        let failed_tasks = watched.rollout.as_ref().map_or(0, |rollout| rollout.failed_tasks);
-        let mut service = watched.service.clone();
-        service.rollout = None;
-        match &ending {
-            Ending::Completed => {
-                service.stable = service.goal;
-                service.stable_count = service.count;
-            }
-            Ending::Failed(_) => {
-                service.goal = service.stable;
-                service.count = service.stable_count;
-            }
-        }
-        let service_key = keys::service(&key.0, &key.1);
-        let deployment_key = keys::deployment(&key.0, &key.1, &id);
-        let mut transaction = Transaction::new()
-            .expect(&service_key, Expect::Revision(watched.revision))
-            .put(&service_key, service.encode());
-        if let Some(entry) = self.parts.store.get(&deployment_key).await? {
-            let ended = ending.record(Deployment::decode(&entry)?, failed_tasks);
-            transaction = transaction.put(&deployment_key, ended.encode());
-        }
-        self.mark_stale(key);
-        match self.parts.store.commit(transaction).await {
-            Ok(_) => {}
-            // Somebody changed the service meanwhile: it is read again and planned anew.
-            Err(StoreError::Conflict { .. }) => return Ok(()),
-            Err(error) => return Err(error.into()),
-        }
-        self.parts.registry.note_progress(&id, None);
-        let message = match &ending {
-            Ending::Completed => wording::completed(&key.1, &id),
-            Ending::Failed(reason) => wording::failed(&key.1, &id, reason),
-        };
-        self.say(key, message);
-        Ok(())
-    }
-
     /// Forgets a deleted service whose tasks are gone, with all that belongs to it.
     async fn remove(&mut self, key: &ServiceKey) -> Result<(), LoopError> {
         let Some(watched) = self.services.get(key) else {
@@ -228,28 +181,6 @@ impl ControlLoop {
         Ok(())
     }
 
-    /// Lets the API see what a deployment in progress waits for.
-    fn note(&self, key: &ServiceKey, observed: &Observed) {
-        let Some(watched) = self.services.get(key) else {
-            return;
-        };
-        let (Some(id), Some(rollout)) = (&watched.service.rollout, &watched.rollout) else {
-            return;
-        };
-        let waiting = observed.tasks.iter().find_map(|task| match &task.phase {
-            Phase::Blocked { reason, .. } => Some(reason.clone()),
-            _ => None,
-        });
-        let note = waiting.unwrap_or_else(|| rollout.last_failure.clone());
-        let progress = Progress {
-            failed_tasks: rollout.failed_tasks,
-            note,
-        };
-        if self.parts.registry.progress(id).as_ref() != Some(&progress) {
-            self.parts.registry.note_progress(id, Some(progress));
-        }
-    }
-
     fn announce_steady(&mut self, key: &ServiceKey, observed: &Observed) {
         let Some(watched) = self.services.get_mut(key) else {
             return;
@@ -267,31 +198,6 @@ impl ControlLoop {
             }
             (false, Steady::Announced) => watched.steady = Steady::No,
             _ => {}
-        }
-    }
-}
-
-/// How a rollout ends.
-enum Ending {
-    Completed,
-    Failed(String),
-}
-
-impl Ending {
-    fn record(&self, deployment: Deployment, failed_tasks: u32) -> Deployment {
-        let (state, reason) = match self {
-            Self::Completed => (
-                RolloutState::Completed,
-                format!("deployment {} completed", deployment.id),
-            ),
-            Self::Failed(reason) => (RolloutState::Failed, reason.clone()),
-        };
-        Deployment {
-            state,
-            reason,
-            failed_tasks,
-            updated_at: Timestamp::now(),
-            ..deployment
         }
     }
 }

@@ -10,6 +10,7 @@ mod recovery;
 mod retiring;
 mod rollouts;
 mod steady;
+mod strategies;
 mod stuck;
 
 use std::time::Duration;

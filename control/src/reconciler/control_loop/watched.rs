@@ -6,11 +6,12 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::ServiceKey;
+use super::course::Course;
 use crate::blueprint::Blueprint;
-use crate::model::{DesiredStatus, Group, Health, Service, ServiceStatus, TaskStatus};
+use crate::model::{Deployment, DesiredStatus, Group, Health, Service, ServiceStatus, TaskStatus};
 use crate::names::Revision;
-use crate::reconciler::plan::{self, Desired, Observed, ObservedTask, Phase, Presence, Vacancy};
-use crate::store::{Entry as Stored, StoreRevision};
+use crate::reconciler::plan::{Desired, Observed, ObservedTask, Phase, Presence, Vacancy};
+use crate::store::StoreRevision;
 use crate::tasks::Remedy;
 use crate::tasks::registry::{Entry, Registry};
 
@@ -21,10 +22,30 @@ pub(super) struct Watched {
     pub(super) revision: StoreRevision,
     pub(super) blueprints: HashMap<Revision, Arc<Blueprint>>,
     pub(super) vacancies: Vec<Vacancy>,
-    pub(super) rollout: Option<plan::Rollout>,
+    /// The deployment in progress, as it is recorded.
+    pub(super) deployment: Option<Tracked>,
+    /// Its course.
+    pub(super) course: Option<Course>,
+    /// The shares of the requests that are in force.
+    pub(super) shares: Option<Vec<(Revision, u32)>>,
     pub(super) last_blocked: Option<String>,
     pub(super) steady: Steady,
     pub(super) stale: Stale,
+}
+
+/// A deployment's record, and the transaction that wrote it.
+#[derive(Clone)]
+pub(super) struct Tracked {
+    pub(super) record: Deployment,
+    pub(super) revision: StoreRevision,
+}
+
+/// A service's records, as they were read.
+pub(super) struct Records {
+    pub(super) service: Service,
+    pub(super) revision: StoreRevision,
+    pub(super) deployment: Option<Tracked>,
+    pub(super) blueprints: HashMap<Revision, Arc<Blueprint>>,
 }
 
 /// What was announced of the service last: that it is steady, or that its tasks keep failing.
@@ -43,42 +64,44 @@ pub(super) enum Stale {
 }
 
 impl Watched {
-    pub(super) fn new(
-        service: Service,
-        entry: &Stored,
-        blueprints: HashMap<Revision, Arc<Blueprint>>,
-        before: Option<Self>,
-    ) -> Self {
-        let fresh = || plan::Rollout {
-            since: Instant::now(),
-            failed_tasks: 0,
-            last_failure: String::new(),
-        };
+    pub(super) fn new(records: Records, before: Option<Self>) -> Self {
+        let Records {
+            service,
+            revision,
+            deployment,
+            blueprints,
+        } = records;
+        let now = Instant::now();
         let same_rollout = before
             .as_ref()
             .is_some_and(|b| b.service.rollout == service.rollout);
         let same_goal = before.as_ref().is_some_and(|b| b.service.goal == service.goal);
-        let (vacancies, rollout, last_blocked, steady) = match before {
+        let (vacancies, course, last_blocked, steady, shares) = match before {
             Some(before) => (
                 before.vacancies,
-                before.rollout,
+                before.course,
                 before.last_blocked,
                 before.steady,
+                before.shares,
             ),
-            None => (Vec::new(), None, None, Steady::No),
+            None => (Vec::new(), None, None, Steady::No, None),
         };
+        let course = course.filter(|_| same_rollout);
+        let course = deployment.as_ref().map(|Tracked { record, .. }| {
+            let mut course = course.unwrap_or_else(|| Course::begin(record, now));
+            course.follow(record, now);
+            course
+        });
         Self {
             // ECS: an update resets the back-off.
             vacancies: if same_goal { vacancies } else { Vec::new() },
-            rollout: match (&service.rollout, same_rollout) {
-                (None, _) => None,
-                (Some(_), true) => rollout,
-                (Some(_), false) => Some(fresh()),
-            },
+            course,
+            deployment,
+            shares,
             last_blocked: if same_goal { last_blocked } else { None },
             steady,
             stale: Stale::No,
-            revision: entry.revision,
+            revision,
             service,
             blueprints,
         }
@@ -90,7 +113,7 @@ impl Watched {
             stable_count: self.service.stable_count,
             goal: self.service.goal,
             stable: self.service.stable,
-            rollout: self.rollout.clone(),
+            rollout: self.course.as_ref().map(|course| course.rollout.clone()),
             presence: match self.service.status {
                 ServiceStatus::Active => Presence::Kept,
                 ServiceStatus::Draining => Presence::Deleted,
@@ -115,14 +138,14 @@ impl Watched {
         let (id, revision) = (entry.task.id.clone(), entry.task.definition.revision);
         let phase = match phase(entry)? {
             // While it is being replaced as a whole, the health check is already its successor's.
-            Phase::Unhealthy | Phase::Unready
-                if self.rollout.is_some() && self.service.goal != Some(revision) =>
-            {
-                Phase::Healthy
-            }
+            Phase::Unhealthy | Phase::Unready if self.is_replaced(revision) => Phase::Healthy,
             phase => phase,
         };
         Some(ObservedTask { id, revision, phase })
+    }
+
+    fn is_replaced(&self, revision: Revision) -> bool {
+        self.course.is_some() && self.service.stable == Some(revision) && self.service.goal != Some(revision)
     }
 
     /// Drops the vacancies of places that are filled: the task recovered, or there are fewer places now.
@@ -142,7 +165,7 @@ impl Watched {
         // From the newest: it knows most about its place.
         let mut rest: Vec<Vacancy> = self.vacancies.drain(..).rev().collect();
         rest.retain(|vacancy| {
-            let count = usize::try_from(desired.count_of(vacancy.revision)).unwrap_or(usize::MAX);
+            let count = usize::try_from(count_of(&desired, vacancy.revision)).unwrap_or(usize::MAX);
             let missing = count.saturating_sub(hopeful(vacancy.revision));
             let kept = kept.entry(vacancy.revision).or_default();
             *kept += 1;
@@ -150,6 +173,14 @@ impl Watched {
         });
         rest.reverse();
         self.vacancies = rest;
+    }
+}
+
+/// How many tasks of a revision there may be.
+fn count_of(desired: &Desired, revision: Revision) -> u32 {
+    match desired.stable {
+        Some(stable) if stable == revision && desired.goal != desired.stable => desired.stable_count,
+        _ => desired.count,
     }
 }
 

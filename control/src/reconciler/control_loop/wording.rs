@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::model::{DeploymentId, Group, Health, TaskStatus};
+use crate::model::{Deployment, DeploymentId, Group, Health, RolloutState, TaskStatus};
 use crate::names::{ServiceName, TaskId};
 use crate::reconciler::plan::StopWhy;
 use crate::tasks::HealthReport;
@@ -62,12 +62,52 @@ pub(super) fn completed(service: &ServiceName, deployment: &DeploymentId) -> Str
     format!("(service {service}) (deployment {deployment}) deployment completed.")
 }
 
-pub(super) fn failed(service: &ServiceName, deployment: &DeploymentId, reason: &str) -> String {
-    format!("(service {service}) (deployment {deployment}) deployment failed: {reason}.")
+/// Why a deployment failed, what comes of it, and what its last task wrote.
+pub(super) fn failed(service: &ServiceName, deployment: &Deployment, lines: &[String]) -> String {
+    let (id, reason) = (&deployment.id, &deployment.reason);
+    let next = match (&deployment.rolled_back_by, deployment.before) {
+        (Some(back), Some(before)) => {
+            format!(" Rolling back to {service}:{before} with (deployment {back}).")
+        }
+        _ => String::new(),
+    };
+    let head = format!("(service {service}) (deployment {id}) deployment failed: {reason}.{next}");
+    match lines.is_empty() {
+        true => head,
+        // One line: a terminal is not given line breaks that came from elsewhere.
+        false => format!("{head} The last lines of its task: {}", lines.join(" | ")),
+    }
 }
 
-pub(super) fn superseded(service: &ServiceName, ended: &DeploymentId, by: &DeploymentId) -> String {
-    format!("(service {service}) (deployment {ended}) was superseded by (deployment {by}).")
+/// What became of a deployment that somebody else ended.
+pub(super) fn ended_early(service: &ServiceName, ended: &Deployment) -> Option<String> {
+    let (id, reason) = (&ended.id, &ended.reason);
+    match ended.state {
+        RolloutState::Superseded => Some(format!("(service {service}) (deployment {id}) was {reason}.")),
+        RolloutState::Aborted => Some(format!(
+            "(service {service}) (deployment {id}) deployment aborted: {reason}."
+        )),
+        RolloutState::InProgress | RolloutState::Completed | RolloutState::Failed => None,
+    }
+}
+
+pub(super) fn shifted(service: &ServiceName, deployment: &Deployment) -> String {
+    let Deployment {
+        id, share, revision, ..
+    } = deployment;
+    format!(
+        "(service {service}) (deployment {id}) has shifted {share} % of the requests to {service}:{revision}."
+    )
+}
+
+pub(super) fn paused(service: &ServiceName, deployment: &Deployment) -> String {
+    let Deployment { id, stage, .. } = deployment;
+    format!("(service {service}) (deployment {id}) deployment paused in {stage}.")
+}
+
+pub(super) fn continued(service: &ServiceName, deployment: &Deployment) -> String {
+    let Deployment { id, stage, .. } = deployment;
+    format!("(service {service}) (deployment {id}) deployment continues with {stage}.")
 }
 
 pub(super) fn unplaced(group: &Group, reason: &str) -> String {

@@ -7,6 +7,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::manifest::{Bounds, DEFAULT_DEADLINE, Strategy as How, Tolerance};
+use crate::model::Figures;
+
+mod rollouts;
 
 fn revision(text: &str) -> Revision {
     text.parse().unwrap()
@@ -61,6 +65,7 @@ fn written(actions: &[Action]) -> String {
     let word = |action: &Action| match action {
         Action::Start { revision, .. } => Some(format!("+{revision}")),
         Action::Stop { task, .. } => Some(format!("-{}", u32::from_str_radix(task.as_str(), 16).unwrap())),
+        Action::Advance { stage, share } => Some(format!("{stage}={share}")),
         Action::Complete => Some("complete".to_owned()),
         Action::Fail { .. } => Some("fail".to_owned()),
         Action::Remove => Some("remove".to_owned()),
@@ -81,11 +86,7 @@ fn steady(count: u32) -> Desired {
 }
 
 fn rolling(count: u32, since: Instant) -> Desired {
-    let rollout = Rollout {
-        since,
-        failed_tasks: 0,
-        last_failure: String::new(),
-    };
+    let rollout = Rollout::begin(DeploymentSpec::default(), Stage::ScaleUp, 0, since);
     Desired {
         goal: Some(revision("2")),
         rollout: Some(rollout),
@@ -185,7 +186,7 @@ fn a_rollout_starts_all_before_it_stops_any() {
         // No room for both: one by one.
         (2, "1h 1h 2B 2B", ""),
         (2, "1h 1h 2h 2B", "-1"),
-        (2, "1h 1L 2h 2s", "+1"),
+        (2, "1h 1L 2h 2s", ""),
         // What a superseded deployment left goes at once.
         (1, "1h 3s 2s", "-1"),
     ] {
@@ -206,13 +207,14 @@ fn a_rollout_that_changes_the_count_leaves_the_old_ones_as_many_as_they_were() {
         (3, 1, "1h 1h 1h 2s", ""),
         (3, 1, "1h 1h 1h 2h", "-0 -1 -2"),
         (3, 0, "1h 1h", "-0 -1"),
-        // An old one that dies meanwhile is replaced.
-        (3, 1, "1h 1h 2s", "+1"),
+        // Of those that dies meanwhile, what the new count needs is replaced.
+        (3, 1, "1h 1h 2s", ""),
+        (3, 2, "1h 2s 2s", "+1"),
         // No room for both: one makes room for the next, down to what was or what is wanted.
         (2, 4, "1h 1h 2B 2B 2B 2B", ""),
         (2, 4, "1h 1h 2h 2B 2B 2B", "-1"),
         (2, 4, "1h 2h 2h 2B 2B", "-0"),
-        (3, 1, "1h 1h 1h 2B", "-2 -1"),
+        (3, 1, "1h 1h 1h 2B", "-2"),
     ] {
         let desired = Desired {
             stable_count: before,
@@ -255,11 +257,9 @@ fn what_a_failed_deployment_left_is_stopped_for_that() {
 fn a_deployment_that_gets_nowhere_fails() {
     let now = Instant::now();
     let mut desired = rolling(2, now);
-    desired.rollout = Some(Rollout {
-        since: now,
-        failed_tasks: 3,
-        last_failure: "exit 1".into(),
-    });
+    let rollout = desired.rollout.as_mut().unwrap();
+    rollout.failed_tasks = 3;
+    rollout.last_failure = "exit 1".into();
     let actions = plan(&desired, &observed("1h 1h"), now);
     let [Action::Fail { reason }] = actions.as_slice() else {
         panic!("{actions:?}")
@@ -267,12 +267,15 @@ fn a_deployment_that_gets_nowhere_fails() {
     assert!(reason.ends_with("3 of them; the last: exit 1"), "{reason}");
 
     let desired = rolling(2, now);
-    let late = now + DEPLOYMENT_DEADLINE;
+    let late = now + DEFAULT_DEADLINE;
     let actions = plan(&desired, &observed("1h 1h 2B 2B"), late);
     let [Action::Fail { reason }] = actions.as_slice() else {
         panic!("{actions:?}")
     };
-    assert_eq!(reason, "0 of 2 tasks became healthy in 5 minutes; no room");
+    assert_eq!(
+        reason,
+        "0 of 2 tasks became healthy in 5 minutes; no room; minimum_healthy = 100 keeps 2 old ones meanwhile"
+    );
 
     // Healthy in time, only slow to drain the old ones: that is not a failure.
     assert_eq!(written(&plan(&desired, &observed("1L 1L 2h 2h"), late)), "");
@@ -285,12 +288,12 @@ fn a_first_deployment_may_wait_for_a_secret() {
         stable: None,
         ..rolling(1, now)
     };
-    let late = now + DEPLOYMENT_DEADLINE * 3;
+    let late = now + DEFAULT_DEADLINE * 3;
     assert_eq!(plan(&desired, &observed("2K"), late), []);
     // Blocked it isn't: the deadline holds, and wakes the planner.
     assert_eq!(
         plan(&desired, &observed("2s"), now),
-        [Action::WakeAt(now + DEPLOYMENT_DEADLINE)]
+        [Action::WakeAt(now + DEFAULT_DEADLINE)]
     );
     assert_eq!(written(&plan(&desired, &observed("2s"), late)), "fail");
 }

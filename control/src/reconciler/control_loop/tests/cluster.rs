@@ -9,10 +9,11 @@ use super::*;
 use crate::blueprint::Blueprints;
 use crate::clock::Clock;
 use crate::events::{EventLog, EventQuery};
+use crate::manifest::DeploymentSpec;
 use crate::model::stored::Record as _;
 use crate::model::{
-    Bundle, Definition, Deployment, DeploymentId, Group, RolloutState, Service, ServiceKind, ServiceStatus,
-    Task, World, keys,
+    Bundle, Definition, Deployment, Group, RolloutState, Service, ServiceKind, ServiceStatus, Task, World,
+    keys,
 };
 use crate::names::{Digest, FamilyRevision, NamespaceName, Revision, ServiceName, TaskId};
 use crate::reconciler::control_loop::{Parts, Reconciler, ServiceKey, start};
@@ -253,6 +254,17 @@ impl Cluster {
 
     /// Writes what a deploy writes.
     pub(super) async fn deploy(&self, revision: u64, count: u32) {
+        self.roll(revision, count, DeploymentSpec::default()).await;
+    }
+
+    /// Writes what a deploy writes, of a manifest that says how.
+    pub(super) async fn roll(&self, revision: u64, count: u32, spec: DeploymentSpec) {
+        self.write_roll(revision, count, spec).await;
+        self.reconciler.reconcile(key()).await;
+    }
+
+    /// The same, but the loop isn't told.
+    pub(super) async fn write_roll(&self, revision: u64, count: u32, spec: DeploymentSpec) {
         let (namespace, name) = key();
         let revision = Revision::new(revision).unwrap();
         let id = self.define(revision).await;
@@ -264,7 +276,16 @@ impl Cluster {
             .unwrap()
             .map(|entry| Service::decode(&entry).unwrap());
         let mut service = old.unwrap_or_else(|| new_service(count));
-        let deployment = new_deployment(revision);
+        let deployment = Deployment::new(&service, revision, spec);
+        let mut superseded = None;
+        if let Some(old) = &service.rollout {
+            let at = keys::deployment(&namespace, &name, old);
+            let entry = self.store.get(&at).await.unwrap().unwrap();
+            let mut old = Deployment::decode(&entry).unwrap();
+            let reason = format!("superseded by deployment {}", deployment.id);
+            old.end(RolloutState::Superseded, reason);
+            superseded = Some((at, old));
+        }
         service.goal = Some(id.revision);
         service.rollout = Some(deployment.id.clone());
         service.count = count;
@@ -272,8 +293,11 @@ impl Cluster {
             keys::deployment(&namespace, &name, &deployment.id),
             deployment.encode(),
         );
+        let written = match superseded {
+            Some((at, old)) => written.put(at, old.encode()),
+            None => written,
+        };
         self.store.commit(written).await.unwrap();
-        self.reconciler.reconcile(key()).await;
     }
 
     async fn define(&self, revision: Revision) -> FamilyRevision {
@@ -469,21 +493,5 @@ fn new_service(count: u32) -> Service {
         stable: None,
         rollout: None,
         created_at: Timestamp::now(),
-    }
-}
-
-fn new_deployment(revision: Revision) -> Deployment {
-    let (namespace, service) = key();
-    let now = Timestamp::now();
-    Deployment {
-        id: DeploymentId::generate(),
-        namespace,
-        service,
-        revision,
-        state: RolloutState::InProgress,
-        reason: String::new(),
-        failed_tasks: 0,
-        created_at: now,
-        updated_at: now,
     }
 }

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
+use wharf_gateway::Tally;
 use wharf_runtime::{Amount, Bytes, CpuUnits};
 
-use crate::model::{Health, Usage, World};
-use crate::names::{Digest, NamespaceName, ServiceName, TaskId};
+use crate::model::{Health, Task, Usage, World};
+use crate::names::{Digest, NamespaceName, Revision, ServiceName, TaskId};
 use crate::refusal::Refusal;
 use crate::tasks::{
     Drained, Executor, Exit, Exposure, HealthReport, HostCapacity, LiveTask, Order, Prepared, Remedy, Room,
@@ -67,6 +68,10 @@ pub(crate) struct Fake {
     pub(super) missing: Mutex<Option<String>>,
     pub(super) live: Mutex<HashMap<TaskId, Arc<FakeTask>>>,
     pub(super) exposed: Mutex<Vec<(u64, u64)>>,
+    /// The shares that were put in force, one after the other.
+    pub(crate) shares: Mutex<Vec<Vec<(u64, u32)>>>,
+    /// What is counted of the requests to each revision.
+    pub(crate) tallies: Mutex<HashMap<u64, Tally>>,
     pub(crate) forgotten: Mutex<Vec<ServiceName>>,
     /// What components are, if not HTTP.
     pub(crate) world: Mutex<Option<World>>,
@@ -202,6 +207,26 @@ impl Executor for Fake {
             .map(|exposure| (number(&exposure.routes), number(&exposure.health)))
             .collect();
         Ok(())
+    }
+
+    fn share(&self, _: &NamespaceName, _: &ServiceName, shares: &[(Revision, u32)]) {
+        let numbers = shares.iter().map(|(revision, share)| (revision.get(), *share));
+        self.shares.lock().unwrap().push(numbers.collect());
+    }
+
+    fn tallies(&self, _: &NamespaceName, _: &ServiceName) -> Vec<(Revision, Tally)> {
+        let tallies = self.tallies.lock().unwrap();
+        let counted = tallies.iter();
+        counted
+            .map(|(revision, tally)| (Revision::new(*revision).unwrap(), tally.clone()))
+            .collect()
+    }
+
+    async fn last_lines(&self, task: &Task, lines: usize) -> Vec<String> {
+        let wrote = ["one", "two", "three", "four", "five", "six"];
+        let last = wrote.iter().skip(wrote.len() - lines);
+        last.map(|line| format!("{line} of {}", task.definition))
+            .collect()
     }
 
     fn forget(&self, _: &NamespaceName, name: &ServiceName) {

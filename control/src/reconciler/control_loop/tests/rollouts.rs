@@ -79,6 +79,7 @@ async fn tasks_that_do_not_start_fail_the_deployment_and_the_old_stay() {
         deployment.reason
     );
     assert!(deployment.failed_tasks >= 3);
+    assert_eq!(cluster.ended(1).await.rollback_of, Some(deployment.id));
     let service = cluster.service().await.unwrap();
     assert_eq!((service.goal.map(|r| r.get()), service.rollout), (Some(1), None));
     cluster.until_picture("1h 1h").await;

@@ -1,0 +1,232 @@
+//! What people do to deployments in progress, and back to earlier ones: abort, pause, continue, roll back.
+
+use super::deploy::{Deployed, no_deployment};
+use super::{Orchestrator, services::no_service};
+use crate::model::stored::Record as _;
+use crate::model::{Deployment, Pace, RolloutState, Service, ServiceStatus, keys};
+use crate::names::{NamespaceName, Revision, ServiceName};
+use crate::refusal::Refusal;
+use crate::store::{Expect, Transaction};
+
+/// A service with its deployment in progress, and the writes they were read with.
+struct UnderWay {
+    service: Service,
+    service_as: Expect,
+    deployment: Deployment,
+    deployment_as: Expect,
+}
+
+/// Whether a change goes through, or what was read isn't there any more.
+enum Written {
+    Yes(Deployment),
+    ReadAgain,
+}
+
+impl Orchestrator {
+    /// Gives up the deployment in progress: the service goes back to the last completed revision.
+    ///
+    /// # Errors
+    /// If there is none in progress, or it is itself a way back.
+    pub async fn abort(&self, namespace: &NamespaceName, name: &ServiceName) -> Result<Deployment, Refusal> {
+        self.intervene(namespace, name, |service, deployment| {
+            if service.goal == service.stable {
+                let message = format!(
+                    "the deployment in progress of `{name}` takes it back to {name}:{}, there is nothing behind that",
+                    deployment.revision
+                );
+                return Err(Refusal::conflict("NothingToRollBackTo", message)
+                    .hint("deploy what shall run instead: the newer deployment wins"));
+            }
+            let reason = "aborted by a person".to_owned();
+            Ok(deployment.give_up(service, RolloutState::Aborted, reason))
+        })
+        .await
+    }
+
+    /// Holds the deployment in progress as it is.
+    ///
+    /// # Errors
+    /// If there is none in progress, or it is held already.
+    pub async fn pause(&self, namespace: &NamespaceName, name: &ServiceName) -> Result<Deployment, Refusal> {
+        self.set_pace(namespace, name, Pace::Paused).await
+    }
+
+    /// Lets the deployment that is held go on.
+    ///
+    /// # Errors
+    /// If there is none in progress, or it isn't held.
+    pub async fn resume(&self, namespace: &NamespaceName, name: &ServiceName) -> Result<Deployment, Refusal> {
+        self.set_pace(namespace, name, Pace::Going).await
+    }
+
+    async fn set_pace(
+        &self,
+        namespace: &NamespaceName,
+        name: &ServiceName,
+        pace: Pace,
+    ) -> Result<Deployment, Refusal> {
+        self.intervene(namespace, name, |_, deployment| {
+            if deployment.pace == pace {
+                let (code, is, hint) = match pace {
+                    Pace::Paused => (
+                        "AlreadyPaused",
+                        "is paused already",
+                        "`wharf continue` lets it go on",
+                    ),
+                    Pace::Going => ("NotPaused", "is not paused", "`wharf pause` holds it"),
+                };
+                let message = format!("the deployment in progress of `{name}` {is}");
+                return Err(Refusal::conflict(code, message).hint(hint));
+            }
+            deployment.pace = pace;
+            deployment.updated_at = jiff::Timestamp::now();
+            Ok(None)
+        })
+        .await
+    }
+
+    /// Changes the deployment in progress; what `change` makes of it besides begins.
+    async fn intervene(
+        &self,
+        namespace: &NamespaceName,
+        name: &ServiceName,
+        change: impl Fn(&mut Service, &mut Deployment) -> Result<Option<Deployment>, Refusal>,
+    ) -> Result<Deployment, Refusal> {
+        let _writing = self.writes.lock().await;
+        self.namespace(namespace).await?;
+        loop {
+            let mut read = self.under_way(namespace, name).await?;
+            let begins = change(&mut read.service, &mut read.deployment)?;
+            // The control loop takes a step meanwhile; it takes few, this can't go on for ever.
+            if let Written::Yes(deployment) = self.write_step(read, begins).await? {
+                self.reconciler.reconcile((namespace.clone(), name.clone())).await;
+                // Who follows the deployment sees it at once.
+                self.registry.changed();
+                return Ok(deployment);
+            }
+        }
+    }
+
+    async fn under_way(&self, namespace: &NamespaceName, name: &ServiceName) -> Result<UnderWay, Refusal> {
+        let entry = self.store.get(&keys::service(namespace, name)).await?;
+        let entry = entry.ok_or_else(|| no_service(namespace, name))?;
+        let service = Service::decode(&entry)?;
+        let Some(id) = service.rollout.clone() else {
+            let message = format!("the service `{name}` has no deployment in progress");
+            return Err(Refusal::conflict("NoDeploymentInProgress", message).hint(format!(
+                "`wharf rollback {name}` goes back to the revision before"
+            )));
+        };
+        let found = self.store.get(&keys::deployment(namespace, name, &id)).await?;
+        let found = found.ok_or_else(|| no_deployment(namespace, &id))?;
+        Ok(UnderWay {
+            service,
+            service_as: Expect::Revision(entry.revision),
+            deployment: Deployment::decode(&found)?,
+            deployment_as: Expect::Revision(found.revision),
+        })
+    }
+
+    async fn write_step(&self, step: UnderWay, begins: Option<Deployment>) -> Result<Written, Refusal> {
+        let UnderWay {
+            service,
+            service_as,
+            deployment,
+            deployment_as,
+        } = step;
+        let (namespace, name) = (&service.namespace, &service.name);
+        let service_key = keys::service(namespace, name);
+        let key = keys::deployment(namespace, name, &deployment.id);
+        let mut transaction = Transaction::new()
+            .expect(&service_key, service_as)
+            .expect(&key, deployment_as)
+            .put(&service_key, service.encode())
+            .put(&key, deployment.encode());
+        if let Some(begins) = begins {
+            let key = keys::deployment(namespace, name, &begins.id);
+            transaction = transaction.put(&key, begins.encode());
+        }
+        match self.store.commit(transaction).await {
+            Ok(_) => Ok(Written::Yes(deployment)),
+            Err(crate::store::StoreError::Conflict { .. }) => Ok(Written::ReadAgain),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Brings a service back to `to`, or to the completed revision before the one that runs.
+    ///
+    /// # Errors
+    /// If there is no such revision.
+    pub async fn roll_back(
+        &self,
+        namespace: &NamespaceName,
+        name: &ServiceName,
+        to: Option<Revision>,
+    ) -> Result<Deployed, Refusal> {
+        let _writing = self.writes.lock().await;
+        self.namespace(namespace).await?;
+        let entry = self.store.get(&keys::service(namespace, name)).await?;
+        let entry = entry.ok_or_else(|| no_service(namespace, name))?;
+        let service = Service::decode(&entry)?;
+        if service.status == ServiceStatus::Draining {
+            let message = format!("the service `{name}` is being deleted");
+            return Err(Refusal::conflict("ServiceDraining", message));
+        }
+        let deployments: Vec<Deployment> = self.records(&keys::service_deployments(namespace, name)).await?;
+        let revisions = self.revisions(namespace, name).await?;
+        let known = |revision: &Revision| revisions.iter().any(|known| known.id.revision == *revision);
+        let target = match to {
+            Some(revision) if known(&revision) => revision,
+            Some(revision) => return Err(no_revision(name, revision, &revisions)),
+            None => before(&service, &deployments)
+                .filter(known)
+                .ok_or_else(|| nothing_before(&service))?,
+        };
+        if service.goal == Some(target) {
+            let latest = deployments.into_iter().rfind(|old| old.revision == target);
+            return latest
+                .map(Deployed::Unchanged)
+                .ok_or_else(|| nothing_before(&service));
+        }
+        let spec = deployments.last().map(|latest| latest.spec.rollback());
+        let mut back = Deployment::new(&service, target, spec.unwrap_or_default());
+        back.reason = format!("rolling back to {name}:{target}");
+        back.before = service.goal;
+        back.rollback_of = service.rollout.clone();
+        self.begin(
+            service,
+            Expect::Revision(entry.revision),
+            back,
+            Transaction::new(),
+        )
+        .await
+        .map(Deployed::New)
+    }
+}
+
+/// The revision to go back to when none is named: of the deployment in progress, what ran before; else the one that
+/// was completed before the one that runs.
+fn before(service: &Service, deployments: &[Deployment]) -> Option<Revision> {
+    if service.goal != service.stable {
+        return service.stable;
+    }
+    let completed = deployments
+        .iter()
+        .filter(|old| old.state == RolloutState::Completed);
+    let other = completed.filter(|old| Some(old.revision) != service.stable);
+    other.last().map(|old| old.revision)
+}
+
+fn nothing_before(service: &Service) -> Refusal {
+    let name = &service.name;
+    let message = format!("the service `{name}` has no completed revision before the one it runs");
+    Refusal::conflict("NothingToRollBackTo", message).hint(format!(
+        "`wharf rollback {name} --to REV` goes to any revision; `wharf describe service {name}` shows them"
+    ))
+}
+
+fn no_revision(name: &ServiceName, revision: Revision, known: &[crate::model::Definition]) -> Refusal {
+    let message = format!("there is no revision {revision} of `{name}`");
+    let known: Vec<String> = known.iter().map(|known| known.id.revision.to_string()).collect();
+    Refusal::not_found("TaskDefinitionNotFound", message).hint(format!("there are {}", known.join(", ")))
+}

@@ -1,0 +1,281 @@
+//! A deployment's way through its stages to its end: each step is durable before it is in force.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::course::{Reading, Readings};
+use super::watched::{Tracked, Watched};
+use super::{ControlLoop, LoopError, ServiceKey, wording};
+use crate::model::stored::Record as _;
+use crate::model::{Deployment, DeploymentId, Group, Pace, RolloutState, Service, Stage, keys};
+use crate::names::Revision;
+use crate::reconciler::plan::{self, Observed, Phase};
+use crate::store::{Expect, StoreError, Transaction};
+use crate::tasks::registry::Progress;
+
+/// How often the figures of a deployment in progress are read.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How many lines of a failed task the event has that tells of it.
+const LAST_LINES: usize = 5;
+
+/// The longest of these lines, in bytes: all of them fit into an event.
+const LONGEST_LINE: usize = 500;
+
+/// How a rollout ends.
+pub(super) enum Ending {
+    Completed,
+    Failed(String),
+}
+
+/// When figures are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// If it was long enough ago.
+    IfDue,
+    /// In any case.
+    Now,
+}
+
+impl ControlLoop {
+    /// A deployment's record.
+    pub(super) async fn tracked(
+        &self,
+        key: &ServiceKey,
+        id: &DeploymentId,
+    ) -> Result<Option<Tracked>, LoopError> {
+        let entry = self
+            .parts
+            .store
+            .get(&keys::deployment(&key.0, &key.1, id))
+            .await?;
+        let Some(entry) = entry else { return Ok(None) };
+        Ok(Some(Tracked {
+            record: Deployment::decode(&entry)?,
+            revision: entry.revision,
+        }))
+    }
+
+    /// Tells what became of the deployment that was in progress, and what begins.
+    pub(super) async fn tell_course(
+        &self,
+        key: &ServiceKey,
+        before: Option<&Watched>,
+        now: Option<&Tracked>,
+        service: &Service,
+    ) -> Result<(), LoopError> {
+        let was = before.and_then(|before| before.service.rollout.as_ref());
+        if was != service.rollout.as_ref() {
+            if let Some(ended) = was {
+                self.parts.registry.note_progress(ended, None);
+                let ended = self.tracked(key, ended).await?;
+                if let Some(message) = ended.and_then(|ended| wording::ended_early(&key.1, &ended.record)) {
+                    self.say(key, message);
+                }
+            }
+            if let Some(begins) = &service.rollout {
+                let runs = service.goal.map(|goal| format!("{}:{goal}", key.1));
+                let (namespace, service) = (&key.0, &key.1);
+                tracing::info!(%namespace, %service, deployment = %begins, runs, "deployment begins");
+            }
+            return Ok(());
+        }
+        let pace = before.and_then(|before| before.deployment.as_ref());
+        if let (Some(before), Some(now)) = (pace, now)
+            && before.record.pace != now.record.pace
+        {
+            let message = match now.record.pace {
+                Pace::Paused => wording::paused(&key.1, &now.record),
+                Pace::Going => wording::continued(&key.1, &now.record),
+            };
+            self.say(key, message);
+        }
+        Ok(())
+    }
+
+    /// Puts the shares of the requests in force, if they differ.
+    pub(super) fn put_shares(&mut self, key: &ServiceKey) {
+        let Some(watched) = self.services.get_mut(key) else {
+            return;
+        };
+        let shares = plan::shares(&watched.desired());
+        if watched.shares.as_ref() != Some(&shares) {
+            self.parts.executor.share(&key.0, &key.1, &shares);
+            watched.shares = Some(shares);
+        }
+    }
+
+    /// Reads the figures of a deployment in progress.
+    pub(super) fn look(&mut self, key: &ServiceKey, look: Look) {
+        let now = Instant::now();
+        let parts = &self.parts;
+        let Some(watched) = self.services.get_mut(key) else {
+            return;
+        };
+        let (Some(course), Some(tracked)) = (&mut watched.course, &watched.deployment) else {
+            return;
+        };
+        let recent = |at: Instant| now.saturating_duration_since(at) < LOOK_EVERY;
+        if look == Look::IfDue && course.looked.is_some_and(recent) {
+            return;
+        }
+        let tallies = parts.executor.tallies(&key.0, &key.1);
+        let tasks = parts
+            .registry
+            .of_group(&(key.0.clone(), Group::Service(key.1.clone())));
+        let reading = |revision: Option<Revision>| Reading::of(revision, &tallies, &tasks);
+        let readings = Readings {
+            new: reading(Some(tracked.record.revision)),
+            old: reading(tracked.record.before),
+        };
+        course.look(&readings, now);
+    }
+
+    /// Lets the API see how a deployment in progress is getting on.
+    pub(super) fn note(&self, key: &ServiceKey, observed: &Observed) {
+        let Some(watched) = self.services.get(key) else {
+            return;
+        };
+        let (Some(id), Some(course)) = (&watched.service.rollout, &watched.course) else {
+            return;
+        };
+        let waiting = observed.tasks.iter().find_map(|task| match &task.phase {
+            Phase::Blocked { reason, .. } => Some(reason.clone()),
+            _ => None,
+        });
+        let progress = Progress {
+            failed_tasks: course.rollout.failed_tasks,
+            note: waiting.unwrap_or_else(|| course.rollout.last_failure.clone()),
+            figures: course.figures,
+        };
+        if self.parts.registry.progress(id).as_ref() != Some(&progress) {
+            self.parts.registry.note_progress(id, Some(progress));
+        }
+    }
+
+    /// Brings a deployment to another stage.
+    pub(super) async fn advance(
+        &mut self,
+        key: &ServiceKey,
+        stage: Stage,
+        share: u32,
+    ) -> Result<(), LoopError> {
+        self.look(key, Look::Now);
+        let Some((service, mut deployment)) = self.in_progress(key) else {
+            return Ok(());
+        };
+        let shifted = share != deployment.share && deployment.spec.strategy.shifts();
+        deployment.stage = stage;
+        deployment.share = share;
+        deployment.updated_at = Timestamp::now();
+        let message = shifted.then(|| wording::shifted(&key.1, &deployment));
+        if self.write(key, &service, &[&deployment]).await?
+            && let Some(message) = message
+        {
+            self.say(key, message);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn end_rollout(&mut self, key: &ServiceKey, ending: Ending) -> Result<(), LoopError> {
+        self.look(key, Look::Now);
+        let Some((mut service, mut deployment)) = self.in_progress(key) else {
+            return Ok(());
+        };
+        let (message, back) = match ending {
+            Ending::Completed => {
+                let reason = format!("deployment {} completed", deployment.id);
+                deployment.end(RolloutState::Completed, reason);
+                service.rollout = None;
+                service.stable = service.goal;
+                service.stable_count = service.count;
+                (wording::completed(&key.1, &deployment.id), None)
+            }
+            Ending::Failed(reason) => {
+                let lines = self.last_lines(key).await;
+                let back = deployment.give_up(&mut service, RolloutState::Failed, reason);
+                (wording::failed(&key.1, &deployment, &lines), back)
+            }
+        };
+        let records: Vec<&Deployment> = [Some(&deployment), back.as_ref()].into_iter().flatten().collect();
+        if self.write(key, &service, &records).await? {
+            self.parts.registry.note_progress(&deployment.id, None);
+            self.say(key, message);
+        }
+        Ok(())
+    }
+
+    /// The service and its deployment in progress, with what was seen of it.
+    fn in_progress(&self, key: &ServiceKey) -> Option<(Service, Deployment)> {
+        let watched = self.services.get(key)?;
+        let mut deployment = watched.deployment.as_ref()?.record.clone();
+        if let Some(course) = &watched.course {
+            deployment.failed_tasks = course.rollout.failed_tasks;
+            deployment.figures = course.figures;
+        }
+        Some((watched.service.clone(), deployment))
+    }
+
+    /// Writes a service with its deployments, unless somebody changed them meanwhile: then they are read again and all
+    /// is planned anew.
+    async fn write(
+        &mut self,
+        key: &ServiceKey,
+        service: &Service,
+        deployments: &[&Deployment],
+    ) -> Result<bool, LoopError> {
+        let Some(watched) = self.services.get(key) else {
+            return Ok(false);
+        };
+        let service_key = keys::service(&key.0, &key.1);
+        let mut transaction = Transaction::new()
+            .expect(&service_key, Expect::Revision(watched.revision))
+            .put(&service_key, service.encode());
+        if let Some(tracked) = &watched.deployment {
+            let current = keys::deployment(&key.0, &key.1, &tracked.record.id);
+            transaction = transaction.expect(&current, Expect::Revision(tracked.revision));
+        }
+        for deployment in deployments {
+            let deployment_key = keys::deployment(&key.0, &key.1, &deployment.id);
+            transaction = transaction.put(&deployment_key, deployment.encode());
+        }
+        self.mark_stale(key);
+        match self.parts.store.commit(transaction).await {
+            Ok(_) => {
+                self.parts.registry.changed();
+                Ok(true)
+            }
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What the task wrote last that failed last; without one, the youngest of the new revision.
+    async fn last_lines(&self, key: &ServiceKey) -> Vec<String> {
+        let Some(watched) = self.services.get(key) else {
+            return Vec::new();
+        };
+        let failed = watched
+            .course
+            .as_ref()
+            .and_then(|course| course.last_failed.clone());
+        let goal = watched.service.goal;
+        let group = (key.0.clone(), Group::Service(key.1.clone()));
+        let task = match failed.and_then(|id| self.parts.registry.task(&id)) {
+            Some(task) => Some(task),
+            None => {
+                let mut tasks = self.parts.registry.of_group(&group);
+                tasks.retain(|task| Some(task.definition.revision) == goal);
+                tasks.pop()
+            }
+        };
+        let Some(task) = task else { return Vec::new() };
+        let mut lines = self.parts.executor.last_lines(&task, LAST_LINES).await;
+        for line in &mut lines {
+            line.truncate(line.floor_char_boundary(LONGEST_LINE));
+        }
+        lines
+    }
+}
