@@ -89,13 +89,8 @@ async fn a_target_that_leaves_gets_nothing_new_and_finishes_what_it_has() {
     let (leaving, gate) = gated();
     let health = rig.register("leaving", &leaving);
     let mut client = rig.connect().await;
-    client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;
-    within("the call", async {
-        while leaving.calls() == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    client.ask("/").await;
+    leaving.called(1).await;
     rig.register("staying", &Closure::saying("staying"));
 
     let id = "leaving".parse().unwrap();
@@ -130,13 +125,8 @@ async fn an_idle_target_leaves_at_once_and_a_busy_one_when_its_time_is_up() {
 
     rig.register("t1", &target);
     let mut client = rig.connect().await;
-    client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;
-    within("the call", async {
-        while target.calls() == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    client.ask("/").await;
+    target.called(1).await;
     let drain = rig.app.deregister(&id, Duration::ZERO).unwrap();
     assert_eq!(
         within("the drain", drain).await,
@@ -171,13 +161,8 @@ async fn a_request_that_outlasts_the_delay_is_502_and_a_response_is_cut() {
     let id = "t1".parse().unwrap();
     rig.register("t1", &target);
     let mut client = rig.connect().await;
-    client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;
-    within("the call", async {
-        while target.calls() == 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    client.ask("/").await;
+    target.called(1).await;
     within("the drain", rig.app.deregister(&id, Duration::ZERO).unwrap()).await;
     let answer = client.answer().await;
     assert_eq!(
@@ -194,7 +179,7 @@ async fn a_request_that_outlasts_the_delay_is_502_and_a_response_is_cut() {
     });
     rig.register("t1", &streaming);
     let mut client = rig.connect().await;
-    client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;
+    client.ask("/").await;
     client.until("\r\n\r\n").await;
     feed.send(Ok("one")).await.unwrap();
     client.chunk().await;
@@ -249,7 +234,7 @@ async fn the_algorithm_can_be_changed_under_way() {
     let mut held = Vec::new();
     while busy.calls() == 0 {
         let mut client = rig.connect().await;
-        client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;
+        client.ask("/").await;
         held.push(client);
         tokio::task::yield_now().await;
     }

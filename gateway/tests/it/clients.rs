@@ -7,8 +7,8 @@ use tokio::process::Command;
 use wharf_gateway::ListenerSpec;
 
 use crate::{
+    certificates::Files,
     support::{Closure, LISTENER, Rig, local, ok, within},
-    tls::Files,
 };
 
 /// Runs a program to its end and gives what it printed.

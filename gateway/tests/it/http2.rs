@@ -6,7 +6,7 @@ use wharf_gateway::{Body, Limits};
 
 use crate::{
     headers::{get, http2},
-    support::{Closure, Dropped, Raw, Rig, ok, seen, within},
+    support::{Closure, Dropped, Raw, Rig, ok, seen},
 };
 
 const DATA: u8 = 0;
@@ -94,15 +94,6 @@ fn hanging(limits: Limits) -> (Rig, Arc<Closure>) {
     (rig, target)
 }
 
-async fn called(target: &Closure, calls: u32) {
-    within("the call", async {
-        while target.calls() < calls {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-}
-
 /// SETTINGS_INITIAL_WINDOW_SIZE.
 fn window(size: u32) -> Vec<u8> {
     let setting = [&4u16.to_be_bytes()[..], &size.to_be_bytes()].concat();
@@ -165,7 +156,7 @@ async fn a_client_that_gives_up_too_much_at_once_is_cut() {
     for number in 0..6 {
         let stream = 2 * number + 1;
         client.send(headers(stream)).await;
-        called(&target, number + 1).await;
+        target.called(number + 1).await;
         client.send(reset(stream)).await;
     }
     client.rest().await;
@@ -230,7 +221,7 @@ async fn streams_beyond_the_bound_are_refused() {
         (5, 7u32.to_be_bytes().to_vec()),
         "REFUSED_STREAM"
     );
-    called(&target, 2).await;
+    target.called(2).await;
 }
 
 /// ALB: GOAWAY after 10 000 requests; here it is a bound that can be set.

@@ -5,6 +5,10 @@
 #[cfg(test)]
 mod balancing;
 #[cfg(test)]
+mod body_limits;
+#[cfg(test)]
+mod certificates;
+#[cfg(test)]
 mod checks;
 #[cfg(test)]
 mod client_leaves;
@@ -53,4 +57,10 @@ mod upgrades;
 #[cfg(test)]
 mod upstream;
 #[cfg(test)]
+mod upstream_connections;
+#[cfg(test)]
+mod upstream_failures;
+#[cfg(test)]
 mod upstream_http2;
+#[cfg(test)]
+mod weights;

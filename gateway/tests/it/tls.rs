@@ -1,6 +1,6 @@
 //! TLS: which certificate, which version, which protocol; files that change; clients that dawdle.
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, ProtocolVersion, SignatureScheme,
@@ -8,71 +8,15 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use wharf_gateway::{CertificateFiles, Limits, ListenerError, ListenerSpec, TlsSpec, TlsVersion};
+use wharf_gateway::{Limits, ListenerError, ListenerSpec, TlsVersion};
 
+use crate::certificates::Files;
 use crate::support::{Closure, LISTENER, Rig, local, ok, within};
-
-/// A folder of certificates.
-pub(crate) struct Files(TempDir);
-
-impl Files {
-    pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    pub(crate) fn pair(&self, name: &str) -> CertificateFiles {
-        CertificateFiles {
-            cert: self.0.path().join(format!("{name}.crt")),
-            key: self.0.path().join(format!("{name}.key")),
-        }
-    }
-
-    /// Writes a new certificate for these names and tells it.
-    fn write(
-        &self,
-        name: &str,
-        names: &[&str],
-        algorithm: &'static rcgen::SignatureAlgorithm,
-    ) -> CertificateDer<'static> {
-        let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let certificate = rcgen::CertificateParams::new(names)
-            .unwrap()
-            .self_signed(&key)
-            .unwrap();
-        let pair = self.pair(name);
-        replace(&pair.cert, certificate.pem().as_bytes());
-        replace(&pair.key, key.serialize_pem().as_bytes());
-        certificate.der().clone()
-    }
-
-    pub(crate) fn ecdsa(&self, name: &str, names: &[&str]) -> CertificateDer<'static> {
-        self.write(name, names, &rcgen::PKCS_ECDSA_P256_SHA256)
-    }
-
-    pub(crate) fn spec(&self, names: &[&str]) -> ListenerSpec {
-        ListenerSpec {
-            tls: Some(TlsSpec {
-                certificates: names.iter().map(|name| self.pair(name)).collect(),
-                min_version: TlsVersion::Tls12,
-            }),
-            ..local(LISTENER)
-        }
-    }
-}
-
-/// As tools that renew certificates do: the file is another one then.
-fn replace(path: &Path, content: &[u8]) {
-    let new = path.with_extension("new");
-    fs::write(&new, content).unwrap();
-    fs::rename(&new, path).unwrap();
-}
 
 /// Takes any certificate: which one it is, is what the tests ask.
 #[derive(Debug)]
@@ -357,7 +301,7 @@ async fn certificates_that_cannot_be_used_are_refused_naming_the_file() {
     let files = Files::new();
     files.ecdsa("a", &["a.test"]);
     files.ecdsa("b", &["b.test"]);
-    let path = |name: &str| files.0.path().join(name).display().to_string();
+    let path = |name: &str| files.folder().join(name).display().to_string();
     assert_eq!(
         refused(files.spec(&[])),
         "no certificate is named: an HTTPS listener needs at least one"
