@@ -18,28 +18,20 @@ pub(crate) async fn ps(api: &Api, args: &args::Ps) -> Result<()> {
         path.push_str(&format!("&service={}", escape(service)));
     }
     let list: TaskList = api.get(&path).await?;
-    if let Some(name) = &args.service
-        && list.tasks.is_empty()
-        && !is_known(api, name).await
-    {
-        // Not an error: a script may ask before the service is there.
-        output::remark(&format!(
-            "nothing is known of `{}` in namespace `{}`",
-            output::harmless(name),
-            args.scope.namespace
-        ));
-        return match args.client.output {
-            Output::Json => Ok(output::answer(Output::Json, &list, |_| String::new())?),
-            Output::Table => Ok(()),
-        };
-    }
-    output::list(
-        args.client.output,
-        &list,
-        &list.tasks,
-        tasks_table,
-        &no_tasks(args),
-    )?;
+    let nothing = match &args.service {
+        // Not an error: a script may ask before the service is there. Programs that read JSON get it without words.
+        Some(name)
+            if args.client.output == Output::Table && list.tasks.is_empty() && !is_known(api, name).await =>
+        {
+            let name = output::harmless(name);
+            format!(
+                "nothing is known of `{name}` in namespace `{}`",
+                args.scope.namespace
+            )
+        }
+        _ => no_tasks(args),
+    };
+    output::list(args.client.output, &list, &list.tasks, tasks_table, &nothing)?;
     Ok(())
 }
 

@@ -268,7 +268,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ),
     (
         "[job]\n[health.liveness]\npath = \"/\"",
-        "5:9: [health] together with [job]: a job runs to its end and answers no requests: remove one of the two",
+        "5:2: [health] together with [job]: a job runs to its end and answers no requests: remove one of the two",
     ),
 ];
 
