@@ -1,5 +1,7 @@
 //! HTTP/2 to a target, gRPC included: few connections, many requests at once on each.
 
+mod body;
+
 use std::{
     future::poll_fn,
     pin::Pin,
@@ -7,7 +9,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 
@@ -16,7 +18,6 @@ use http::{
     HeaderValue, Request, Response, Uri, Version, header,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
@@ -24,6 +25,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
+use self::body::{Http2Body, Watched};
 use super::{
     UpstreamSpec, chain,
     connect::{Connector, Place},
@@ -31,7 +33,7 @@ use super::{
     silence::{Activity, Silence},
 };
 use crate::{
-    body::{Body, BodyError},
+    body::Body,
     target::{TargetError, TargetErrorKind},
 };
 
@@ -336,15 +338,7 @@ fn stream(
     activity: &Activity,
     allowed: Duration,
 ) -> Response<Body> {
-    response.map(|incoming| {
-        Body::new(Http2Body {
-            incoming,
-            activity: activity.clone(),
-            allowed,
-            silence: None,
-            _taken: taken,
-        })
-    })
+    response.map(|incoming| Body::new(Http2Body::new(incoming, activity, allowed, taken)))
 }
 
 fn broken(error: &hyper::Error) -> TargetError {
@@ -363,84 +357,4 @@ fn broken(error: &hyper::Error) -> TargetError {
         source = cause.source();
     }
     failure(TargetErrorKind::Broken, format!("no response: {reason}"))
-}
-
-/// A request's body; its bytes count as something being said.
-struct Watched {
-    body: Body,
-    activity: Activity,
-}
-
-impl HttpBody for Watched {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if polled.is_ready() {
-            self.activity.note();
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A response's body.
-struct Http2Body {
-    incoming: Incoming,
-    activity: Activity,
-    allowed: Duration,
-    /// Made when the target is waited for.
-    silence: Option<Silence>,
-    _taken: Taken,
-}
-
-impl HttpBody for Http2Body {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match Pin::new(&mut self.incoming).poll_frame(cx) {
-            Poll::Ready(frame) => {
-                self.activity.note();
-                Poll::Ready(frame.map(|frame| {
-                    frame.map_err(|error| {
-                        let reason = format!("the target's response broke off: {}", chain(&error));
-                        BodyError::Target(failure(TargetErrorKind::Broken, reason))
-                    })
-                }))
-            }
-            Poll::Pending => {
-                let Self {
-                    silence,
-                    activity,
-                    allowed,
-                    ..
-                } = &mut *self;
-                let silence = silence.get_or_insert_with(|| Silence::new(activity.clone(), *allowed));
-                silence.poll(cx).map(|error| Some(Err(BodyError::Target(error))))
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
-    }
 }
