@@ -15,6 +15,8 @@ mod client_leaves;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod cohorts;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod forwarding;
