@@ -80,9 +80,9 @@ pub(crate) enum Command {
     Rollback(Rollback),
     /// Give up a service's deployment in progress: it goes back to what ran before
     Abort(Abort),
-    /// Hold a service's deployment in progress as it is; what fails meanwhile is replaced
+    /// Hold a service's deployment where it is, or suspend a job's schedule
     Pause(Pause),
-    /// Let a service's deployment go on that was paused
+    /// Let a service's deployment or a job's schedule go on that was paused
     Continue(Pause),
     /// Stop a task; a service's task is replaced
     Stop(Stop),

@@ -64,6 +64,7 @@ const MEASURES: [(&str, Measure); 13] = [
     ("rules", rows::rules::many),
     ("swap", rows::rules::swap),
     ("connections", rows::connections::run),
+    ("crons", rows::crons::run),
 ];
 
 /// Build, measure, print.

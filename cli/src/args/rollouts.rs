@@ -48,9 +48,11 @@ pub(crate) struct Abort {
 #[command(after_help = "\
 Examples:
   wharf pause hello
-  wharf continue hello")]
+  wharf continue hello
+  wharf pause report                     no run of the job begins by itself; those that go on do
+  wharf continue report                  what was due meanwhile is left out")]
 pub(crate) struct Pause {
-    /// The service
+    /// The service, or the job
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) scope: Scope,

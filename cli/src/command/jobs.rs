@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use wharf_control::api::types::{
     CancelRun, CreateDeployment, Job, JobDescription, JobList, JobSchedule, LastRun, Run, RunState,
-    ScheduleStatus,
+    ScheduleStatus, UpdateJob,
 };
 
 use super::deploy::{Progress, upload};
-use crate::api::Api;
+use crate::api::{Api, ApiError};
 use crate::args::{self, Output};
 use crate::bundle::Bundle;
 use crate::output;
@@ -112,6 +112,28 @@ async fn active(api: &Api, job: &str) -> Result<Vec<u64>> {
 pub(crate) async fn cancel_run(api: &Api, job: &str, number: u64, reason: Option<String>) -> Result<Run> {
     let path = api.path(&["jobs", job, "runs", &number.to_string(), "cancel"]);
     Ok(api.send(Method::POST, &path, &CancelRun { reason }).await?)
+}
+
+/// Suspend a job's schedule, or have it go on; `no_service` is what is wrong if there is no job of the name either.
+pub(crate) async fn set_schedule(
+    api: &Api,
+    args: &args::Pause,
+    status: ScheduleStatus,
+    no_service: ApiError,
+) -> Result<()> {
+    let path = api.path(&["jobs", &args.name]);
+    let job: Job = match api.send(Method::PATCH, &path, &UpdateJob { status }).await {
+        Err(error) if error.is_not_found() => return Err(no_service.into()),
+        job => job?,
+    };
+    output::answer(args.client.output, &job, |job| match status {
+        ScheduleStatus::Paused => format!("{}: paused; `wharf continue {0}` has it run again", job.job_name),
+        ScheduleStatus::Active => {
+            let next = job.schedule.as_ref().map(next_run).unwrap_or_default();
+            format!("{}: goes on; next run: {next}", job.job_name)
+        }
+    })?;
+    Ok(())
 }
 
 /// Have a job run by its schedule.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use http::Method;
 use tokio::time::Instant;
-use wharf_control::api::types::{Deployment, RollBack, RolloutState};
+use wharf_control::api::types::{Deployment, RollBack, RolloutState, ScheduleStatus};
 
 use super::deploy::{Progress, follow, steady, unsteady};
-use crate::api::Api;
+use super::jobs;
+use crate::api::{Api, ApiError};
 use crate::args::{self, Output};
 use crate::output::{self, name};
 
@@ -50,9 +51,14 @@ pub(crate) async fn abort(api: &Api, args: &args::Abort) -> Result<()> {
     Ok(())
 }
 
-/// Hold the deployment in progress.
+/// Hold the deployment in progress; of what is no service but a job, the schedule.
 pub(crate) async fn pause(api: &Api, args: &args::Pause) -> Result<()> {
-    let held: Deployment = intervene(api, &args.name, "pause").await?;
+    let held: Deployment = match intervene(api, &args.name, "pause").await {
+        Err(error) if error.is_not_found() => {
+            return jobs::set_schedule(api, args, ScheduleStatus::Paused, error).await;
+        }
+        held => held?,
+    };
     output::answer(args.client.output, &held, |held| {
         format!(
             "{}: paused in {}; `wharf continue {}` lets it go on",
@@ -64,9 +70,14 @@ pub(crate) async fn pause(api: &Api, args: &args::Pause) -> Result<()> {
     Ok(())
 }
 
-/// Let the deployment go on that is held.
+/// Let the deployment or the schedule go on that is held.
 pub(crate) async fn resume(api: &Api, args: &args::Pause) -> Result<()> {
-    let goes_on: Deployment = intervene(api, &args.name, "continue").await?;
+    let goes_on: Deployment = match intervene(api, &args.name, "continue").await {
+        Err(error) if error.is_not_found() => {
+            return jobs::set_schedule(api, args, ScheduleStatus::Active, error).await;
+        }
+        goes_on => goes_on?,
+    };
     output::answer(args.client.output, &goes_on, |goes_on| {
         format!(
             "{}: goes on with {}; `wharf describe deployment {}` shows how it goes",
@@ -78,9 +89,9 @@ pub(crate) async fn resume(api: &Api, args: &args::Pause) -> Result<()> {
     Ok(())
 }
 
-async fn intervene(api: &Api, service: &str, what: &str) -> Result<Deployment> {
+async fn intervene(api: &Api, service: &str, what: &str) -> Result<Deployment, ApiError> {
     let path = api.path(&["services", service, what]);
-    Ok(api.send(Method::POST, &path, &()).await?)
+    api.send(Method::POST, &path, &()).await
 }
 
 async fn look_on(api: &Api, begun: Deployment, seconds: u64) -> Result<Deployment> {

@@ -160,6 +160,18 @@ fn a_job_with_a_schedule_is_deployed() {
         "{listed}"
     );
 
+    let paused = server.wharf().ok(["pause", "work"]);
+    assert!(paused.contains("work: paused"), "{paused}");
+    assert_eq!(
+        server.wharf().json(["jobs"])["jobs"][0]["schedule"]["nextRunAt"],
+        Value::Null
+    );
+    let goes_on = server.wharf().ok(["continue", "work"]);
+    assert!(
+        goes_on.contains("work: goes on; next run: ") && goes_on.contains("-01-01 03:00 +01:00"),
+        "{goes_on}"
+    );
+
     let data = server.data().to_owned();
     let _directory = server.kill();
     let server = Server::start_on(&data);

@@ -5,6 +5,7 @@ mod deploys;
 mod edge;
 mod jobs;
 mod rollouts;
+mod schedules;
 mod secrets;
 
 use std::path::Path;

@@ -1,6 +1,7 @@
 //! The measurements, a module each.
 
 pub(super) mod connections;
+pub(super) mod crons;
 pub(super) mod deploy;
 pub(super) mod edge;
 pub(super) mod idle;

@@ -16,12 +16,9 @@ async fn a_job_runs_once_and_its_code_is_recorded() {
     assert_eq!(cluster.attempts(number), ["0#1:3"], "not run again");
     let stopped = cluster.tasks_of(number)[0].stopped.clone().unwrap();
     assert_eq!(stopped.code, StopCode::EssentialContainerExited);
-    assert!(
-        cluster
-            .said()
-            .await
-            .contains(&"(job api) (run 1) failed: exited with code 3.".to_owned())
-    );
+    cluster
+        .until_said("(job api) (run 1) failed: exited with code 3.")
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -296,12 +293,9 @@ async fn a_cancelled_run_ends_and_begins_nothing_more() {
             (StopCode::UserInitiated, "not today")
         );
     }
-    assert!(
-        cluster
-            .said()
-            .await
-            .contains(&"(job api) (run 1) was cancelled: not today.".to_owned())
-    );
+    cluster
+        .until_said("(job api) (run 1) was cancelled: not today.")
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
