@@ -50,7 +50,7 @@ struct Bench<'a> {
 /// A measurement: its name, and what it finds.
 type Measure = fn(&Bench<'_>) -> Result<Vec<Row>>;
 
-const MEASURES: [(&str, Measure); 13] = [
+const MEASURES: [(&str, Measure); 14] = [
     ("deploy", rows::deploy::run),
     ("rollout", rows::rollout::run),
     ("start-200", rows::start::run),
