@@ -83,7 +83,9 @@ pub(crate) use self::extract::Peer;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement};
@@ -120,7 +122,20 @@ pub fn router(api: SharedApi) -> Router {
     router
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+        .layer(axum::middleware::from_fn(see_through))
         .with_state(api)
+}
+
+/// What may change something is seen through, even if its client goes away: a change that was written is put in force.
+async fn see_through(request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        // It panicked, and has said so.
+        Err(error) => Refusal::new(Kind::Internal, "WorkFailed", error.to_string()).into_response(),
+    }
 }
 
 /// The description of the routes.

@@ -65,3 +65,32 @@ async fn the_description_is_served_to_whoever_asks() {
     );
     server.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_was_begun_is_seen_through_when_its_client_goes_away() {
+    use tower_service::Service as _;
+    let (gate, ended) = (
+        Arc::new(tokio::sync::Notify::new()),
+        Arc::new(tokio::sync::Notify::new()),
+    );
+    let (opened, done) = (gate.clone(), ended.clone());
+    let begin = axum::routing::post(move || {
+        let (gate, ended) = (opened.clone(), done.clone());
+        async move {
+            gate.notified().await;
+            ended.notify_one();
+        }
+    });
+    let mut router = Router::<()>::new()
+        .route("/", begin)
+        .layer(axum::middleware::from_fn(see_through));
+    let request = http::Request::post("/").body(axum::body::Body::empty()).unwrap();
+    let mut asked = Box::pin(router.call(request));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(asked.as_mut().poll(&mut context).is_pending());
+    drop(asked);
+    gate.notify_one();
+    tokio::time::timeout(std::time::Duration::from_secs(60), ended.notified())
+        .await
+        .expect("what was begun ends");
+}
