@@ -19,7 +19,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use wharf_gateway::{Explanation, Gateway, GroupName, GroupSpec, RequestSample, Socket, TargetStatus};
+use wharf_gateway::{
+    Bound, Explanation, Gateway, GroupName, GroupSpec, RequestSample, Routing, RuleName, Socket, TargetStatus,
+};
 
 use self::listening::Opened;
 pub use self::listening::{Ahead, BeginError, LISTENER_RETRY, ListenerState};
@@ -29,6 +31,9 @@ pub use self::outside::check_targets;
 pub use self::scene::{Fault, Scene, Served, short_name};
 use crate::names::ListenerName;
 use crate::refusal::{Kind, Refusal};
+
+/// Rules that are left out at most, if they can't be in force together; with more, what is in force stays.
+const MAX_LEFT_OUT: usize = 100;
 
 /// The gateway, configured by what was applied and by the services that are exposed.
 pub struct Edge {
@@ -51,6 +56,9 @@ struct State {
     listeners: BTreeMap<ListenerName, Opened>,
     /// That of `--http`, while nothing listens yet.
     waiting: Option<Socket>,
+    /// Those that are to be opened with the rules that are put in force next.
+    bound: BTreeMap<ListenerName, Bound>,
+    left_out: BTreeMap<RuleName, String>,
 }
 
 impl Edge {
@@ -124,9 +132,6 @@ impl Edge {
     }
 
     fn put_in_force(&self, state: &mut State, scene: Scene) -> Result<(), Refusal> {
-        if state.waiting.is_none() {
-            self.listen(state, &scene).map_err(rules::unusable)?;
-        }
         let groups = self.gateway.groups();
         let wanted = scene.groups()?;
         let mut names: BTreeSet<GroupName> = wanted.keys().cloned().collect();
@@ -134,7 +139,7 @@ impl Edge {
             let group = groups.ensure(name, wanted.spec.clone());
             state
                 .outside
-                .register(&group, wanted.outside.as_deref(), &self.control);
+                .register(&group, wanted.outside.as_ref(), &self.control);
         }
         // A service that isn't exposed yet has no tasks: 503, as long as it is like this.
         for rule in scene.rules() {
@@ -145,8 +150,11 @@ impl Edge {
                 }
             }
         }
-        let failed = |error| Refusal::new(Kind::Internal, "RoutingFailed", format!("{error}"));
-        self.gateway.apply(scene.routing()?).map_err(failed)?;
+        state.left_out = self.route(scene.routing()?)?;
+        // Whoever comes to a new listener meets its rules.
+        if state.waiting.is_none() {
+            self.listen(state, &scene).map_err(rules::unusable)?;
+        }
         for gone in state.groups.difference(&names) {
             if let Some(group) = groups.get(gone) {
                 state.outside.register(&group, None, &self.control);
@@ -161,6 +169,33 @@ impl Edge {
         state.objects = objects;
         state.services = services;
         Ok(())
+    }
+
+    /// Puts rules in force. What was checked before it was written can be: if one can't all the same, it is left out, so
+    /// that the others are.
+    fn route(&self, routing: Routing) -> Result<BTreeMap<RuleName, String>, Refusal> {
+        let mut left_out = BTreeMap::new();
+        loop {
+            let mut trial = routing.clone();
+            for of in &mut trial.listeners {
+                of.rules.retain(|rule| !left_out.contains_key(&rule.name));
+            }
+            let Err(error) = self.gateway.apply(trial) else {
+                return Ok(left_out);
+            };
+            let culprit = error.rule.clone().filter(|_| left_out.len() < MAX_LEFT_OUT);
+            let message = error.to_string();
+            let Some(rule) = culprit else {
+                return Err(Refusal::new(Kind::Internal, "RoutingFailed", message));
+            };
+            tracing::error!(%rule, error = message, "the rule can't be in force, and is left out");
+            left_out.insert(rule, message);
+        }
+    }
+
+    /// Rules that aren't in force, though they were applied, and why.
+    pub fn left_out(&self) -> BTreeMap<RuleName, String> {
+        self.lock().left_out.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

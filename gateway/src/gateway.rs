@@ -9,7 +9,7 @@ use crate::{
     access_log::AccessLog,
     config::{Config, ListenerSpec},
     group::Groups,
-    listener::{ListenerError, ListenerStatus, Socket, set::Listeners},
+    listener::{Bound, ListenerError, ListenerStatus, Socket, set::Listeners},
     metrics::Scrape,
     names::ListenerName,
     routing::{Explanation, RequestSample, Routing, RoutingError, snapshot::Snapshot},
@@ -76,7 +76,7 @@ impl Gateway {
         });
         let listeners = Listeners::new(threads.clone(), shared.clone());
         for spec in config.listeners {
-            listeners.open(spec)?;
+            listeners.open(listeners.bind(spec)?)?;
         }
         let watching = threads.control.spawn(watch_conditions(groups.clone()));
         Ok(Self {
@@ -94,7 +94,24 @@ impl Gateway {
     /// # Errors
     /// When the name is taken, the address cannot be bound, a limit is 0, or a certificate cannot be used.
     pub fn open(&self, spec: ListenerSpec) -> Result<SocketAddr, ListenerError> {
-        self.listeners.open(spec)
+        self.listeners.open(self.listeners.bind(spec)?)
+    }
+
+    /// Does what may fail when a listener is opened, so that [`Self::open_bound`] has only to begin: clients that connect
+    /// meanwhile wait.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn bind(&self, spec: ListenerSpec) -> Result<Bound, ListenerError> {
+        self.listeners.bind(spec)
+    }
+
+    /// Opens a listener that was [bound](Self::bind).
+    ///
+    /// # Errors
+    /// When the name was taken since.
+    pub fn open_bound(&self, bound: Bound) -> Result<SocketAddr, ListenerError> {
+        self.listeners.open(bound)
     }
 
     /// Opens a listener on a socket that was bound before there was a gateway.
@@ -102,7 +119,7 @@ impl Gateway {
     /// # Errors
     /// As [`Self::open`], but for the address.
     pub fn open_on(&self, socket: Socket, spec: ListenerSpec) -> Result<SocketAddr, ListenerError> {
-        self.listeners.open_on(socket, spec)
+        self.listeners.open(Bound::on(socket, spec)?)
     }
 
     /// Changes an open listener and tells where it listens now. Connections that come from now on are treated by the

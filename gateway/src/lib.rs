@@ -51,7 +51,7 @@ pub use self::{
         Checks, GrpcCodes, GrpcCodesError, Health, HealthPort, HealthReason, HealthSpec, Matcher,
         StatusCodes, StatusCodesError,
     },
-    listener::{ListenerError, ListenerStatus, Socket},
+    listener::{Bound, ListenerError, ListenerStatus, Socket},
     names::{CohortName, GroupName, ListenerName, NameError, RuleName, TargetId},
     routing::{
         Action, ConditionError, Conditions, Explanation, FixedError, FixedResponse, Forward, ForwardError,
@@ -66,7 +66,7 @@ pub use self::{
     },
     tls::TlsError,
     upstream::{
-        Certificates, CertificatesError, Upstream, UpstreamError, UpstreamSpec, UpstreamUrl,
+        Certificates, CertificatesError, Reach, Upstream, UpstreamError, UpstreamSpec, UpstreamUrl,
         UpstreamUrlError, UpstreamVersion,
     },
 };

@@ -86,6 +86,8 @@ pub struct ListenerStatus {
     pub address: SocketAddr,
     /// Connections that are open.
     pub connections: usize,
+    /// Why its certificates could not be renewed, if their files have changed and cannot be used: those before stay.
+    pub renewal_error: Option<String>,
 }
 
 /// An open listener. Dropping it stops accepting and cuts its connections.
@@ -107,6 +109,13 @@ pub struct Socket {
     local: SocketAddr,
 }
 
+/// A listener that can be opened: its socket is bound, its certificates are read. Connections queue meanwhile.
+pub struct Bound {
+    socket: Socket,
+    spec: ListenerSpec,
+    settings: Settings,
+}
+
 /// A bound socket and the loop that accepts from it.
 struct Accepting {
     asked: SocketAddr,
@@ -117,23 +126,13 @@ struct Accepting {
 }
 
 impl Listener {
-    /// Binds and begins to accept.
-    pub(crate) fn open(
-        spec: ListenerSpec,
-        threads: &Threads,
-        shared: &Arc<Shared>,
-    ) -> Result<Arc<Self>, ListenerError> {
-        Self::open_on(bind(&spec, threads)?, spec, threads, shared)
-    }
-
     /// Begins to accept.
-    pub(crate) fn open_on(
-        socket: Socket,
-        spec: ListenerSpec,
-        threads: &Threads,
-        shared: &Arc<Shared>,
-    ) -> Result<Arc<Self>, ListenerError> {
-        let settings = Settings::new(&spec, socket.local)?;
+    pub(crate) fn open(bound: Bound, threads: &Threads, shared: &Arc<Shared>) -> Arc<Self> {
+        let Bound {
+            socket,
+            spec,
+            settings,
+        } = bound;
         let listener = Arc::new(Self {
             name: spec.name,
             connections: Arc::new(Connections::new()),
@@ -148,7 +147,7 @@ impl Listener {
             .control
             .spawn(watch_certificates(Arc::downgrade(&listener)));
         *lock(&listener.watching) = Some(watching);
-        Ok(listener)
+        listener
     }
 
     /// Takes over new settings: connections that come from now on have them, those that are open keep theirs. At a
@@ -205,6 +204,12 @@ impl Listener {
             name: self.name.clone(),
             address: self.local_addr()?,
             connections: self.connections.count(),
+            renewal_error: self
+                .settings
+                .load()
+                .tls
+                .as_ref()
+                .and_then(|tls| tls.certificates().failure()),
         })
     }
 
@@ -254,6 +259,40 @@ impl fmt::Debug for Listener {
             .field("name", &self.name)
             .field("local_addr", &self.local_addr())
             .field("connections", &self.connections.count())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Bound {
+    /// Binds where the specification says, and reads its certificates.
+    pub(crate) fn bind(spec: ListenerSpec, threads: &Threads) -> Result<Self, ListenerError> {
+        Self::on(bind(&spec, threads)?, spec)
+    }
+
+    /// The same on a socket that is bound already.
+    pub(crate) fn on(socket: Socket, spec: ListenerSpec) -> Result<Self, ListenerError> {
+        let settings = Settings::new(&spec, socket.local)?;
+        Ok(Self {
+            socket,
+            spec,
+            settings,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &ListenerName {
+        &self.spec.name
+    }
+
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.socket.local
+    }
+}
+
+impl fmt::Debug for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bound")
+            .field("name", &self.spec.name)
+            .field("socket", &self.socket)
             .finish_non_exhaustive()
     }
 }

@@ -14,7 +14,7 @@ mod stream;
 mod tls;
 mod url;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response, Version, header};
@@ -55,6 +55,8 @@ pub struct UpstreamSpec {
     pub response_head: usize,
     /// Whose certificates it may have; for `https` only.
     pub certificates: Certificates,
+    /// Where it may be.
+    pub reach: Reach,
 }
 
 impl UpstreamSpec {
@@ -71,6 +73,35 @@ impl UpstreamSpec {
             connections: 10_000,
             response_head: 32 * 1024,
             certificates: Certificates::default(),
+            reach: Reach::default(),
+        }
+    }
+}
+
+/// Where a target outside may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// At any address.
+    #[default]
+    Anywhere,
+    /// Not at a loopback, link-local or unspecified address, whatever its name says: what listens there takes whoever
+    /// comes for the host itself.
+    BeyondThisHost,
+}
+
+impl Reach {
+    /// Whether it goes as far as this address.
+    #[must_use]
+    pub fn allows(self, address: IpAddr) -> bool {
+        match (self, address.to_canonical()) {
+            (Self::Anywhere, _) => true,
+            (Self::BeyondThisHost, IpAddr::V4(ip)) => {
+                // 0.0.0.0/8 is "this network" (RFC 1122 3.2.1.3); connecting there reaches this host.
+                !(ip.is_loopback() || ip.is_link_local() || ip.octets().starts_with(&[0]))
+            }
+            (Self::BeyondThisHost, IpAddr::V6(ip)) => {
+                !(ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unspecified())
+            }
         }
     }
 }
@@ -240,7 +271,7 @@ fn failure(kind: TargetErrorKind, reason: impl Into<String>) -> TargetError {
 }
 
 /// An error and its causes in one line, for the access log.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -92,7 +92,7 @@ fn test_of(sample: &args::RouteTest) -> TestRoute {
 }
 
 fn routes_table(routes: &[Route]) -> String {
-    let header = ["ROUTE", "PRIORITY", "LISTENERS", "CONDITIONS", "ACTION"];
+    let header = ["ROUTE", "PRIORITY", "LISTENERS", "CONDITIONS", "ACTION", "ERROR"];
     output::table(
         header,
         routes.iter().map(|route| {
@@ -104,6 +104,7 @@ fn routes_table(routes: &[Route]) -> String {
                 listeners(route),
                 harmless(&route.conditions),
                 harmless(&route.action),
+                harmless(route.error.as_deref().unwrap_or_default()),
             ]
         }),
     )

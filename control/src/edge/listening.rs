@@ -115,17 +115,43 @@ impl Edge {
             if was_applied {
                 continue;
             }
-            let opened = self.open(before.as_ref(), spec);
-            if let Some(error) = opened.error {
+            let done = match before.as_ref().is_some_and(|before| before.open.is_some()) {
+                true => self.change_ahead(&mut state, name, before.as_ref(), spec),
+                false => self.bind_ahead(&mut state, name, spec),
+            };
+            if let Err(error) = done {
                 drop(state);
                 drop(ahead);
                 return Err(Refusal::unprocessable("ListenerUnusable", error).field("listener"));
             }
             ahead.before.push((name.clone(), before));
-            state.listeners.insert(name.clone(), opened);
         }
         drop(state);
         Ok(ahead)
+    }
+
+    fn change_ahead(
+        &self,
+        state: &mut State,
+        name: &ListenerName,
+        before: Option<&Opened>,
+        spec: ListenerSpec,
+    ) -> Result<(), String> {
+        let opened = self.open(before, spec);
+        match opened.error {
+            Some(error) => Err(error),
+            None => {
+                state.listeners.insert(name.clone(), opened);
+                Ok(())
+            }
+        }
+    }
+
+    /// Does all that may fail. It lets clients in with the rules that are put in force next.
+    fn bind_ahead(&self, state: &mut State, name: &ListenerName, spec: ListenerSpec) -> Result<(), String> {
+        let bound = self.gateway.bind(spec).map_err(|error| said(&error))?;
+        state.bound.insert(name.clone(), bound);
+        Ok(())
     }
 
     /// Tries the listeners again that are not as they shall be. Says what is new: an error that wasn't there before, or
@@ -164,7 +190,10 @@ impl Edge {
                 applied: state.objects.listeners.get(name).cloned(),
                 address: status.map(|status| status.address),
                 connections: status.map_or(0, |status| status.connections),
-                error: opened.error.clone(),
+                error: opened
+                    .error
+                    .clone()
+                    .or_else(|| status.and_then(|status| status.renewal_error.clone())),
             }
         });
         each.collect()
@@ -179,7 +208,10 @@ impl Edge {
             if before.is_some_and(|before| before.open.as_ref() == Some(&spec)) {
                 continue;
             }
-            let opened = self.open(before, spec);
+            let opened = match state.bound.remove(*name) {
+                Some(bound) => opened(self.gateway.open_bound(bound), spec, None),
+                None => self.open(before, spec),
+            };
             state.listeners.insert((*name).clone(), opened);
         }
         let gone = |name: &ListenerName| !wanted.contains_key(name);
@@ -208,16 +240,7 @@ impl Edge {
             Some(_) => self.gateway.reconfigure(&spec),
             None => self.gateway.open(spec.clone()),
         };
-        match done {
-            Ok(_) => Opened {
-                open: Some(spec),
-                error: None,
-            },
-            Err(error) => Opened {
-                open,
-                error: Some(said(&error)),
-            },
-        }
+        opened(done, spec, open)
     }
 
     /// Stops listening at once; what is under way may finish.
@@ -265,6 +288,9 @@ impl Drop for Ahead {
         let before = std::mem::take(&mut self.before);
         let mut state = self.edge.lock();
         for (name, before) in before.into_iter().rev() {
+            if state.bound.remove(&name).is_some() {
+                continue;
+            }
             let Some(now) = state.listeners.remove(&name) else {
                 continue;
             };
@@ -279,6 +305,24 @@ impl Drop for Ahead {
                 }
             }
         }
+    }
+}
+
+/// What came of trying; `before` is as it is open else.
+fn opened(
+    done: Result<SocketAddr, ListenerError>,
+    spec: ListenerSpec,
+    before: Option<ListenerSpec>,
+) -> Opened {
+    match done {
+        Ok(_) => Opened {
+            open: Some(spec),
+            error: None,
+        },
+        Err(error) => Opened {
+            open: before,
+            error: Some(said(&error)),
+        },
     }
 }
 

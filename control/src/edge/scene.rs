@@ -10,6 +10,7 @@ use wharf_gateway::{
 
 use super::hosts::{self, Taken};
 use super::objects::Objects;
+use super::outside::{self, OutsideGroup};
 use super::rules::{self, Rule, unusable};
 use crate::manifest::{Destination, Manifest, ServiceSpec, TargetGroup, Workload};
 use crate::names::{ListenerName, NamespaceName, ServiceName};
@@ -40,7 +41,7 @@ pub struct Scene {
 pub(super) struct Wanted {
     pub(super) spec: GroupSpec,
     /// Whose targets are outside; a service's register themselves.
-    pub(super) outside: Option<Arc<TargetGroup>>,
+    pub(super) outside: Option<OutsideGroup>,
 }
 
 /// Why what is asked for can't be in force.
@@ -173,7 +174,7 @@ impl Scene {
             let name = rules::target_group_name(namespace, &group.name)?;
             groups.entry(name).or_insert_with(|| Wanted {
                 spec: group.spec.clone(),
-                outside: Some(group.clone()),
+                outside: Some(OutsideGroup::of(namespace, group)),
             });
         }
         Ok(groups)
@@ -211,6 +212,9 @@ impl Scene {
         hosts::refuse_reserved(namespace, &own)?;
         Taken::by(others.into_iter()).refuse(namespace, &own)?;
         self.refuse_ambiguous(namespace)?;
+        for (group, _) in self.outside_of(namespace) {
+            outside::refuse_own_addresses(namespace, group)?;
+        }
         self.check_references()?;
         self.routing()?
             .check()

@@ -66,15 +66,16 @@ impl Orchestrator {
     /// What is wrong, naming object and field; then nothing has changed.
     pub async fn apply(&self, namespace: &NamespaceName, objects: Value) -> Result<AppliedChange, Refusal> {
         let written = blocking(move || manifest::objects_from_json(objects)).await??;
+        let _writing = self.writes.lock().await;
         self.apply_written(namespace, written).await
     }
 
+    /// While nothing else is written.
     async fn apply_written(
         &self,
         namespace: &NamespaceName,
         written: manifest::Objects,
     ) -> Result<AppliedChange, Refusal> {
-        let _writing = self.writes.lock().await;
         self.namespace(namespace).await?;
         let before = self.edge.objects();
         let (of, now) = (namespace.clone(), Timestamp::now());
@@ -137,6 +138,7 @@ impl Orchestrator {
         namespace: &NamespaceName,
         priorities: BTreeMap<String, i64>,
     ) -> Result<AppliedChange, Refusal> {
+        let _writing = self.writes.lock().await;
         let objects = self.edge.objects();
         let mut routes = Vec::new();
         for (name, priority) in priorities {

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::future::join_all;
 
-use super::{Listener, ListenerError, ListenerStatus, Socket, connections::Phase};
+use super::{Bound, Listener, ListenerError, ListenerStatus, connections::Phase};
 use crate::{
     config::ListenerSpec,
     gateway::{Closed, Shared, Threads},
@@ -39,32 +39,20 @@ impl Listeners {
         }
     }
 
-    pub(crate) fn open(&self, spec: ListenerSpec) -> Result<SocketAddr, ListenerError> {
-        let address = spec.address;
-        self.add(spec, address, |spec| {
-            Listener::open(spec, &self.threads, &self.shared)
-        })
-    }
-
-    pub(crate) fn open_on(&self, socket: Socket, spec: ListenerSpec) -> Result<SocketAddr, ListenerError> {
-        let address = spec.address;
-        self.add(spec, address, |spec| {
-            Listener::open_on(socket, spec, &self.threads, &self.shared)
-        })
-    }
-
-    fn add(
-        &self,
-        spec: ListenerSpec,
-        address: SocketAddr,
-        open: impl FnOnce(ListenerSpec) -> Result<Arc<Listener>, ListenerError>,
-    ) -> Result<SocketAddr, ListenerError> {
-        let mut sets = self.lock();
-        if sets.open.contains_key(&spec.name) {
+    pub(crate) fn bind(&self, spec: ListenerSpec) -> Result<Bound, ListenerError> {
+        if self.lock().open.contains_key(&spec.name) {
             return Err(ListenerError::SameName(spec.name));
         }
-        let listener = open(spec)?;
-        let local = listener.local_addr().unwrap_or(address);
+        Bound::bind(spec, &self.threads)
+    }
+
+    pub(crate) fn open(&self, bound: Bound) -> Result<SocketAddr, ListenerError> {
+        let mut sets = self.lock();
+        if sets.open.contains_key(bound.name()) {
+            return Err(ListenerError::SameName(bound.name().clone()));
+        }
+        let local = bound.local_addr();
+        let listener = Listener::open(bound, &self.threads, &self.shared);
         sets.open.insert(listener.name.clone(), listener);
         Ok(local)
     }

@@ -10,7 +10,7 @@ use std::{
     time::SystemTime,
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
@@ -19,7 +19,7 @@ use rustls::{
 };
 
 use super::TlsError;
-use crate::config::CertificateFiles;
+use crate::{config::CertificateFiles, upstream::chain};
 
 /// Certificates in use, and where they came from.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Certificates {
     current: ArcSwap<ByName>,
     /// What the files looked like when they were last read, usable or not.
     read: Mutex<Vec<Stamp>>,
+    /// Why they weren't usable then.
+    failure: ArcSwapOption<String>,
 }
 
 /// What changes about a file when it is replaced or written; none when it cannot be looked at.
@@ -49,6 +51,7 @@ impl Certificates {
             current: ArcSwap::from_pointee(read(files)?),
             files: files.to_vec(),
             read: Mutex::new(stamps),
+            failure: ArcSwapOption::empty(),
         })
     }
 
@@ -62,8 +65,16 @@ impl Certificates {
         }
         *before = now;
         drop(before);
-        self.current.store(Arc::new(read(&self.files)?));
+        let read = read(&self.files);
+        self.failure
+            .store(read.as_ref().err().map(|error| Arc::new(chain(error))));
+        self.current.store(Arc::new(read?));
         Ok(true)
+    }
+
+    /// Why the files as they are now cannot be used; none if they can.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.failure.load().as_deref().cloned()
     }
 }
 

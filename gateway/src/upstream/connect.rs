@@ -18,8 +18,8 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use super::{
-    CertificatesError, UpstreamSpec, UpstreamUrl, UpstreamVersion, chain, failure, stream::Stream, tls,
-    url::UpstreamHost,
+    CertificatesError, Reach, UpstreamSpec, UpstreamUrl, UpstreamVersion, chain, failure, stream::Stream,
+    tls, url::UpstreamHost,
 };
 use crate::{
     body::Seconds,
@@ -34,6 +34,7 @@ pub(super) struct Connector {
     tls_timeout: Duration,
     open: Arc<AtomicU32>,
     most: u32,
+    reach: Reach,
 }
 
 struct Tls {
@@ -69,6 +70,7 @@ impl Connector {
             tls_timeout: spec.tls_timeout,
             open: Arc::default(),
             most: spec.connections,
+            reach: spec.reach,
         })
     }
 
@@ -148,7 +150,16 @@ impl Connector {
             UpstreamHost::Address(address) => vec![(*address, port).into()],
             UpstreamHost::Name(name) => tokio::net::lookup_host((name.as_str(), port)).await?.collect(),
         };
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        let (addresses, beyond): (Vec<_>, Vec<_>) = addresses
+            .into_iter()
+            .partition(|address| self.reach.allows(address.ip()));
+        let mut last = match beyond.first() {
+            None => io::Error::new(io::ErrorKind::NotFound, "the name has no address"),
+            Some(address) => {
+                let text = format!("{} is an address of this host, where it may not be", address.ip());
+                io::Error::new(io::ErrorKind::PermissionDenied, text)
+            }
+        };
         let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
         for address in addresses {
             let share = deadline.saturating_duration_since(Instant::now()) / left;

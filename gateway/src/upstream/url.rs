@@ -47,6 +47,15 @@ impl UpstreamUrl {
         self.port
     }
 
+    /// The address, if it is named by that.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match &self.host {
+            UpstreamHost::Address(address) => Some(*address),
+            UpstreamHost::Name(_) => None,
+        }
+    }
+
     pub(super) fn host(&self) -> &UpstreamHost {
         &self.host
     }

@@ -285,6 +285,17 @@ async fn certificates_are_replaced_without_a_drop_and_broken_ones_are_not_used()
     let stream = Client::asking("a.test").connect(&rig).await.unwrap();
     assert!(certificate(&stream) == second, "the one before stays in use");
     get(&mut open).await;
+    let told = || rig.gateway.listeners()[0].renewal_error.clone();
+    let error = told().expect("the status tells");
+    assert!(error.contains(&key.display().to_string()), "{error}");
+    files.ecdsa("a", &["a.test"]);
+    within("the error to be gone", async {
+        while told().is_some() {
+            let _ = rig.gateway.refresh_certificates(&name);
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 fn refused(spec: ListenerSpec) -> String {

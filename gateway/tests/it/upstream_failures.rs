@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
-use wharf_gateway::{Certificates, Upstream, UpstreamSpec, UpstreamVersion};
+use wharf_gateway::{Certificates, Reach, Upstream, UpstreamSpec, UpstreamVersion};
 
 use crate::{
     outside::{Outside, SILENCE, answer, nowhere, read_head, target_at, text},
@@ -51,6 +51,24 @@ async fn no_connection_in_time_is_504() {
     rig.register_any("full", Upstream::new(spec).unwrap());
     assert_eq!(rig.get("/").await.status, 504);
     assert_eq!(rig.log.line().await["reason"], "no connection within 0.02 s");
+}
+
+#[tokio::test]
+async fn a_target_that_may_not_be_on_this_host_is_not_reached_there() {
+    let server = Outside::http(|_| async { text("here") }).await;
+    for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0"] {
+        let url = format!("http://{host}:{}", server.address.port());
+        let spec = UpstreamSpec {
+            reach: Reach::BeyondThisHost,
+            ..UpstreamSpec::new(url.parse().unwrap())
+        };
+        let rig = Rig::new();
+        rig.register_any("here", Upstream::new(spec).unwrap());
+        assert_eq!(rig.get("/").await.status, 502, "{host}");
+        let reason = rig.log.line().await["reason"].to_string();
+        assert!(reason.contains("is an address of this host"), "{reason}");
+    }
+    assert_eq!(server.accepted(), 0);
 }
 
 #[tokio::test]

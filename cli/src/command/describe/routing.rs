@@ -20,6 +20,7 @@ pub(super) fn route(route: &Route) -> String {
         ("Listeners", listeners(route)),
         ("Conditions", harmless(&route.conditions)),
         ("Action", harmless(&route.action)),
+        ("Error", harmless(route.error.as_deref().unwrap_or_default())),
     ]);
     with_definition(text, route.definition.as_ref())
 }

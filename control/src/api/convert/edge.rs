@@ -1,6 +1,8 @@
 //! Listeners, target groups and routes, and their actions in words.
 
-use wharf_gateway::{Action, Explanation, GroupName, Precedence, Ranked, TargetStatus, Unmet};
+use std::collections::BTreeMap;
+
+use wharf_gateway::{Action, Explanation, GroupName, Precedence, Ranked, RuleName, TargetStatus, Unmet};
 
 use super::wire;
 use crate::edge::rules::Rule;
@@ -35,7 +37,16 @@ pub(in crate::api) fn rule(rule: &Rule) -> wire::Route {
             Some(text) => action_of(text, rule.service.as_ref().map(AsRef::as_ref)),
             None => action(&rule.spec.action, &rule.namespace),
         },
+        error: None,
         definition: rule.text.as_deref().map(json),
+    }
+}
+
+/// The same of one that may have been left out.
+pub(in crate::api) fn standing(of: &Rule, left_out: &BTreeMap<RuleName, String>) -> wire::Route {
+    wire::Route {
+        error: left_out.get(&of.spec.name).cloned(),
+        ..rule(of)
     }
 }
 

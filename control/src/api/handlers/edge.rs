@@ -44,10 +44,14 @@ pub(crate) async fn apply(
     (status = 200, body = RouteList), (status = 404, body = ErrorBody)))]
 pub(crate) async fn list_routes(namespace: InNamespace, State(api): State<SharedApi>) -> Json<RouteList> {
     let scene = api.orchestrator.edge.scene();
+    let left_out = api.orchestrator.edge.left_out();
     let mut rules: Vec<&Rule> = of(&scene, &namespace.name).collect();
     rules.sort_by(|a, b| (a.spec.precedence, &a.spec.name).cmp(&(b.spec.precedence, &b.spec.name)));
     Json(RouteList {
-        routes: rules.into_iter().map(convert::rule).collect(),
+        routes: rules
+            .into_iter()
+            .map(|rule| convert::standing(rule, &left_out))
+            .collect(),
     })
 }
 
@@ -66,7 +70,7 @@ pub(crate) async fn get_route(
     let mut found: Vec<&Rule> = of(&scene, &namespace.name).filter(is_it).collect();
     found.sort_by_key(|rule| rule.service.is_some());
     match found.first() {
-        Some(rule) => Ok(Json(convert::rule(rule))),
+        Some(rule) => Ok(Json(convert::standing(rule, &api.orchestrator.edge.left_out()))),
         None => Err(Refusal::not_found(
             "RouteNotFound",
             format!(

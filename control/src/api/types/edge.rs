@@ -48,6 +48,9 @@ pub struct Route {
     pub conditions: String,
     /// What it does, in words.
     pub action: String,
+    /// Why it isn't in force, if it isn't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// As it is written; none for a default host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]

@@ -132,6 +132,7 @@ fn target_group(text: &TargetGroupText, here: &FieldPath, report: &mut Report) -
         },
     };
     let delay = text.deregistration_delay.as_deref();
+    refuse_idle_weights(&text.targets, spec.algorithm, &here.key("targets"), report);
     Some(TargetGroup {
         spec,
         targets: targets(&text.targets, &here.key("targets"), report),
@@ -171,6 +172,26 @@ fn fail_open(text: Option<bool>) -> FailOpen {
     match text {
         Some(false) => FailOpen::Closed,
         Some(true) | None => FailOpen::Open,
+    }
+}
+
+/// Only shares by lot go by weights.
+fn refuse_idle_weights(texts: &[TargetText], algorithm: Algorithm, here: &FieldPath, report: &mut Report) {
+    if algorithm == Algorithm::WeightedRandom {
+        return;
+    }
+    let has_weight = |text: &TargetText| {
+        matches!(
+            text,
+            TargetText::Weighted(WeightedTargetText { weight: Some(_), .. })
+        )
+    };
+    if let Some(at) = texts.iter().position(has_weight) {
+        report.refuse(
+            here.index(at).key("weight"),
+            "the `weight` of a target does something only with `weighted_random`",
+            "remove it, or write algorithm = \"weighted_random\"",
+        );
     }
 }
 

@@ -1,10 +1,18 @@
 //! What is applied: all or none, refused naming both, in force, deleted only when nothing needs it.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use wharf_gateway::RequestSample;
 
 use super::*;
 use crate::edge::Objects;
+use crate::model::stored::Record as _;
+use crate::model::{Applied, keys};
+use crate::store::Transaction;
 
 impl Harbour {
     async fn apply(&self, objects: serde_json::Value) -> Result<AppliedChange, Refusal> {
@@ -154,6 +162,125 @@ async fn a_redirect_takes_a_host_over_on_one_listener_of_several() {
             && refusal.message.contains("default/routes/to-https"),
         "{refusal}"
     );
+}
+
+#[tokio::test]
+async fn a_reordering_undoes_no_change_that_comes_between() {
+    let harbour = Harbour::open().await;
+    harbour
+        .apply(json!({"route": [fixed("one", "/0")]}))
+        .await
+        .unwrap();
+    for round in 1..=50 {
+        let path = format!("/{round}");
+        let change = harbour.apply(json!({"route": [fixed("one", &path)]}));
+        let priorities = BTreeMap::from([("one".to_owned(), round)]);
+        let reordering = harbour.orchestrator.prioritise(&harbour.namespace, priorities);
+        let (reordered, changed) = tokio::join!(reordering, change);
+        reordered.unwrap();
+        changed.unwrap();
+        assert!(
+            harbour.met(&path).is_some(),
+            "the change of round {round} is undone"
+        );
+    }
+}
+
+#[tokio::test]
+async fn targets_at_the_hosts_own_addresses_are_for_the_operator() {
+    let harbour = Harbour::open().await;
+    let tenant: NamespaceName = "tenant".parse().unwrap();
+    harbour
+        .orchestrator
+        .create_namespace(tenant.clone())
+        .await
+        .unwrap();
+    let group = |url: &str| json!({"target_group": [{"name": "legacy", "targets": [url]}]});
+    for url in [
+        "http://127.0.0.1:7070",
+        "http://169.254.169.254",
+        "http://[::1]:80",
+        "http://0.0.0.0:80",
+    ] {
+        refused(
+            harbour.orchestrator.apply(&tenant, group(url)).await,
+            "TargetUnusable",
+        );
+        harbour.apply(group(url)).await.unwrap();
+    }
+    let other = harbour
+        .orchestrator
+        .apply(&tenant, group("http://10.0.0.1:80"))
+        .await;
+    assert_eq!(other.unwrap().created, 1);
+}
+
+#[tokio::test]
+async fn routes_at_odds_in_the_store_keep_no_others_down() {
+    let harbour = Harbour::open().await;
+    harbour
+        .apply(json!({"route": [fixed("one", "/one"), fixed("three", "/three")]}))
+        .await
+        .unwrap();
+    // As no version wrote it.
+    let applied = Applied {
+        definition: fixed("two", "/one"),
+        applied_at: Timestamp::now(),
+    };
+    let key = keys::route(&harbour.namespace, &"two".parse().unwrap());
+    let store = &harbour.orchestrator.store;
+    store
+        .commit(Transaction::new().put(key, applied.encode()))
+        .await
+        .unwrap();
+    let objects = Objects::load(store).await.unwrap();
+    let edge = &harbour.orchestrator.edge;
+    edge.take_over(Arc::new(objects)).unwrap();
+    assert!(harbour.met("/three").is_some());
+    let left_out: Vec<String> = edge.left_out().keys().map(ToString::to_string).collect();
+    assert_eq!(left_out, ["default/routes/two"]);
+    // It is there to be changed, and is in force again then.
+    harbour
+        .apply(json!({"route": [fixed("two", "/two")]}))
+        .await
+        .unwrap();
+    assert!(harbour.met("/two").is_some());
+    assert!(edge.left_out().is_empty());
+}
+
+#[tokio::test]
+async fn whoever_comes_first_to_a_new_listener_meets_its_rules() {
+    let harbour = Harbour::open().await;
+    harbour
+        .apply(json!({"route": [{"name": "all", "fixed": {"status": 418}}]}))
+        .await
+        .unwrap();
+    for round in 0..10 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let name = format!("new-{round}");
+        let objects = json!({"listener": [{"name": name, "address": free.to_string()}]});
+        let client = tokio::spawn(async move {
+            let mut stream = loop {
+                match tokio::net::TcpStream::connect(free).await {
+                    Ok(stream) => break stream,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            };
+            stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        });
+        harbour.apply(objects).await.unwrap();
+        let answer = client.await.unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.0 418") || answer.starts_with("HTTP/1.1 418"),
+            "{answer}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -169,6 +169,11 @@ const OBJECTS: &[(&str, &str)] = &[
         "3:26: the target `http://a:1` is there twice: give it one weight",
     ),
     (
+        "[[target_group]]\nname = \"a\"\ntargets = [{ url = \"http://a:1\", weight = 3 }]",
+        "3:32: the `weight` of a target does something only with `weighted_random`: remove it, or write algorithm = \
+         \"weighted_random\"",
+    ),
+    (
         "[[target_group]]\nname = \"a\"\ntargets = [3]",
         "3:12: `target_group[0].targets[0]` is a whole number, it needs to be a text or a table: like targets = \
          [\"http://127.0.0.1:9000\"]",
