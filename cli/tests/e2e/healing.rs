@@ -338,7 +338,7 @@ fn capacity_shows_who_holds_what_and_who_waits() {
         (&"service:web".into(), &2.into()),
         "{shown}"
     );
-    assert_eq!(web["reserved"]["memoryBytes"], 2 * 64 << 20, "{shown}");
+    assert_eq!(web["reserved"]["memoryBytes"], (2 * 64) << 20, "{shown}");
     assert_eq!(
         (&shown["holdersInAll"], &shown["pendingInAll"]),
         (&2.into(), &0.into())

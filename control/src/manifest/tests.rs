@@ -140,7 +140,7 @@ retry = { per_request = 1, percent = 10, per_second = 5 }
 "##;
 
 #[test]
-fn every_key_is_read() {
+fn every_key_of_a_task_is_read() {
     let manifest = parse(WHOLE);
     let task = &manifest.task;
     assert_eq!(manifest.name.as_str(), "api");
@@ -164,7 +164,11 @@ fn every_key_is_read() {
     );
     assert_eq!(task.egress.len(), 2);
     assert_eq!(task.files[0].mount.as_str(), "/static");
+}
 
+#[test]
+fn every_key_of_a_service_is_read() {
+    let manifest = parse(WHOLE);
     let service = service(&manifest);
     assert_eq!(service.count, 2);
     let checks = &service.group.checks;

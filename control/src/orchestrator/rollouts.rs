@@ -18,7 +18,7 @@ struct UnderWay {
 
 /// Whether a change goes through, or what was read isn't there any more.
 enum Written {
-    Yes(Deployment),
+    Yes(Box<Deployment>),
     ReadAgain,
 }
 
@@ -102,7 +102,7 @@ impl Orchestrator {
                 self.reconciler.reconcile((namespace.clone(), name.clone())).await;
                 // Who follows the deployment sees it at once.
                 self.registry.changed();
-                return Ok(deployment);
+                return Ok(*deployment);
             }
         }
     }
@@ -147,7 +147,7 @@ impl Orchestrator {
             transaction = transaction.put(&key, begins.encode());
         }
         match self.store.commit(transaction).await {
-            Ok(_) => Ok(Written::Yes(deployment)),
+            Ok(_) => Ok(Written::Yes(Box::new(deployment))),
             Err(crate::store::StoreError::Conflict { .. }) => Ok(Written::ReadAgain),
             Err(error) => Err(error.into()),
         }
@@ -213,8 +213,8 @@ fn before(service: &Service, deployments: &[Deployment]) -> Option<Revision> {
     let completed = deployments
         .iter()
         .filter(|old| old.state == RolloutState::Completed);
-    let other = completed.filter(|old| Some(old.revision) != service.stable);
-    other.last().map(|old| old.revision)
+    let mut other = completed.filter(|old| Some(old.revision) != service.stable);
+    other.next_back().map(|old| old.revision)
 }
 
 fn nothing_before(service: &Service) -> Refusal {

@@ -94,7 +94,7 @@ fn until_back(stage: &Stage, begin: Instant) -> Result<()> {
             return Ok(());
         }
         ensure!(begin.elapsed() < PATIENCE, "it is not rolled back: {newest}");
-        std::thread::sleep(LOOK_AGAIN);
+        std::thread::park_timeout(LOOK_AGAIN);
     }
 }
 
