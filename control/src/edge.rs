@@ -48,7 +48,7 @@ pub struct Edge {
 #[derive(Default)]
 struct State {
     objects: Arc<Objects>,
-    services: Vec<Served>,
+    services: Vec<Arc<Served>>,
     /// Groups there are, to remove those that aren't wanted any more.
     groups: BTreeSet<GroupName>,
     outside: Outside,
@@ -98,7 +98,7 @@ impl Edge {
     ///
     /// # Errors
     /// Why not; what was reachable before still is.
-    pub fn expose(&self, services: Vec<Served>) -> Result<(), Refusal> {
+    pub fn expose(&self, services: Vec<Arc<Served>>) -> Result<(), Refusal> {
         let mut state = self.lock();
         let scene = Scene::new(state.objects.clone(), services);
         self.put_in_force(&mut state, scene)

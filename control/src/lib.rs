@@ -19,6 +19,7 @@ pub mod names;
 pub mod orchestrator;
 pub mod reconciler;
 pub mod refusal;
+pub mod scaling;
 pub mod secrets;
 pub mod server;
 pub mod store;

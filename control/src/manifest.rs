@@ -48,10 +48,11 @@ pub(crate) use values::show_duration;
 
 pub use text::{
     ApplyText, CheckText, DeploymentText, FileText, ForwardText, HealthText, JobText, ListenerText,
-    ManifestText, RedirectText, RouteText, ServiceText, TargetGroupText, TaskText,
+    ManifestText, RedirectText, RouteText, ScalingText, ServiceText, TargetGroupText, TaskText,
 };
 
 use crate::names::{Digest, EnvName, NamespaceName, ServiceName};
+use crate::scaling::ScalingSpec;
 use crate::secrets::SecretReference;
 
 /// A validated manifest.
@@ -127,6 +128,8 @@ pub struct ServiceSpec {
     pub count: u32,
     /// How a new revision comes.
     pub deployment: DeploymentSpec,
+    /// How many tasks by load; none: always `count`.
+    pub scaling: Option<ScalingSpec>,
     /// How requests are shared among its tasks, and how to tell that one works; without checks, alive is healthy.
     pub group: GroupSpec,
     /// Which requests come here; none: those to [`default_host`].

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use wharf_gateway::{Hold, Tally};
+use wharf_gateway::{Demand, Hold, Tally};
 use wharf_runtime::{Amount, Bytes, CpuUnits};
 
 use crate::blueprint::Blueprint;
@@ -22,6 +22,7 @@ use crate::refusal::Refusal;
 
 pub(crate) mod driver;
 pub mod host;
+mod known;
 mod live;
 pub mod registry;
 mod target;
@@ -121,6 +122,11 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
 
     /// The last lines that a task wrote, oldest first.
     async fn last_lines(&self, task: &Task, lines: usize) -> Vec<String>;
+    /// What is asked of a service now; none if requests can't reach it.
+    fn demand(&self, namespace: &NamespaceName, service: &ServiceName) -> Option<Demand>;
+
+    /// Waits until requests wait for services that have no tasks, and says for which. Safe to drop and call again.
+    async fn wanted(&self) -> Vec<(NamespaceName, ServiceName)>;
 
     /// Drops what it keeps for a service or job that is gone: its target group, its logs.
     fn forget(&self, namespace: &NamespaceName, name: &ServiceName);

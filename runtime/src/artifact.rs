@@ -3,7 +3,7 @@
 //! A component is named by its digest. Compiled code for it is either in this process already, or in the cache on disk,
 //! or made by a child process that writes it there. Nothing else ever writes to the cache.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -131,6 +131,10 @@ pub enum PrepareError {
     },
 }
 
+/// Artifacts kept loaded though nothing runs them: a service that sleeps is to be back in no time, and loading takes
+/// longer than all the rest. What they hold is mapped from the cache's files, for the most part.
+const RECENT: usize = 64;
+
 /// The artifacts of a process.
 #[derive(Debug)]
 pub(crate) struct Artifacts {
@@ -139,6 +143,8 @@ pub(crate) struct Artifacts {
     cache: Cache,
     compiler: Compiler,
     loaded: Mutex<HashMap<String, Slot>>,
+    /// Those prepared last, the latest first.
+    recent: Mutex<VecDeque<Arc<Loaded>>>,
 }
 
 /// One artifact's place: whoever holds the lock loads it, everybody else waits for that.
@@ -167,6 +173,7 @@ impl Artifacts {
             cache,
             compiler,
             loaded: Mutex::default(),
+            recent: Mutex::default(),
         })
     }
 
@@ -177,6 +184,7 @@ impl Artifacts {
         let slot = self.slot(digest);
         let mut place = slot.lock().await;
         if let Some(loaded) = place.upgrade() {
+            self.keep(&loaded);
             return Ok(Artifact(loaded));
         }
         let (component, footprint) = self.component(path, hex).await?;
@@ -188,7 +196,16 @@ impl Artifacts {
             footprint,
         });
         *place = Arc::downgrade(&loaded);
+        self.keep(&loaded);
         Ok(Artifact(loaded))
+    }
+
+    /// Keeps it loaded, instead of the one that was longest not asked for.
+    fn keep(&self, loaded: &Arc<Loaded>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.retain(|other| !Arc::ptr_eq(other, loaded));
+        recent.push_front(Arc::clone(loaded));
+        recent.truncate(RECENT);
     }
 
     fn slot(&self, digest: &str) -> Slot {

@@ -171,7 +171,9 @@ pub(crate) struct Capacity {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  wharf scale hello 3")]
+  wharf scale hello 3
+
+A service with [scaling] in its manifest goes on by load from there; a count outside its min and max is refused.")]
 pub(crate) struct Scale {
     /// The service
     pub(crate) name: String,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wharf_control::api::types::{Event, Service, ServiceDescription, Task, TaskOverrides};
+use wharf_control::api::types::{Event, Scaling, Service, ServiceDescription, Task, TaskOverrides};
 
 use super::lists::tasks_table;
 use crate::api::{Api, escape};
@@ -120,9 +120,51 @@ fn service_fields(service: &Service) -> Vec<(&'static str, String)> {
                 service.desired_count, service.running_count, service.healthy_count, service.pending_count
             ),
         ),
+        (
+            "Scaling",
+            service.scaling.as_ref().map(scaling).unwrap_or_default(),
+        ),
+        ("Scaled", last_activity(service)),
         ("URL", service.urls.join(" ")),
         ("Created", output::time(service.created_at)),
     ]
+}
+
+/// `1 to 10 tasks; requests 42.5 (target 10)`.
+fn scaling(scaling: &Scaling) -> String {
+    let mut text = format!("{} to {} tasks", scaling.min_capacity, scaling.max_capacity);
+    if scaling.asleep {
+        text.push_str("; asleep, the first request wakes it");
+    }
+    for target in &scaling.targets {
+        let current = target
+            .current_value
+            .map_or("-".to_owned(), |value| value.to_string());
+        let share = if matches!(target.signal.as_str(), "cpu" | "memory") {
+            " %"
+        } else {
+            ""
+        };
+        text.push_str(&format!(
+            "; {} {current}{share} (target {}{share})",
+            target.signal, target.target_value
+        ));
+    }
+    text
+}
+
+fn last_activity(service: &Service) -> String {
+    let activity = service
+        .scaling
+        .as_ref()
+        .and_then(|scaling| scaling.last_activity.as_ref());
+    activity.map_or(String::new(), |activity| {
+        let (ago, cause) = (output::age(activity.at), harmless(&activity.cause));
+        format!(
+            "from {} to {} tasks {ago} ago: {cause}",
+            activity.from, activity.to
+        )
+    })
 }
 
 /// `NAME=value` of each.

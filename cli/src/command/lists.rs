@@ -125,13 +125,21 @@ fn services_table(services: &[Service]) -> String {
     output::table(header, services.iter().map(service_row))
 }
 
+/// With the bounds where it scales: `3 (1-10)`.
+fn desired(service: &Service) -> String {
+    let count = service.desired_count;
+    service.scaling.as_ref().map_or(count.to_string(), |scaling| {
+        format!("{count} ({}-{})", scaling.min_capacity, scaling.max_capacity)
+    })
+}
+
 fn service_row(service: &Service) -> [String; 10] {
     [
         service.service_name.clone(),
         output::name(&service.status),
         output::name(&service.kind),
         service.task_definition.clone().unwrap_or_else(|| "-".to_owned()),
-        service.desired_count.to_string(),
+        desired(service),
         service.running_count.to_string(),
         service.healthy_count.to_string(),
         service.pending_count.to_string(),

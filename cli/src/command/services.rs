@@ -25,10 +25,17 @@ pub(crate) async fn scale(api: &Api, args: &args::Scale) -> Result<()> {
         .send(Method::PATCH, &api.path(&["services", &args.name]), &update)
         .await?;
     output::answer(args.client.output, &service, |service| {
-        format!(
+        let mut said = format!(
             "{}: {} desired, {} running; `wharf ps {0}` shows how it goes",
-            service.service_name, service.desired_count, service.running_count
-        )
+            service.service_name, args.count, service.running_count
+        );
+        if let Some(scaling) = &service.scaling {
+            said.push_str(&format!(
+                "; it goes on by load from there, within {} to {}",
+                scaling.min_capacity, scaling.max_capacity
+            ));
+        }
+        said
     })?;
     Ok(())
 }

@@ -14,6 +14,7 @@ use crate::model::{
     self, DesiredStatus, Health, Namespace, Service, ServiceKind, ServiceStatus, StopCode, Task, TaskStatus,
     World,
 };
+use crate::scaling::{ShownScaling, Value};
 use crate::tasks::registry::Registry;
 
 pub(super) fn namespace(namespace: Namespace) -> wire::Namespace {
@@ -56,7 +57,12 @@ impl Counts {
     }
 }
 
-pub(super) fn service(service: &Service, counts: Counts, urls: Vec<String>) -> wire::Service {
+pub(super) fn service(
+    service: &Service,
+    counts: Counts,
+    scaling: Option<ShownScaling>,
+    urls: Vec<String>,
+) -> wire::Service {
     wire::Service {
         service_name: service.name.to_string(),
         namespace: service.namespace.to_string(),
@@ -71,12 +77,34 @@ pub(super) fn service(service: &Service, counts: Counts, urls: Vec<String>) -> w
         task_definition: service
             .goal
             .map(|revision| format!("{}:{revision}", service.name)),
-        desired_count: service.count,
+        desired_count: scaling.as_ref().map_or(service.count, |scaling| scaling.desired),
         running_count: counts.running,
         pending_count: counts.pending,
         healthy_count: counts.healthy,
+        scaling: scaling.map(self::scaling),
         urls,
         created_at: service.created_at,
+    }
+}
+
+fn scaling(scaling: ShownScaling) -> wire::Scaling {
+    let target = |value: Value| wire::ScalingTarget {
+        signal: value.signal.to_string(),
+        target_value: value.target,
+        // To a tenth: more is noise.
+        current_value: value.current.map(|current| (current * 10.0).round() / 10.0),
+    };
+    wire::Scaling {
+        min_capacity: scaling.min,
+        max_capacity: scaling.max,
+        asleep: scaling.desired == 0,
+        targets: scaling.values.into_iter().map(target).collect(),
+        last_activity: scaling.last.map(|decided| wire::ScalingActivity {
+            at: decided.at,
+            from: decided.from,
+            to: decided.to,
+            cause: decided.cause,
+        }),
     }
 }
 

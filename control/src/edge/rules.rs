@@ -81,6 +81,12 @@ pub fn group_name(namespace: &NamespaceName, service: &ServiceName) -> Result<Gr
     GroupName::new(&format!("{namespace}/{service}")).map_err(unusable)
 }
 
+/// The service whose tasks are targets of a group, if they are a service's.
+pub fn service_of(group: &GroupName) -> Option<(NamespaceName, ServiceName)> {
+    let (namespace, service) = group.as_str().split_once('/')?;
+    Some((namespace.parse().ok()?, service.parse().ok()?))
+}
+
 /// The group of targets outside.
 ///
 /// # Errors

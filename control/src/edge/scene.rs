@@ -33,7 +33,7 @@ pub struct Served {
 #[derive(Debug, Clone)]
 pub struct Scene {
     pub(super) objects: Arc<Objects>,
-    pub(super) services: Vec<Served>,
+    pub(super) services: Vec<Arc<Served>>,
 }
 
 /// A group as it shall be.
@@ -125,7 +125,7 @@ impl Served {
 
 impl Scene {
     /// What was applied, beside these services.
-    pub fn new(objects: Arc<Objects>, services: Vec<Served>) -> Self {
+    pub fn new(objects: Arc<Objects>, services: Vec<Arc<Served>>) -> Self {
         Self { objects, services }
     }
 

@@ -7,6 +7,7 @@ mod health;
 mod job;
 mod listener;
 mod route;
+mod scaling;
 mod task;
 
 use wharf_gateway::GroupSpec;
@@ -70,16 +71,20 @@ fn workload(text: &ManifestText, root: &FieldPath, report: &mut Report) -> Workl
         report,
     );
     let count = report.number(&root.key("service"), "count", said, (0, MAX_COUNT), 1);
+    let scaling = text.scaling.as_ref();
+    let scaling = scaling.and_then(|text| scaling::scaling(text, count, &root.key("scaling"), report));
     let checks = text.health.as_ref();
     let checks = checks.map(|health| health::checks(health, &root.key("health"), report));
     let group = group::of_service(text.service.as_ref(), &root.key("service"), report);
     Workload::Service(Box::new(ServiceSpec {
-        count,
+        count: scaling.as_ref().map_or(count, |scaling| scaling.clamp(count)),
         deployment,
         group: GroupSpec {
             checks: checks.unwrap_or_default(),
+            hold: scaling::hold(scaling.as_ref()),
             ..group
         },
+        scaling,
         routes: route::routes(&text.route, &root.key("route"), Home::Service, report),
         target_groups: group::target_groups(&text.target_group, &root.key("target_group"), report),
     }))
@@ -111,6 +116,9 @@ fn job_stands_alone(text: &ManifestText, root: &FieldPath, report: &mut Report) 
     }
     if text.deployment.is_some() {
         report.refuse(root.key("deployment"), "[deployment] together with [job]", hint);
+    }
+    if text.scaling.is_some() {
+        report.refuse(root.key("scaling"), "[scaling] together with [job]", hint);
     }
     if !text.route.is_empty() {
         report.refuse(root.key("route"), "[[route]] together with [job]", hint);

@@ -64,6 +64,7 @@ pub(super) const MANIFEST: &[Key] = &[
     key("service", Shape::Table(SERVICE), "a table, [service]"),
     key("health", Shape::Table(HEALTH), "a table, [health]"),
     key("deployment", Shape::Table(DEPLOYMENT), "a table, [deployment]"),
+    key("scaling", Shape::Table(SCALING), "a table, [scaling]"),
     key("route", Shape::TableList(ROUTE), "tables, each [[route]]"),
     key("job", Shape::Table(JOB), "a table, [job]"),
     key(
@@ -119,6 +120,20 @@ const SERVICE: &[Key] = &[
     key("fail_open", Shape::Boolean, "true"),
 ];
 
+const SCALING: &[Key] = &[
+    key("min", Shape::Integer, "1"),
+    key("max", Shape::Integer, "10"),
+    key("cpu", Shape::Integer, "60"),
+    key("memory", Shape::Integer, "70"),
+    key("requests", Shape::Integer, "100"),
+    key("concurrency", Shape::Integer, "20"),
+    key("queue", Shape::Integer, "5"),
+    key("cooldown_in", Shape::Text, "\"5m\""),
+    key("cooldown_out", Shape::Text, "\"5m\""),
+    key("idle", Shape::Text, "\"5m\""),
+    key("wait", Shape::Text, "\"30s\""),
+];
+
 const JOB: &[Key] = &[
     key("count", Shape::Integer, "5"),
     key("parallelism", Shape::Integer, "2"),
@@ -134,12 +149,13 @@ const JOB: &[Key] = &[
 ];
 
 /// The sections, to say where a key belongs that is in the wrong one.
-const SECTIONS: [(&str, &[Key]); 8] = [
+const SECTIONS: [(&str, &[Key]); 9] = [
     ("[task]", TASK),
     ("[service]", SERVICE),
     ("[health]", HEALTH),
     ("[deployment]", DEPLOYMENT),
     ("[health.readiness], [health.liveness] or [health.startup]", CHECK),
+    ("[scaling]", SCALING),
     ("[[route]]", ROUTE),
     ("[[target_group]]", TARGET_GROUP),
     ("[job]", JOB),

@@ -2,6 +2,7 @@
 
 mod mistakes;
 mod packaging;
+mod scaling;
 
 use proptest::prelude::*;
 use proptest::strategy::Strategy;

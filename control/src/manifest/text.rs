@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 
 pub use deployment::*;
 pub use routing::*;
+pub use scaling::ScalingText;
 
 use crate::names::Digest;
 
 mod deployment;
 mod routing;
+mod scaling;
 
 /// A whole `wharf.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,9 @@ pub struct ManifestText {
     /// How a new revision comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment: Option<DeploymentText>,
+    /// How many tasks there are, by load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<ScalingText>,
     /// Which requests come here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub route: Vec<RouteText>,

@@ -10,6 +10,7 @@ use crate::model::stored::Record as _;
 use crate::model::{Bundle, Definition, World, keys};
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision};
 use crate::refusal::{Kind, Refusal};
+use crate::scaling::{ScalingSpec, Signal};
 use crate::store::{Expect, Transaction};
 
 /// A manifest and a bundle that fit together, not a revision yet.
@@ -18,7 +19,7 @@ pub(super) struct Draft {
     pub(super) manifest: Manifest,
     pub(super) bundle: Bundle,
     /// The count, if the manifest says one.
-    pub(super) count: Option<u32>,
+    count: Option<u32>,
     /// How it comes. It is the deployment's, not the definition's: another way is not another thing to run.
     pub(super) deployment: DeploymentSpec,
     text: serde_json::Value,
@@ -28,6 +29,21 @@ pub(super) struct Draft {
 impl Draft {
     pub(super) fn is(&self, definition: &Definition) -> bool {
         self.content == definition.content
+    }
+
+    /// How many tasks the service shall have, which has `before` now, if it is there.
+    ///
+    /// Where it scales, the manifest's count is what it begins with, and a deploy doesn't undo what scaling chose since
+    /// (Application Auto Scaling: registering a target brings its capacity into range, and that is all).
+    pub(super) fn count(&self, before: Option<u32>) -> u32 {
+        let scaling = match &self.manifest.workload {
+            Workload::Service(service) => service.scaling.as_ref(),
+            Workload::Job(_) => None,
+        };
+        match scaling {
+            Some(scaling) => scaling.clamp(before.or(self.count).unwrap_or(1)),
+            None => self.count.or(before).unwrap_or(1),
+        }
     }
 
     /// The draft as a revision.
@@ -238,6 +254,7 @@ fn check_bundle(manifest: &Manifest, bundle: &Bundle) -> Result<(), Refusal> {
             .field(field)
             .hint("remove it"))
     };
+    let of_requests = service.scaling.as_ref().and_then(of_requests);
     let said = [
         ("route", "[[route]]", !service.routes.is_empty()),
         (
@@ -252,10 +269,20 @@ fn check_bundle(manifest: &Manifest, bundle: &Bundle) -> Result<(), Refusal> {
             service.deployment.strategy.shifts(),
         ),
     ];
-    match said.into_iter().find(|(.., is_there)| *is_there && !answers) {
-        Some((field, what, _)) => refuse(field, what),
+    let said = said.into_iter().find(|(.., is_there)| *is_there);
+    let said = said.map(|(field, what, _)| (field.to_owned(), what.to_owned()));
+    match said.or(of_requests).filter(|_| !answers) {
+        Some((field, what)) => refuse(&field, &what),
         None => Ok(()),
     }
+}
+
+/// The first of what `[scaling]` says that only means something where there are requests.
+fn of_requests(scaling: &ScalingSpec) -> Option<(String, String)> {
+    let signals = scaling.targets.iter().map(|target| target.signal);
+    let target = signals.filter(|signal| signal.is_of_requests()).map(Signal::key);
+    let key = target.chain(scaling.idle.map(|_| "idle")).next()?;
+    Some((format!("scaling.{key}"), format!("`{key}` in [scaling]")))
 }
 
 /// What makes a revision differ from another. The count doesn't, nor where files came from.

@@ -70,7 +70,7 @@ impl Orchestrator {
                     .iter()
                     .find(|old| Some(old.id.revision) == service.goal && !halted);
                 if let Some(unchanged) = goal.filter(|goal| draft.is(goal)) {
-                    let count = draft.count;
+                    let count = draft.count(Some(service.count));
                     return self.leave(service, expect, unchanged, count).await;
                 }
                 self.roll(Rolling {
@@ -95,7 +95,7 @@ impl Orchestrator {
         let (namespace, name) = (&service.namespace, &service.name);
         let definition = draft.definition(next_revision(&revisions));
         self.check_edge(namespace, name, Some(&draft.manifest)).await?;
-        let count = draft.count.unwrap_or(service.count);
+        let count = draft.count(Some(service.count));
         check_bounds(&draft.deployment, &service, count)?;
         let used = self.revisions_in_use(namespace, name).await?;
         let transaction = put_definition(Transaction::new(), namespace, &definition, &revisions, &used);
@@ -165,10 +165,10 @@ impl Orchestrator {
         mut service: Service,
         expect: Expect,
         goal: &Definition,
-        count: Option<u32>,
+        count: u32,
     ) -> Result<Deployed, Refusal> {
         let (namespace, name) = (service.namespace.clone(), service.name.clone());
-        if let Some(count) = count.filter(|count| *count != service.count) {
+        if count != service.count {
             service.count = count;
             if service.rollout.is_none() {
                 service.stable_count = count;
@@ -324,8 +324,8 @@ fn new_service(namespace: &NamespaceName, draft: &Draft, kind: ServiceKind) -> S
         name: draft.manifest.name.clone(),
         kind,
         status: ServiceStatus::Active,
-        count: draft.count.unwrap_or(1),
-        stable_count: draft.count.unwrap_or(1),
+        count: draft.count(None),
+        stable_count: draft.count(None),
         goal: None,
         stable: None,
         rollout: None,

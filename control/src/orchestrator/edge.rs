@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Orchestrator;
 use crate::edge::{self, Fault, Objects, Scene, Served};
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, Workload};
 use crate::model::stored::Record as _;
 use crate::model::{Applied, Service, ServiceKind, ServiceStatus, keys};
 use crate::names::{
@@ -188,6 +188,9 @@ impl Orchestrator {
         name: &ServiceName,
         manifest: Option<&Manifest>,
     ) -> Result<(), Refusal> {
+        if manifest.is_some_and(is_plain) && self.was_plain(namespace, name).await? {
+            return Ok(());
+        }
         let replaced = match manifest {
             Some(manifest) => Some(Served::new(namespace, manifest, manifest)?),
             None => None,
@@ -203,6 +206,26 @@ impl Orchestrator {
             })
         });
         checked.await?.map_err(if is_there { dangling } else { in_use })
+    }
+
+    /// Whether a service has only its default host, or isn't there yet. That host is its own by its name, and nothing is
+    /// in force of it that others could need and would lose: it needs no comparing with everything else, which takes the
+    /// longer the more there is.
+    async fn was_plain(&self, namespace: &NamespaceName, name: &ServiceName) -> Result<bool, Refusal> {
+        let Some(service) = self.record::<Service>(&keys::service(namespace, name)).await? else {
+            return Ok(true);
+        };
+        for revision in [service.goal, service.stable].into_iter().flatten() {
+            let family = name.clone();
+            let blueprint = self
+                .blueprints
+                .load(namespace, &FamilyRevision { family, revision })
+                .await?;
+            if !is_plain(&blueprint.manifest) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What is to be in force: with what rollouts began with, and with what they aim at. One service may be another.
@@ -227,9 +250,9 @@ impl Orchestrator {
             .any(|service| picks[0](service) != picks[1](service));
         let mut scenes = Vec::new();
         for pick in picks.into_iter().take(if is_rolling { 2 } else { 1 }) {
-            let mut served: Vec<Served> = instead.iter().cloned().collect();
+            let mut served: Vec<Arc<Served>> = instead.iter().cloned().map(Arc::new).collect();
             for service in services.iter().filter(others) {
-                served.push(self.served(service, pick(service)).await?);
+                served.push(Arc::new(self.served(service, pick(service)).await?));
             }
             scenes.push(Scene::new(objects.clone(), served));
         }
@@ -244,6 +267,14 @@ impl Orchestrator {
         let id = FamilyRevision { family, revision };
         let blueprint = self.blueprints.load(namespace, &id).await?;
         Served::new(namespace, &blueprint.manifest, &blueprint.manifest)
+    }
+}
+
+/// Whether it is reached by its default host and nothing else, and brings nothing that others could need.
+fn is_plain(manifest: &Manifest) -> bool {
+    match &manifest.workload {
+        Workload::Service(service) => service.routes.is_empty() && service.target_groups.is_empty(),
+        Workload::Job(_) => false,
     }
 }
 

@@ -5,6 +5,7 @@ mod deploys;
 mod edge;
 mod jobs;
 mod rollouts;
+mod scaling;
 mod schedules;
 mod secrets;
 

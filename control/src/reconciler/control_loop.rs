@@ -13,16 +13,18 @@ mod jobs;
 mod place;
 mod reports;
 mod resync;
+mod scaling;
 mod service;
 mod shutdown;
 mod watched;
 mod wording;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::commands::Command;
@@ -118,12 +120,21 @@ pub(super) struct ControlLoop {
     /// Services of the store that were not started yet since this process began.
     unstarted: HashSet<ServiceKey>,
     ready: watch::Sender<bool>,
-    exposed: Vec<exposing::Exposed>,
+    /// What is in force of each service that requests can reach.
+    exposed: BTreeMap<ServiceKey, exposing::Exposed>,
     next_batch: Option<Instant>,
+    /// The batch that is being written.
+    batch: Option<JoinHandle<batch::Ended>>,
     /// When usage is looked at, while there is any.
     next_usage: Option<Instant>,
     /// When what is known is compared with the store.
     next_resync: Instant,
+    /// Services that scale and are awake.
+    awake: BTreeSet<ServiceKey>,
+    /// When they are looked at, while there are any.
+    next_look: Option<Instant>,
+    /// Services whose count was chosen and isn't in the store yet.
+    unsaved_counts: BTreeSet<ServiceKey>,
 }
 
 /// Starts the loop over what the store holds. It runs until [`Reconciler::shut_down`].
@@ -148,10 +159,14 @@ pub async fn start(parts: Parts) -> Result<Reconciler, LoopError> {
         driven: 0,
         unstarted: HashSet::new(),
         ready,
-        exposed: Vec::new(),
+        exposed: BTreeMap::new(),
         next_batch: None,
+        batch: None,
         next_usage: None,
         next_resync: Instant::now() + resync::RESYNC_EVERY,
+        awake: BTreeSet::new(),
+        next_look: None,
+        unsaved_counts: BTreeSet::new(),
     };
     control.recover().await?;
     let running = tokio::spawn(control.run());
@@ -192,9 +207,11 @@ impl ControlLoop {
             self.schedule_batch();
             let timer = self.timers.first().map(|(at, _)| *at);
             let next_job = self.next_job();
+            let executor = self.parts.executor.clone();
             tokio::select! {
                 biased;
                 Some(report) = self.reports.recv() => self.take_reports(report).await,
+                wanted = executor.wanted() => self.wake_up(&wanted),
                 command = self.commands.recv() => match command {
                     Some(Command::ShutDown) | None => return self.shut_down().await,
                     Some(command) => self.take_command(command).await,
@@ -202,8 +219,10 @@ impl ControlLoop {
                 () = sleep_until(timer) => self.take_timers(),
                 () = sleep_until(next_job) => self.take_due_jobs(),
                 () = sleep_until(self.next_batch) => self.write_batch().await,
+                ended = batch::ended(&mut self.batch) => self.take_batch(ended),
                 () = sleep_until(self.next_usage) => self.note_usage(),
                 () = tokio::time::sleep_until(self.next_resync) => self.resync().await,
+                () = sleep_until(self.next_look) => self.look_at_awake(),
             }
         }
     }

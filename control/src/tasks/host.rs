@@ -1,27 +1,29 @@
 //! The executor that is real: components in the runtime, requests from the gateway.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_gateway::{CohortName, Gateway, Tally, TargetGroup, TargetId};
+use wharf_gateway::{CohortName, Demand, Gateway, Tally, TargetGroup, TargetId};
 use wharf_runtime::{
     ActivateError, Artifact, Bytes, Capacity, CommandTask, CpuUnits, HttpTask, Isolation, Mount,
     PrepareError, Runtime, TaskSpec,
 };
 
+use super::known::Known;
 use super::live::{LiveCommand, LiveHttp, TargetPlace};
 use super::target::Cost;
 use super::{Executor, Exposure, HostCapacity, LiveTask, Order, Prepared, Room};
 use crate::blobs::{Blobs, FolderContent};
-use crate::edge::rules::group_name;
-use crate::edge::{Edge, Served};
+use crate::edge::Edge;
+use crate::edge::rules::{group_name, service_of};
 use crate::logs::{LogQuery, Logs};
 use crate::manifest::MountPath;
 use crate::model::{Bundle, Group, Task, World};
 use crate::names::{Digest, NamespaceName, Revision, ServiceName};
 use crate::refusal::{Kind, Refusal};
+use crate::scaling::Wakes;
 use crate::secrets::Secrets;
 
 /// How soon a task that the host had no room for is tried again.
@@ -37,6 +39,8 @@ pub struct Host {
     logs: Logs,
     blobs: Blobs,
     edge: Arc<Edge>,
+    wakes: Arc<Wakes>,
+    served: Mutex<Known>,
 }
 
 /// What a host is made of.
@@ -70,6 +74,8 @@ impl Host {
             logs,
             blobs,
         } = parts;
+        let wakes = Arc::new(Wakes::default());
+        gateway.groups().wake_with(wakes.clone());
         Self {
             runtime,
             gateway,
@@ -78,6 +84,8 @@ impl Host {
             logs,
             blobs,
             edge,
+            wakes,
+            served: Mutex::default(),
         }
     }
 
@@ -116,6 +124,9 @@ impl Host {
 
     /// The bundle's files, in folders to show to the guest.
     async fn files(&self, namespace: &NamespaceName, bundle: &Bundle) -> Result<Vec<Mount>, String> {
+        if bundle.mounts.is_empty() {
+            return Ok(Vec::new());
+        }
         let folders = bundle.mounts.iter().map(|mount| {
             let path: Result<MountPath, _> = mount.mount.parse();
             let path = path.map_err(|error| error.to_string())?;
@@ -233,12 +244,11 @@ impl Executor for Host {
     }
 
     fn expose(&self, exposures: &[Exposure]) -> Result<(), Refusal> {
-        let served = exposures.iter().map(|exposure| {
-            let Exposure { routes, health, hold } = exposure;
-            let served = Served::new(&routes.namespace, &routes.manifest, &health.manifest)?;
-            Ok(served.holding(*hold))
-        });
-        self.edge.expose(served.collect::<Result<_, Refusal>>()?)
+        let mut known = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        let served = exposures.iter().map(|exposure| known.of(exposure));
+        let served = served.collect::<Result<Vec<_>, _>>()?;
+        known.keep(exposures);
+        self.edge.expose(served)
     }
 
     fn share(&self, namespace: &NamespaceName, name: &ServiceName, shares: &[(Revision, u32)]) {
@@ -276,6 +286,16 @@ impl Executor for Host {
             read.extend(records.into_iter().map(|record| record.line));
         }
         read
+    }
+
+    fn demand(&self, namespace: &NamespaceName, service: &ServiceName) -> Option<Demand> {
+        let name = group_name(namespace, service).ok()?;
+        Some(self.gateway.groups().get(&name)?.demand())
+    }
+
+    async fn wanted(&self) -> Vec<(NamespaceName, ServiceName)> {
+        let groups = self.wakes.wanted().await;
+        groups.iter().filter_map(service_of).collect()
     }
 
     fn forget(&self, namespace: &NamespaceName, name: &ServiceName) {

@@ -21,6 +21,7 @@ use crate::blueprint::Blueprint;
 use crate::model::{Compared, DeploymentId, Group, RunNumber, Task, TaskStatus, keys};
 use crate::names::{NamespaceName, TaskId};
 use crate::reconciler::plan::Blocker;
+use crate::scaling::Shown;
 
 /// Stopped tasks kept per service; a job's are kept with their runs.
 pub const STOPPED_TASKS_KEPT: usize = 100;
@@ -39,6 +40,7 @@ type Made = (Timestamp, TaskId);
 pub struct Registry {
     inner: Mutex<Inner>,
     changes: watch::Sender<u64>,
+    scaling: Shown,
 }
 
 #[derive(Default)]
@@ -217,6 +219,11 @@ impl Registry {
         let known = ids.into_iter().filter_map(|id| inner.tasks.get(id));
         let made: BTreeSet<Made> = known.map(|entry| made(&entry.task)).collect();
         made.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// How services scale.
+    pub fn scaling(&self) -> &Shown {
+        &self.scaling
     }
 
     /// Counts changes of tasks: wait for the next one, then look at what is.

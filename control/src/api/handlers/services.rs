@@ -92,7 +92,10 @@ pub(crate) async fn update(
         .orchestrator
         .scale(&namespace.name, &name.parse()?, ask.desired_count)
         .await?;
-    Ok(Json(summarise(&api, &namespace.name, &service).await))
+    let mut shown = summarise(&api, &namespace.name, &service).await;
+    // Scaling goes on from there as soon as the control loop has heard of it.
+    shown.desired_count = ask.desired_count;
+    Ok(Json(shown))
 }
 
 /// Deletes a service: its tasks are drained and stopped, its routes go, then its logs and events.
@@ -117,7 +120,8 @@ pub(crate) async fn delete(
 async fn summarise(api: &Api, namespace: &NamespaceName, service: &model::Service) -> Service {
     let group = (namespace.clone(), Group::Service(service.name.clone()));
     let counts = Counts::of(api.orchestrator.registry.of_group(&group).iter());
-    convert::service(service, counts, urls(api, namespace, service).await)
+    let scaling = api.orchestrator.registry.scaling().get(namespace, &service.name);
+    convert::service(service, counts, scaling, urls(api, namespace, service).await)
 }
 
 /// Where a service answers by its routes in force.

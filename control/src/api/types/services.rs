@@ -29,11 +29,59 @@ pub struct Service {
     pub pending_count: u32,
     /// How many tasks are RUNNING and healthy.
     pub healthy_count: u32,
+    /// How it scales by load; none if its count is what it is set to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaling: Option<Scaling>,
     /// Where it answers; empty for a worker.
     pub urls: Vec<String>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+}
+
+/// How a service scales by load.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Scaling {
+    /// The fewest tasks. With 0 it sleeps when it is idle, and the first request wakes it.
+    pub min_capacity: u32,
+    /// The most tasks.
+    pub max_capacity: u32,
+    /// Whether it sleeps.
+    pub asleep: bool,
+    /// What is kept at which value.
+    pub targets: Vec<ScalingTarget>,
+    /// The latest change that scaling decided since the server started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_activity: Option<ScalingActivity>,
+}
+
+/// A signal that is kept at a value: an average over the service's tasks.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScalingTarget {
+    /// `cpu`, `memory` (percent of what is reserved), `requests` (a second), `concurrency` (under way), `queue`.
+    pub signal: String,
+    /// Where it is kept.
+    pub target_value: u32,
+    /// Where it was when it was last looked, a second ago; none without data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_value: Option<f64>,
+}
+
+/// A change of the desired count.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScalingActivity {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// How many tasks there were to be before.
+    pub from: u32,
+    /// How many since.
+    pub to: u32,
+    /// Why.
+    pub cause: String,
 }
 
 /// Whether a service is there to stay.

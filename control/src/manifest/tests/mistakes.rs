@@ -4,6 +4,7 @@ mod deployment;
 mod files;
 mod jobs;
 mod routing;
+mod scaling;
 
 use super::*;
 

@@ -1,14 +1,18 @@
 //! Observed state goes to the store in batches: a disk does some hundred durable commits a second, tasks
 //! change more often.
+//!
+//! The loop goes on while a batch is written, which takes as long as the disk takes: a request that waits for a service to
+//! wake doesn't wait for the records of others. There is one batch at a time, so they are written in their order.
 
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::ControlLoop;
 use crate::model::keys;
 use crate::model::stored::Record as _;
-use crate::store::{StoreError, Transaction};
+use crate::store::{SharedStore, StoreError, Transaction};
 use crate::tasks::registry::Unsaved;
 
 /// How long observed state may be newer than the store's.
@@ -20,10 +24,17 @@ pub(super) const USAGE_EVERY: Duration = Duration::from_secs(10);
 /// How many changes one transaction writes: more would keep others' writes waiting.
 const MAX_BATCH: usize = 256;
 
+/// How a batch ended, with what wasn't written.
+pub(super) struct Ended {
+    result: Result<(), StoreError>,
+    left: Unsaved,
+}
+
 impl ControlLoop {
     /// Sets the time of the next batch if there is something to write, and of the next look at usage.
     pub(super) fn schedule_batch(&mut self) {
-        if self.next_batch.is_none() && self.parts.registry.has_unsaved() {
+        let unsaved = self.parts.registry.has_unsaved() || !self.unsaved_counts.is_empty();
+        if self.next_batch.is_none() && self.batch.is_none() && unsaved {
             self.next_batch = Some(Instant::now() + BATCH_EVERY);
         }
         if self.next_usage.is_none() && self.driven > 0 {
@@ -37,26 +48,72 @@ impl ControlLoop {
         self.parts.registry.note_usage();
     }
 
-    /// Writes what changed. What can't be written is tried again.
+    /// Begins to write what changed.
     pub(super) async fn write_batch(&mut self) {
         self.next_batch = None;
-        if let Err(error) = self.save().await {
+        if let Err(error) = self.save_counts().await {
+            tracing::error!(%error, "can't write how many tasks there are to be; it is tried again");
+            self.next_batch = Some(Instant::now() + super::RETRY_AFTER);
+            return;
+        }
+        let (store, unsaved) = (self.parts.store.clone(), self.parts.registry.take_unsaved());
+        self.batch = Some(tokio::spawn(write(store, unsaved)));
+    }
+
+    /// A batch was written, or not: then it is tried again.
+    pub(super) fn take_batch(&mut self, ended: Ended) {
+        self.batch = None;
+        if let Err(error) = ended.result {
             tracing::error!(%error, "can't write the tasks' states; they are tried again");
+            self.parts.registry.put_back(ended.left);
             self.next_batch = Some(Instant::now() + super::RETRY_AFTER);
         }
     }
 
-    pub(super) async fn save(&self) -> Result<(), StoreError> {
-        let registry = &self.parts.registry;
-        let mut unsaved = registry.take_unsaved();
-        while let Some(transaction) = next_transaction(&unsaved) {
-            if let Err(error) = self.parts.store.commit(transaction).await {
-                registry.put_back(unsaved);
-                return Err(error);
-            }
-            drop_first(&mut unsaved);
+    /// Writes what changed, after the batch that is being written.
+    pub(super) async fn save(&mut self) -> Result<(), StoreError> {
+        if self.batch.is_some() {
+            let ended = ended(&mut self.batch).await;
+            self.take_batch(ended);
         }
-        Ok(())
+        let (store, unsaved) = (self.parts.store.clone(), self.parts.registry.take_unsaved());
+        let Ended { result, left } = write(store, unsaved).await;
+        if result.is_err() {
+            self.parts.registry.put_back(left);
+        }
+        result
+    }
+}
+
+/// Resolves when the batch that is being written is; never if none is. Safe to drop and call again.
+pub(super) async fn ended(batch: &mut Option<JoinHandle<Ended>>) -> Ended {
+    let Some(writing) = batch else {
+        return std::future::pending().await;
+    };
+    match writing.await {
+        Ok(ended) => ended,
+        Err(stopped) => match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only with the whole runtime.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
+
+async fn write(store: SharedStore, mut unsaved: Unsaved) -> Ended {
+    while let Some(transaction) = next_transaction(&unsaved) {
+        if let Err(error) = store.commit(transaction).await {
+            let result = Err(error);
+            return Ended {
+                result,
+                left: unsaved,
+            };
+        }
+        drop_first(&mut unsaved);
+    }
+    Ended {
+        result: Ok(()),
+        left: unsaved,
     }
 }
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use wharf_gateway::Hold;
 
-use super::ControlLoop;
 use super::watched::Watched;
+use super::{ControlLoop, ServiceKey};
 use crate::manifest::Strategy;
 use crate::model::{ServiceKind, ServiceStatus};
-use crate::names::{NamespaceName, Revision, ServiceName};
+use crate::names::Revision;
 use crate::tasks::Exposure;
 
 /// How long a request waits while a service is recreated: for the old tasks to drain and the new ones to start. Longer
@@ -16,10 +16,8 @@ use crate::tasks::Exposure;
 const RECREATED_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is in force for one service.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Exposed {
-    namespace: NamespaceName,
-    service: ServiceName,
     routes: Revision,
     health: Revision,
     holds: Holds,
@@ -34,18 +32,30 @@ enum Holds {
 }
 
 impl ControlLoop {
-    /// Makes the services reachable that shall be, if that differs from what is in force.
+    /// Makes the services reachable that shall be.
     pub(super) fn expose(&mut self) {
-        let mut wanted: Vec<(Exposed, Exposure)> = self.services.values().filter_map(exposure).collect();
+        let wanted = self.services.iter();
+        let wanted = wanted.filter_map(|(key, watched)| Some((key.clone(), exposure(watched)?)));
+        let mut wanted: Vec<(ServiceKey, (Exposed, Exposure))> = wanted.collect();
         wanted.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let (exposed, exposures): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
-        if exposed == self.exposed {
-            return;
-        }
+        let exposures: Vec<Exposure> = wanted.iter().map(|(_, (_, exposure))| exposure.clone()).collect();
         match self.parts.executor.expose(&exposures) {
-            Ok(()) => self.exposed = exposed,
+            Ok(()) => {
+                self.exposed = wanted
+                    .into_iter()
+                    .map(|(key, (exposed, _))| (key, exposed))
+                    .collect()
+            }
             // A deploy is refused before it comes to this; what was reachable still is.
             Err(error) => tracing::error!(%error, "can't put the routes in force"),
+        }
+    }
+
+    /// The same, if what is in force of this service differs from what shall be.
+    pub(super) fn expose_service(&mut self, key: &ServiceKey) {
+        let wanted = self.services.get(key).and_then(exposure);
+        if self.exposed.get(key) != wanted.as_ref().map(|(exposed, _)| exposed) {
+            self.expose();
         }
     }
 }
@@ -82,15 +92,10 @@ fn exposure(watched: &Watched) -> Option<(Exposed, Exposure)> {
             Holds::WhileRecreated => Hold::new(RECREATED_WITHIN, Hold::MOST).ok(),
         },
     };
-    let (namespace, name) = (service.namespace.clone(), service.name.clone());
-    Some((
-        Exposed {
-            namespace,
-            service: name,
-            routes,
-            health,
-            holds,
-        },
-        exposure,
-    ))
+    let exposed = Exposed {
+        routes,
+        health,
+        holds,
+    };
+    Some((exposed, exposure))
 }

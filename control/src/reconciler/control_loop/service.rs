@@ -31,7 +31,7 @@ impl ControlLoop {
                 .is_none_or(|watched| watched.stale == Stale::Yes)
             {
                 self.load(key).await?;
-                self.expose();
+                self.expose_service(key);
             }
             self.place_waiting(key).await;
             let Some(watched) = self.services.get_mut(key) else {
@@ -59,6 +59,7 @@ impl ControlLoop {
     pub(super) async fn load(&mut self, key: &ServiceKey) -> Result<(), LoopError> {
         let Some(entry) = self.parts.store.get(&keys::service(&key.0, &key.1)).await? else {
             self.services.remove(key);
+            self.settle_scaling(key);
             return Ok(());
         };
         let service = Service::decode(&entry)?;
@@ -94,6 +95,7 @@ impl ControlLoop {
             blueprints,
         };
         self.services.insert(key.clone(), Watched::new(records, before));
+        self.settle_scaling(key);
         Ok(())
     }
 
@@ -172,7 +174,8 @@ impl ControlLoop {
             Err(error) => return Err(error.into()),
         }
         self.services.remove(key);
-        self.expose();
+        self.settle_scaling(key);
+        self.expose_service(key);
         self.parts.executor.forget(&key.0, &key.1);
         self.parts
             .registry
@@ -186,7 +189,7 @@ impl ControlLoop {
             return;
         };
         let all_healthy = observed.tasks.iter().all(|task| task.phase == Phase::Healthy);
-        let complete = usize::try_from(watched.service.count) == Ok(observed.tasks.len());
+        let complete = usize::try_from(watched.desired().count) == Ok(observed.tasks.len());
         // After a first deployment that failed there is nothing to be steady.
         let runs = watched.service.goal.is_some();
         let calm = runs && all_healthy && complete && watched.service.rollout.is_none();

@@ -51,6 +51,9 @@ impl ControlLoop {
             };
             self.take_report(report).await;
         }
+        if let Err(error) = self.save_counts().await {
+            tracing::error!(%error, "can't write how many tasks there were to be");
+        }
         if let Err(error) = self.save().await {
             tracing::error!(%error, "can't write the tasks' last states");
         }

@@ -9,6 +9,7 @@ mod jobs;
 mod recovery;
 mod retiring;
 mod rollouts;
+mod scaling;
 mod steady;
 mod strategies;
 mod stuck;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::ServiceKey;
 use super::course::Course;
+use super::{ServiceKey, scaling};
 use crate::blueprint::Blueprint;
 use crate::model::{Deployment, DesiredStatus, Group, Health, Service, ServiceStatus, TaskStatus};
 use crate::names::Revision;
 use crate::reconciler::plan::{Desired, Observed, ObservedTask, Phase, Presence, Vacancy};
+use crate::scaling::Scaler;
 use crate::store::StoreRevision;
 use crate::tasks::Remedy;
 use crate::tasks::registry::{Entry, Registry};
@@ -31,6 +32,10 @@ pub(super) struct Watched {
     pub(super) last_blocked: Option<String>,
     pub(super) steady: Steady,
     pub(super) stale: Stale,
+    /// How many tasks it has by load, if that is asked for.
+    pub(super) scaler: Option<Scaler>,
+    /// The count that the store has.
+    pub(super) stored_count: u32,
 }
 
 /// A deployment's record, and the transaction that wrote it.
@@ -64,14 +69,23 @@ pub(super) enum Stale {
 }
 
 impl Watched {
-    pub(super) fn new(records: Records, before: Option<Self>) -> Self {
+    pub(super) fn new(records: Records, mut before: Option<Self>) -> Self {
         let Records {
-            service,
+            mut service,
             revision,
             deployment,
             blueprints,
         } = records;
         let now = Instant::now();
+        let stored_count = service.count;
+        if let Some(before) = &before {
+            before.keep_choice(&mut service);
+        }
+        let spec = service.goal.and_then(|goal| blueprints.get(&goal)?.scaling());
+        let known = before
+            .as_mut()
+            .and_then(|before| Some((before.scaler.take()?, before.service.count)));
+        let scaler = scaling::scaler(&service, spec, known);
         let same_rollout = before
             .as_ref()
             .is_some_and(|b| b.service.rollout == service.rollout);
@@ -84,6 +98,10 @@ impl Watched {
                 before.steady,
                 before.shares,
             ),
+            // One that is asleep at a start is as it shall be, and nothing happened that were worth telling.
+            None if scaler.as_ref().is_some_and(Scaler::is_asleep) => {
+                (Vec::new(), None, None, Steady::Announced, None)
+            }
             None => (Vec::new(), None, None, Steady::No, None),
         };
         let course = course.filter(|_| same_rollout);
@@ -104,13 +122,29 @@ impl Watched {
             revision,
             service,
             blueprints,
+            scaler,
+            stored_count,
         }
+    }
+
+    /// A count that scaling chose, and nobody changed since, outlives a look at the store that doesn't have it yet.
+    fn keep_choice(&self, service: &mut Service) {
+        let is_unsaved = self.service.count != self.stored_count;
+        if self.scaler.is_some() && is_unsaved && service.count == self.stored_count {
+            service.count = self.service.count;
+            service.stable_count = self.service.stable_count;
+        }
+    }
+
+    /// How many of `count` tasks there shall be now.
+    fn scaled(&self, count: u32) -> u32 {
+        self.scaler.as_ref().map_or(count, |scaler| scaler.desired(count))
     }
 
     pub(super) fn desired(&self) -> Desired {
         Desired {
-            count: self.service.count,
-            stable_count: self.service.stable_count,
+            count: self.scaled(self.service.count),
+            stable_count: self.scaled(self.service.stable_count),
             goal: self.service.goal,
             stable: self.service.stable,
             rollout: self.course.as_ref().map(|course| course.rollout.clone()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::{Deployment, DeploymentId, Group, Health, RolloutState, TaskStatus};
 use crate::names::{ServiceName, TaskId};
 use crate::reconciler::plan::StopWhy;
+use crate::scaling::{self, Decided};
 use crate::tasks::HealthReport;
 
 pub(super) fn started(service: &ServiceName, tasks: &[TaskId]) -> String {
@@ -56,6 +57,11 @@ pub(super) fn impaired(service: &ServiceName, reason: &str) -> String {
 
 pub(super) fn steady(service: &ServiceName) -> String {
     format!("(service {service}) has reached a steady state.")
+}
+
+pub(super) fn scaled(service: &ServiceName, decided: &Decided) -> String {
+    let Decided { from, to, cause, .. } = decided;
+    scaling::said(service, (*from, *to), cause)
 }
 
 pub(super) fn completed(service: &ServiceName, deployment: &DeploymentId) -> String {

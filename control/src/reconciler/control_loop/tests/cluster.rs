@@ -143,6 +143,8 @@ pub(super) struct Cluster {
     pub(super) store: SharedStore,
     pub(super) clock: Clock,
     paced: Arc<Paced>,
+    /// The `[scaling]` of what is deployed.
+    scaling: Mutex<Option<serde_json::Value>>,
 }
 
 /// How long (of paused time) something may take to come about: longer than a deployment's deadline.
@@ -195,7 +197,13 @@ impl Cluster {
             store,
             clock,
             paced,
+            scaling: Mutex::default(),
         }
+    }
+
+    /// What is deployed from now on scales like this.
+    pub(super) fn scales(&self, scaling: serde_json::Value) {
+        *self.scaling.lock().unwrap() = Some(scaling);
     }
 
     /// Has the store's next commits meet this.
@@ -327,6 +335,9 @@ impl Cluster {
         let mut manifest = more;
         manifest["name"] = name.as_str().into();
         manifest["task"] = serde_json::json!({"component": digest.as_str()});
+        if let Some(scaling) = self.scaling.lock().unwrap().clone() {
+            manifest["scaling"] = scaling;
+        }
         let definition = Definition {
             id: id.clone(),
             bundle: digest.clone(),

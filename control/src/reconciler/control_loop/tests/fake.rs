@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
-use wharf_gateway::Tally;
+use wharf_gateway::{Demand, Tally};
 use wharf_runtime::{Amount, Bytes, CpuUnits};
 
+use crate::edge::rules;
 use crate::model::{Health, Task, Usage, World};
 use crate::names::{Digest, NamespaceName, Revision, ServiceName, TaskId};
 use crate::refusal::Refusal;
+use crate::scaling::Wakes;
 use crate::tasks::{
     Drained, Executor, Exit, Exposure, HealthReport, HostCapacity, LiveTask, Order, Prepared, Remedy, Room,
 };
@@ -79,6 +81,10 @@ pub(crate) struct Fake {
     pub(super) activated: Mutex<Vec<TaskId>>,
     /// How many are being activated now, and the most there were.
     pub(super) activating: Mutex<(usize, usize)>,
+    /// What is asked of services.
+    pub(super) demand: Mutex<Demand>,
+    /// Whom requests wait for.
+    pub(super) wakes: Wakes,
 }
 
 /// More CPU than this fits no host.
@@ -227,6 +233,15 @@ impl Executor for Fake {
         let last = wrote.iter().skip(wrote.len() - lines);
         last.map(|line| format!("{line} of {}", task.definition))
             .collect()
+    }
+
+    fn demand(&self, _: &NamespaceName, _: &ServiceName) -> Option<Demand> {
+        Some(*self.demand.lock().unwrap())
+    }
+
+    async fn wanted(&self) -> Vec<(NamespaceName, ServiceName)> {
+        let groups = self.wakes.wanted().await;
+        groups.iter().filter_map(rules::service_of).collect()
     }
 
     fn forget(&self, _: &NamespaceName, name: &ServiceName) {

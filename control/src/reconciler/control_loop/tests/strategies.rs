@@ -328,6 +328,8 @@ async fn a_store_that_fails_delays_a_step_and_loses_none() {
     let cluster = Cluster::steady(1).await;
     cluster.roll(2, 1, canary()).await;
     cluster.until_stage(2, Stage::Bake, 5).await;
+    // The store has the stage before the loop goes on and puts the shares in force.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     cluster.shares();
     // While it lasts neither the step nor its end can be written; requests keep their shares.
     cluster.faults(|faults| faults.failing = usize::MAX);

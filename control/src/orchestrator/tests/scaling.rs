@@ -1,0 +1,93 @@
+//! The count of a service that scales, as people may choose it.
+
+use serde_json::json;
+
+use super::*;
+
+fn manifest(count: Option<u32>, scaling: serde_json::Value) -> serde_json::Value {
+    let mut manifest = json!({"name": "api", "task": {}, "scaling": scaling});
+    if let Some(count) = count {
+        manifest["service"] = json!({"count": count});
+    }
+    manifest
+}
+
+impl Harbour {
+    async fn count(&self) -> u32 {
+        let name = "api".parse().unwrap();
+        self.orchestrator
+            .service(&self.namespace, &name)
+            .await
+            .unwrap()
+            .count
+    }
+
+    async fn scale(&self, count: u32) -> Result<u32, Refusal> {
+        let name = "api".parse().unwrap();
+        let scaled = self.orchestrator.scale(&self.namespace, &name, count).await;
+        scaled.map(|service| service.count)
+    }
+}
+
+#[tokio::test]
+async fn a_new_service_begins_with_its_count_brought_into_range() {
+    for (count, wanted) in [(None, 2), (Some(1), 2), (Some(3), 3), (Some(9), 4)] {
+        let harbour = Harbour::open().await;
+        let bounds = json!({"min": 2, "max": 4});
+        harbour.deploy("one", manifest(count, bounds)).await.unwrap();
+        assert_eq!(harbour.count().await, wanted, "{count:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_deploy_does_not_undo_what_was_chosen_since() {
+    let harbour = Harbour::open().await;
+    let bounds = json!({"min": 1, "max": 4});
+    let first = harbour
+        .deploy("one", manifest(Some(2), bounds.clone()))
+        .await
+        .unwrap();
+    harbour.ended(first).await;
+    assert_eq!(harbour.scale(3).await.unwrap(), 3);
+    harbour.deploy("one", manifest(Some(2), bounds)).await.unwrap();
+    assert_eq!(harbour.count().await, 3, "the same again");
+    let next = json!({"min": 1, "max": 8});
+    let second = harbour.deploy("one", manifest(Some(2), next)).await.unwrap();
+    harbour.ended(second).await;
+    assert_eq!(harbour.count().await, 3, "another revision");
+    let fewer = json!({"min": 1, "max": 2});
+    harbour.deploy("one", manifest(None, fewer)).await.unwrap();
+    assert_eq!(harbour.count().await, 2, "registering brings it into range");
+}
+
+#[tokio::test]
+async fn a_count_outside_the_bounds_is_refused() {
+    let harbour = Harbour::open().await;
+    let bounds = json!({"min": 2, "max": 4});
+    let first = harbour.deploy("one", manifest(None, bounds)).await.unwrap();
+    harbour.ended(first).await;
+    for outside in [0, 1, 5] {
+        let refusal = refused(harbour.scale(outside).await, "OutsideScalingBounds");
+        let said = format!("the service `api` scales from 2 to 4 tasks, {outside} is outside");
+        assert_eq!(refusal.message, said);
+        assert_eq!(refusal.field.as_deref(), Some("desiredCount"));
+    }
+    assert_eq!(harbour.scale(4).await.unwrap(), 4);
+}
+
+#[tokio::test]
+async fn what_answers_no_requests_does_not_scale_by_them() {
+    let harbour = Harbour::open().await;
+    harbour.is_command();
+    let worker = |scaling| json!({"name": "worker", "task": {}, "scaling": scaling});
+    for (scaling, field) in [
+        (json!({"max": 3, "requests": 10}), "scaling.requests"),
+        (json!({"max": 3, "cpu": 60, "queue": 10}), "scaling.queue"),
+        (json!({"idle": "5m"}), "scaling.idle"),
+    ] {
+        let refusal = refused(harbour.deploy("worker", worker(scaling)).await, "WorldMismatch");
+        assert_eq!(refusal.field.as_deref(), Some(field));
+    }
+    let by_cpu = worker(json!({"max": 3, "cpu": 60}));
+    harbour.deploy("worker", by_cpu).await.unwrap();
+}

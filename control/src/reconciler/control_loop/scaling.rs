@@ -1,0 +1,201 @@
+//! Services that scale: looked at each second while they are awake, put to sleep, woken; and their counts written
+//! down.
+//!
+//! A service that sleeps, or has no `[scaling]`, is not looked at.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::watched::Watched;
+use super::{ControlLoop, ServiceKey, wording};
+use crate::model::stored::Record as _;
+use crate::model::{Group, Service, ServiceStatus, TaskStatus, keys};
+use crate::scaling::decide::Deploying;
+use crate::scaling::sample::{Reading, TaskReading};
+use crate::scaling::{Look, Scaler, ScalingSpec, Wanted};
+use crate::store::{Expect, StoreError, Transaction};
+use crate::tasks::registry::Entry;
+
+/// How often services that scale are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How many counts one transaction writes.
+const MAX_COUNTS: usize = 256;
+
+/// What scaling needs to know of a service's record.
+pub(super) fn wanted(service: &Service) -> Wanted {
+    Wanted {
+        count: service.count,
+        deploying: match service.rollout {
+            Some(_) => Deploying::Yes,
+            None => Deploying::No,
+        },
+    }
+}
+
+/// A service's scaling after its record was read: new, as it was, or none.
+pub(super) fn scaler(
+    service: &Service,
+    spec: Option<&ScalingSpec>,
+    before: Option<(Scaler, u32)>,
+) -> Option<Scaler> {
+    let spec = spec.filter(|_| service.status == ServiceStatus::Active)?.clone();
+    let (wanted, now) = (wanted(service), Instant::now());
+    Some(match before {
+        None => Scaler::new(spec, wanted, now),
+        Some((mut scaler, count)) => {
+            scaler.read_again(spec, count, wanted, now);
+            scaler
+        }
+    })
+}
+
+impl ControlLoop {
+    /// Wakes those of the services that sleep: requests wait for them.
+    pub(super) fn wake_up(&mut self, wanted: &[ServiceKey]) {
+        for key in wanted {
+            let Some(watched) = self.services.get_mut(key) else {
+                continue;
+            };
+            let count = watched.service.count;
+            let scaler = watched.scaler.as_mut();
+            if scaler.is_some_and(|scaler| scaler.wake(count, Instant::now())) {
+                self.tell_scaled(key);
+                self.dirty.insert(key.clone());
+            }
+        }
+    }
+
+    /// The service was loaded: it is looked at from now on, or not any more.
+    pub(super) fn settle_scaling(&mut self, key: &ServiceKey) {
+        let watched = self.services.get(key);
+        let scaler = watched.and_then(|watched| Some((watched.scaler.as_ref()?, watched.service.count)));
+        self.parts
+            .registry
+            .scaling()
+            .set(key, scaler.map(|(scaler, count)| scaler.shown(count)));
+        if scaler.is_some_and(|(scaler, _)| !scaler.is_asleep()) {
+            self.awake.insert(key.clone());
+            self.next_look.get_or_insert_with(|| Instant::now() + LOOK_EVERY);
+        } else {
+            self.awake.remove(key);
+        }
+    }
+
+    /// Looks at all services that scale and are awake.
+    pub(super) fn look_at_awake(&mut self) {
+        for key in self.awake.clone() {
+            self.look_at(&key);
+        }
+        self.next_look = (!self.awake.is_empty()).then(|| Instant::now() + LOOK_EVERY);
+    }
+
+    fn look_at(&mut self, key: &ServiceKey) {
+        let reading = self.read(key);
+        let Some(watched) = self.services.get_mut(key) else {
+            return;
+        };
+        let wanted = wanted(&watched.service);
+        let Some(scaler) = watched.scaler.as_mut() else {
+            return;
+        };
+        let look = scaler.look(reading, wanted);
+        match look {
+            Look::Same => {}
+            Look::Count(to) => {
+                watched.service.count = to;
+                watched.service.stable_count = to;
+                self.unsaved_counts.insert(key.clone());
+            }
+            Look::Slept => {
+                self.dirty.insert(key.clone());
+            }
+        }
+        match look {
+            Look::Same => self.settle_scaling(key),
+            Look::Count(_) | Look::Slept => {
+                self.dirty.insert(key.clone());
+                self.tell_scaled(key);
+            }
+        }
+    }
+
+    fn tell_scaled(&mut self, key: &ServiceKey) {
+        let last = self
+            .services
+            .get(key)
+            .and_then(|watched| watched.scaler.as_ref()?.last());
+        if let Some(decided) = last {
+            self.say(key, wording::scaled(&key.1, decided));
+        }
+        self.settle_scaling(key);
+    }
+
+    fn read(&self, key: &ServiceKey) -> Reading {
+        let demand = self.parts.executor.demand(&key.0, &key.1).unwrap_or_default();
+        let group = (key.0.clone(), Group::Service(key.1.clone()));
+        Reading {
+            at: Instant::now(),
+            demand,
+            tasks: self.parts.registry.visit(&group, read_task),
+        }
+    }
+
+    /// Writes the counts that scaling chose. What somebody changed meanwhile is read again.
+    pub(super) async fn save_counts(&mut self) -> Result<(), StoreError> {
+        let keys: Vec<ServiceKey> = self.unsaved_counts.iter().take(MAX_COUNTS).cloned().collect();
+        let mut transaction = Transaction::new();
+        for key in &keys {
+            if let Some(Watched {
+                service, revision, ..
+            }) = self.services.get(key)
+            {
+                let record = keys::service(&key.0, &key.1);
+                transaction = transaction
+                    .expect(&record, Expect::Revision(*revision))
+                    .put(&record, service.encode());
+            }
+        }
+        // Where the services are gone there is nothing to write.
+        let written = match transaction.ops().is_empty() {
+            true => Ok(None),
+            false => self.parts.store.commit(transaction).await.map(Some),
+        };
+        match written {
+            Ok(revision) => {
+                for key in keys {
+                    self.unsaved_counts.remove(&key);
+                    if let Some((watched, revision)) = self.services.get_mut(&key).zip(revision) {
+                        watched.revision = revision;
+                        watched.stored_count = watched.service.count;
+                    }
+                }
+                Ok(())
+            }
+            Err(StoreError::Conflict { .. }) => {
+                for key in keys {
+                    self.mark_stale(&key);
+                    self.dirty.insert(key);
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn read_task(entry: &Entry) -> Option<TaskReading> {
+    let live = entry
+        .live
+        .as_ref()
+        .filter(|_| entry.task.status == TaskStatus::Running)?;
+    let usage = live.usage();
+    Some(TaskReading {
+        id: entry.task.id.clone(),
+        cpu_ms: usage.cpu_ms,
+        cpu: entry.task.cpu,
+        memory: usage.memory,
+        memory_limit: entry.task.memory,
+    })
+}

@@ -1,0 +1,217 @@
+//! A service that scales by load, sleeps and wakes.
+
+use serde_json::json;
+use wharf_gateway::{Demand, WakeUp as _};
+
+use super::cluster::{Side, key};
+use super::*;
+use crate::edge::rules::group_name;
+
+/// A service that sleeps when it is idle for a minute; it was deployed, and has fallen asleep.
+async fn asleep() -> Cluster {
+    let cluster = Cluster::empty().await;
+    cluster.scales(
+        json!({"idle": "1m", "cooldown_in": "0s", "cooldown_out": "0s", "max": 8, "concurrency": 10}),
+    );
+    cluster.deploy(1, 1).await;
+    cluster.ended(1).await;
+    cluster.until_picture("").await;
+    cluster
+}
+
+fn knock(cluster: &Cluster) {
+    let (namespace, name) = key();
+    cluster.fake.wakes.wake(&group_name(&namespace, &name).unwrap());
+}
+
+fn load(cluster: &Cluster, in_flight: u32) {
+    *cluster.fake.demand.lock().unwrap() = Demand {
+        in_flight,
+        ..Demand::default()
+    };
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_service_sleeps_and_the_first_request_wakes_it() {
+    let cluster = asleep().await;
+    let said = cluster.said().await;
+    let slept = "(service api) has its desired count set to 0, from 1. Cause: no requests for 60 s.";
+    assert!(said.iter().any(|message| message == slept), "{said:?}");
+    let before = cluster.service().await.unwrap();
+    knock(&cluster);
+    cluster.until_picture("1h").await;
+    cluster
+        .until_said("(service api) has its desired count set to 1, from 0. Cause: a request came.")
+        .await;
+    assert_eq!(
+        cluster.service().await.unwrap(),
+        before,
+        "a wake changes no record"
+    );
+    let stopped = cluster.tasks().remove(0).stopped.unwrap();
+    assert_eq!(stopped.code, StopCode::ServiceSchedulerInitiated);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_under_way_keeps_it_awake() {
+    let cluster = asleep().await;
+    knock(&cluster);
+    load(&cluster, 1);
+    cluster.until_picture("1h").await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(cluster.picture(), "1h");
+    load(&cluster, 0);
+    cluster.until_picture("").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_requests_at_once_wake_it_once() {
+    let cluster = asleep().await;
+    let before = cluster.tasks().len();
+    for _ in 0..100 {
+        knock(&cluster);
+    }
+    cluster.until_picture("1h").await;
+    knock(&cluster);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(
+        (cluster.picture().as_str(), cluster.tasks().len()),
+        ("1h", before + 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_comes_while_the_last_task_drains_wakes_a_new_one() {
+    let cluster = asleep().await;
+    knock(&cluster);
+    cluster.until_picture("1h").await;
+    cluster.until_picture("1L").await;
+    knock(&cluster);
+    cluster
+        .until("a new one beside it", |cluster| cluster.picture().contains("1h"))
+        .await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(cluster.picture(), "1h");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_sleeps_after_a_restart_and_wakes_as_before() {
+    let cluster = asleep().await;
+    knock(&cluster);
+    cluster.until_picture("1h").await;
+    let cluster = cluster.crash().await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(cluster.reconciler.is_ready());
+    assert_eq!(cluster.picture(), "");
+    knock(&cluster);
+    cluster.until_picture("1h").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deploy_finds_out_whether_the_new_revision_works_and_then_it_sleeps_again() {
+    let cluster = asleep().await;
+    cluster.behave(2, Behaviour::Refuses("no such import"));
+    cluster.deploy(2, 1).await;
+    let failed = cluster.ended(2).await;
+    assert_eq!(failed.state, crate::model::RolloutState::Failed);
+    cluster.deploy(3, 1).await;
+    let completed = cluster.ended(3).await;
+    assert_eq!(completed.state, crate::model::RolloutState::Completed);
+    cluster.until_picture("").await;
+    knock(&cluster);
+    cluster.until_picture("3h").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn load_brings_tasks_within_three_seconds_and_takes_them_away_again() {
+    let cluster = asleep().await;
+    knock(&cluster);
+    load(&cluster, 1);
+    cluster.until_picture("1h").await;
+    load(&cluster, 45);
+    let began = tokio::time::Instant::now();
+    cluster.until_picture("1h 1h 1h 1h 1h").await;
+    assert!(began.elapsed() <= Duration::from_secs(3), "{:?}", began.elapsed());
+    cluster
+        .until_said("has its desired count set to 5, from 1. Cause: each task had 45.0 requests under way, the target is 10.")
+        .await;
+    load(&cluster, 400);
+    cluster.until_picture("1h 1h 1h 1h 1h 1h 1h 1h").await;
+    load(&cluster, 15);
+    cluster.until_picture("1h 1h").await;
+    let shown = cluster.registry.scaling().get(&key().0, &key().1).unwrap();
+    assert_eq!((shown.min, shown.max, shown.desired), (0, 8, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_count_that_was_chosen_outlives_a_crash() {
+    let cluster = Cluster::empty().await;
+    cluster.scales(json!({"max": 8, "concurrency": 10}));
+    cluster.deploy(1, 1).await;
+    cluster.ended(1).await;
+    load(&cluster, 40);
+    cluster.until_picture("1h 1h 1h 1h").await;
+    let written = async {
+        while cluster.service().await.unwrap().count != 4 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), written)
+        .await
+        .unwrap();
+    let cluster = cluster.crash().await;
+    cluster.until_picture("1h 1h 1h 1h").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_set_by_hand_is_where_scaling_goes_on_from() {
+    let cluster = Cluster::empty().await;
+    cluster.scales(json!({"min": 1, "max": 8, "concurrency": 10}));
+    cluster.deploy(1, 1).await;
+    cluster.ended(1).await;
+    cluster
+        .change(|service| {
+            service.count = 3;
+            service.stable_count = 3;
+        })
+        .await;
+    cluster.until_picture("1h 1h 1h").await;
+    load(&cluster, 60);
+    cluster.until_picture("1h 1h 1h 1h 1h 1h").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn during_a_deployment_tasks_are_added_and_none_is_taken_away() {
+    let cluster = Cluster::empty().await;
+    cluster.scales(json!({"max": 8, "concurrency": 10, "cooldown_in": "0s", "cooldown_out": "0s"}));
+    cluster.deploy(1, 4).await;
+    cluster.ended(1).await;
+    load(&cluster, 40);
+    cluster.behave(2, Behaviour::Unsure);
+    cluster.deploy(2, 4).await;
+    cluster
+        .until("the new ones", |cluster| {
+            cluster.picture().matches("2?").count() == 4
+        })
+        .await;
+    load(&cluster, 0);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(cluster.picture().matches("2?").count(), 4);
+    load(&cluster, 120);
+    cluster
+        .until("more of them", |cluster| {
+            cluster.picture().matches("2?").count() == 8
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wake_waits_for_nothing_that_is_written() {
+    let cluster = asleep().await;
+    cluster.faults(|faults| faults.stuck_after = Some((0, Side::Before)));
+    // The states of the tasks that have stopped are on their way to the store by now, and get nowhere.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    knock(&cluster);
+    cluster.until_picture("1h").await;
+    assert!(cluster.is_stuck());
+}
