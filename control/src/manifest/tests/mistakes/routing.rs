@@ -170,7 +170,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ),
     (
         "[[target_group]]\nname = \"a\"\ntargets = [{ url = \"http://a:1\", weight = 3 }]",
-        "3:32: the `weight` of a target does something only with `weighted_random`: remove it, or write algorithm = \
+        "3:34: the `weight` of a target does something only with `weighted_random`: remove it, or write algorithm = \
          \"weighted_random\"",
     ),
     (
