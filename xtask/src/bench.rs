@@ -50,7 +50,7 @@ struct Bench<'a> {
 /// A measurement: its name, and what it finds.
 type Measure = fn(&Bench<'_>) -> Result<Vec<Row>>;
 
-const MEASURES: [(&str, Measure); 14] = [
+const MEASURES: [(&str, Measure); 17] = [
     ("deploy", rows::deploy::run),
     ("rollout", rows::rollout::run),
     ("start-200", rows::start::run),
@@ -65,6 +65,9 @@ const MEASURES: [(&str, Measure); 14] = [
     ("swap", rows::rules::swap),
     ("connections", rows::connections::run),
     ("crons", rows::crons::run),
+    ("wake", rows::wake::first_request),
+    ("step", rows::wake::step),
+    ("zero", rows::zero::run),
 ];
 
 /// Build, measure, print.

@@ -34,6 +34,11 @@ pub(crate) struct Answer {
 
 /// Send a request and read all of the answer.
 pub(crate) fn send(to: SocketAddr, call: Call<'_>) -> io::Result<Answer> {
+    send_with(to, call, &[])
+}
+
+/// The same with more headers.
+pub(crate) fn send_with(to: SocketAddr, call: Call<'_>, headers: &[(&str, &str)]) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let Call {
@@ -42,7 +47,10 @@ pub(crate) fn send(to: SocketAddr, call: Call<'_>) -> io::Result<Answer> {
         path,
         body,
     } = call;
-    let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
     let head = format!("{head}content-length: {}\r\n\r\n", body.len());
     let mut sending = stream.try_clone()?;
     std::thread::scope(|scope| {

@@ -24,6 +24,7 @@ mod project;
 mod rollouts;
 mod routing;
 mod runs;
+mod scaling;
 mod secrets;
 mod server;
 mod services;

@@ -12,6 +12,8 @@ pub(super) mod rollout;
 pub(super) mod rules;
 pub(super) mod share;
 pub(super) mod start;
+pub(super) mod wake;
+pub(super) mod zero;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,198 @@
+//! Services that scale by load, sleep when they are idle and wake on a request.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use serde_json::Value;
+
+use crate::http::Call;
+use crate::project::{Guest, Project};
+use crate::server::{Server, until};
+
+/// A service that sleeps after a second; `rest` follows in its `[scaling]`.
+fn sleeper(rest: &str) -> Project {
+    Project::service("web", &format!("[scaling]\nidle = \"1s\"\n{rest}"))
+}
+
+fn described(server: &Server) -> Value {
+    server.wharf().json(["describe", "service", "web"])
+}
+
+fn until_service(server: &Server, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    until(what, || {
+        let service = described(server)["service"].clone();
+        is(&service).then_some(service)
+    })
+}
+
+fn until_asleep(server: &Server) {
+    until_service(server, "it is asleep", |service| {
+        service["runningCount"] == 0 && service["pendingCount"] == 0 && service["scaling"]["asleep"] == true
+    });
+}
+
+fn events(server: &Server) -> String {
+    server.wharf().ok(["events", "web"])
+}
+
+/// Tasks there ever were.
+fn tasks(server: &Server) -> usize {
+    let all = server.wharf().json(["ps", "web", "--all"]);
+    all["tasks"].as_array().expect("an array").len()
+}
+
+#[test]
+fn an_idle_service_sleeps_and_its_first_request_is_answered() {
+    let server = Server::start();
+    server.wharf().ok(["deploy", sleeper("").path()]);
+    assert_eq!(server.get("web.localhost", "/ok").status, 200);
+    until_asleep(&server);
+    let listed = server.wharf().ok(["services"]);
+    assert!(listed.contains("0 (0-1)"), "{listed}");
+    let said = server.wharf().ok(["describe", "service", "web"]);
+    assert!(said.contains("asleep, the first request wakes it"), "{said}");
+
+    let answer = server.get("web.localhost", "/ok");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
+    let events = events(&server);
+    for cause in ["Cause: no requests for 1 s.", "Cause: a request came."] {
+        assert!(events.contains(cause), "{events}");
+    }
+    until_asleep(&server);
+}
+
+#[test]
+fn many_requests_at_once_wake_one_task() {
+    let server = Server::start();
+    server.wharf().ok(["deploy", sleeper("").path()]);
+    until_asleep(&server);
+    let before = tasks(&server);
+    std::thread::scope(|scope| {
+        for _ in 0..50 {
+            scope.spawn(|| {
+                let answer = server.get("web.localhost", "/ok");
+                assert_eq!(answer.status, 200, "{answer:?}");
+            });
+        }
+    });
+    assert_eq!(tasks(&server), before + 1);
+}
+
+#[test]
+fn requests_that_come_while_it_falls_asleep_are_answered() {
+    let server = Server::start();
+    server.wharf().ok(["deploy", sleeper("").path()]);
+    // Each rests for about as long as it takes to fall asleep, so that some come while the last task drains.
+    let slept = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        for step in 0..4_u64 {
+            let (server, slept) = (&server, &slept);
+            scope.spawn(move || {
+                for round in 0..2_u64 {
+                    until("it rests", || {
+                        let asleep = described(server)["service"]["scaling"]["asleep"] == true;
+                        asleep.then(|| slept.fetch_add(1, Ordering::Relaxed))
+                    });
+                    let answer = server.get("web.localhost", "/ok");
+                    assert_eq!(answer.status, 200, "{step} in round {round}: {answer:?}");
+                }
+            });
+        }
+    });
+    assert_eq!(slept.load(Ordering::Relaxed), 8);
+}
+
+#[test]
+fn a_service_that_may_sleep_is_asleep_after_a_restart() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let server = Server::start_on(directory.path());
+    server
+        .wharf()
+        .ok(["deploy", sleeper("max = 4\nconcurrency = 50").path()]);
+    assert_eq!(server.get("web.localhost", "/ok").status, 200);
+    server.kill();
+    let server = Server::start_on(directory.path());
+    let service = until_service(&server, "its description", |service| !service.is_null());
+    assert_eq!(
+        (&service["desiredCount"], &service["scaling"]["asleep"]),
+        (&0.into(), &true.into())
+    );
+    assert_eq!(server.get("web.localhost", "/ok").status, 200);
+}
+
+#[test]
+fn load_brings_tasks_and_they_go_without_losing_a_request() {
+    let server = Server::start();
+    let scaling = "[scaling]\nmax = 3\nconcurrency = 2\ncooldown_in = \"0s\"\ncooldown_out = \"0s\"";
+    server
+        .wharf()
+        .ok(["deploy", Project::service("web", scaling).path()]);
+    let (calm, over) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let (server, calm, over) = (&server, &calm, &over);
+            scope.spawn(move || {
+                let goes_on = || {
+                    if client < 1 {
+                        !over.load(Ordering::Relaxed)
+                    } else {
+                        !calm.load(Ordering::Relaxed)
+                    }
+                };
+                while goes_on() {
+                    let answer = server.send(Call::get("web.localhost", "/sleep?ms=100"));
+                    assert_eq!(answer.status, 200, "{answer:?}");
+                }
+            });
+        }
+        let most = until_service(&server, "as many as there may be", |service| {
+            service["healthyCount"] == 3
+        });
+        assert_eq!(most["scaling"]["maxCapacity"], 3);
+        calm.store(true, Ordering::Relaxed);
+        until_service(&server, "the fewest again", |service| {
+            service["desiredCount"] == 1 && service["runningCount"] == 1
+        });
+        over.store(true, Ordering::Relaxed);
+    });
+    let events = events(&server);
+    assert!(
+        events.contains("requests under way, the target is 2."),
+        "{events}"
+    );
+    let shown = server.wharf().ok(["describe", "service", "web"]);
+    assert!(shown.contains("1 to 3 tasks; concurrency"), "{shown}");
+}
+
+#[test]
+fn a_count_by_hand_is_within_the_bounds_and_said_to_be_a_beginning() {
+    let server = Server::start();
+    let scaling = "[scaling]\nmin = 1\nmax = 3\nconcurrency = 2";
+    server
+        .wharf()
+        .ok(["deploy", Project::service("web", scaling).path()]);
+    let said = server.wharf().ok(["scale", "web", "2"]);
+    assert!(
+        said.contains("2 desired") && said.contains("by load from there, within 1 to 3"),
+        "{said}"
+    );
+    until_service(&server, "two", |service| service["healthyCount"] == 2);
+    let refused = server.wharf().call(["scale", "web", "4"]);
+    let outside = "the service `web` scales from 1 to 3 tasks, 4 is outside";
+    refused.failed_saying(1, &[outside, "choose a count in between"]);
+    assert!(events(&server).contains("Cause: it was set by hand."));
+}
+
+#[test]
+fn what_cannot_scale_by_requests_is_refused() {
+    let server = Server::start();
+    let manifest = "name = \"worker\"\n[task]\ncomponent = \"app.wasm\"\n[scaling]\nmax = 3\nrequests = 10\n";
+    let worker = Project::new(Guest::Command, manifest);
+    let refused = server.wharf().call(["deploy", worker.path()]);
+    refused.failed_saying(1, &["so it takes no `requests` in [scaling]"]);
+    let bounds = Project::service("web", "[scaling]\nmin = 4\nmax = 2");
+    let refused = server.wharf().call(["deploy", bounds.path()]);
+    refused.failed_saying(
+        64,
+        &["wharf.toml:5:1: `min` in [scaling] is 4, more than `max`, 2"],
+    );
+}
