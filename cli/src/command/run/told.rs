@@ -58,12 +58,19 @@ impl Said {
         }
         self.waited = begins && (self.waited || waits);
         let has_failed = attempt.last_status == TaskStatus::Stopped && attempt.exit_code != Some(0);
-        if has_failed && !self.failed && run.state == RunState::InProgress && attempt.attempt <= run.retries {
+        if has_failed && !self.failed && is_followed(run, attempt) {
             self.failed = true;
             lines.push(failure(run, attempt));
         }
         lines
     }
+}
+
+/// Whether another attempt follows. One that was over before anybody looked, with all that followed it, did so too.
+fn is_followed(run: &Run, attempt: &Attempt) -> bool {
+    let later = |other: &Attempt| other.index == attempt.index && other.attempt > attempt.attempt;
+    let is_to_come = run.state == RunState::InProgress && attempt.attempt <= run.retries;
+    is_to_come || run.attempts.iter().any(later)
 }
 
 /// Where there were several tasks or attempts, an exit code says too little.
