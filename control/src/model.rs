@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 use wharf_runtime::Bytes;
 
+use crate::manifest::DeploymentSpec;
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision, ServiceName, TaskId};
 
 mod deployment;
@@ -160,6 +161,8 @@ pub struct Service {
     pub stable: Option<Revision>,
     /// The deployment in progress.
     pub rollout: Option<DeploymentId>,
+    /// In which way it is deployed, as was said last; its bounds hold for what is replaced, too.
+    pub deployment: DeploymentSpec,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -55,6 +55,19 @@ impl Strategy {
         matches!(self, Self::Canary { .. } | Self::Linear { .. })
     }
 
+    /// Between how many tasks a service is kept that is deployed like this, between deployments too. What can't share
+    /// stops before another starts.
+    pub fn bounds(self) -> Bounds {
+        match self {
+            Self::Rolling(bounds) => bounds,
+            Self::Canary { .. } | Self::Linear { .. } => Bounds::default(),
+            Self::Recreate => Bounds {
+                minimum_healthy: 0,
+                maximum: 100,
+            },
+        }
+    }
+
     /// The new revision's share of the requests after `share`, in percent; none where no shares are shifted.
     pub fn next_share(self, share: u32) -> Option<u32> {
         match self {
@@ -66,7 +79,8 @@ impl Strategy {
     }
 }
 
-/// Between how many tasks a rolling deployment keeps a service, in percent of its count.
+/// Between how many tasks a service is kept, in percent of its count, while it is deployed and while an unhealthy task is
+/// replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// So many stay healthy.

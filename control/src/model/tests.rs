@@ -65,6 +65,10 @@ fn desired_state_round_trips() {
         goal: Some(revision().revision),
         stable: None,
         rollout: Some(DeploymentId::generate()),
+        deployment: DeploymentSpec {
+            strategy: Strategy::Linear { step: 7 },
+            ..DeploymentSpec::default()
+        },
         created_at: now,
     });
     round_trip(&deployment(DeploymentSpec::default()));

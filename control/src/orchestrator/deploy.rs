@@ -70,8 +70,7 @@ impl Orchestrator {
                     .iter()
                     .find(|old| Some(old.id.revision) == service.goal && !halted);
                 if let Some(unchanged) = goal.filter(|goal| draft.is(goal)) {
-                    let count = draft.count(Some(service.count));
-                    return self.leave(service, expect, unchanged, count).await;
+                    return self.leave(service, expect, unchanged, &draft).await;
                 }
                 self.roll(Rolling {
                     service,
@@ -100,6 +99,7 @@ impl Orchestrator {
         let used = self.revisions_in_use(namespace, name).await?;
         let transaction = put_definition(Transaction::new(), namespace, &definition, &revisions, &used);
         service.count = count;
+        service.deployment = draft.deployment.clone();
         let deployment = Deployment::new(&service, definition.id.revision, draft.deployment);
         self.begin(service, expect, deployment, transaction)
             .await
@@ -159,20 +159,28 @@ impl Orchestrator {
         Ok(transaction)
     }
 
-    /// The service stays as it is but for its count.
+    /// What the service runs stays as it is. What is the service's own, and no revision's, becomes as is said.
     async fn leave(
         &self,
-        mut service: Service,
+        service: Service,
         expect: Expect,
         goal: &Definition,
-        count: u32,
+        draft: &Draft,
     ) -> Result<Deployed, Refusal> {
         let (namespace, name) = (service.namespace.clone(), service.name.clone());
-        if count != service.count {
-            service.count = count;
-            if service.rollout.is_none() {
-                service.stable_count = count;
-            }
+        let before = service.clone();
+        let count = draft.count(Some(service.count));
+        let service = Service {
+            count,
+            stable_count: match service.rollout {
+                None => count,
+                Some(_) => service.stable_count,
+            },
+            deployment: draft.deployment.clone(),
+            ..service
+        };
+        if service != before {
+            check_bounds(&draft.deployment, &service, count)?;
             self.store
                 .put_if(&keys::service(&namespace, &name), expect, service.encode())
                 .await?;
@@ -329,6 +337,7 @@ fn new_service(namespace: &NamespaceName, draft: &Draft, kind: ServiceKind) -> S
         goal: None,
         stable: None,
         rollout: None,
+        deployment: draft.deployment.clone(),
         created_at: Timestamp::now(),
     }
 }

@@ -188,8 +188,7 @@ impl Orchestrator {
                 .map(Deployed::Unchanged)
                 .ok_or_else(|| nothing_before(&service));
         }
-        let spec = deployments.last().map(|latest| latest.spec.rollback());
-        let mut back = Deployment::new(&service, target, spec.unwrap_or_default());
+        let mut back = Deployment::new(&service, target, service.deployment.rollback());
         back.reason = format!("rolling back to {name}:{target}");
         back.before = service.goal;
         back.rollback_of = service.rollout.clone();

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::crew::{Crew, maintain, stop, stop_surplus};
-use crate::manifest::DeploymentSpec;
+use crate::manifest::{Bounds, DeploymentSpec};
 use crate::model::{Compared, Pace, Stage};
 use crate::names::{Revision, TaskId};
 
@@ -36,6 +36,8 @@ pub struct Desired {
     pub goal: Option<Revision>,
     /// What they ran when all was well.
     pub stable: Option<Revision>,
+    /// Within which it is kept while no deployment is in progress.
+    pub bounds: Bounds,
     /// The deployment in progress.
     pub rollout: Option<Rollout>,
     /// Whether the service was deleted.
@@ -302,7 +304,7 @@ fn plan_steady(desired: &Desired, observed: &Observed, now: Instant) -> Vec<Acti
     if desired.stable != Some(goal) {
         return plan_halted(desired, goal, observed, now);
     }
-    let mut actions = maintain(&Crew::of(goal, observed), desired.count, now);
+    let mut actions = maintain(&Crew::of(goal, observed), desired.count, desired.bounds, now);
     actions.extend(stop_all_but(&[goal], observed, StopWhy::DeploymentFailed));
     actions
 }
@@ -328,6 +330,7 @@ fn plan_halted(desired: &Desired, goal: Revision, observed: &Observed, now: Inst
         actions.extend(maintain(
             &crew,
             wanted.min(desired.count.max(desired.stable_count)),
+            desired.bounds,
             now,
         ));
         kept.push(stable);

@@ -42,8 +42,9 @@ pub struct StoredDeployment {
     updated_at: Timestamp,
 }
 
+/// A stored [`DeploymentSpec`].
 #[derive(Debug, Serialize, Deserialize)]
-struct StoredSpec {
+pub(super) struct StoredSpec {
     strategy: StoredStrategy,
     bake_ms: u64,
     deadline_ms: u64,
@@ -123,7 +124,7 @@ impl Record for Deployment {
     }
 }
 
-fn store_spec(spec: &DeploymentSpec) -> StoredSpec {
+pub(super) fn store_spec(spec: &DeploymentSpec) -> StoredSpec {
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     StoredSpec {
         strategy: match spec.strategy {
@@ -147,7 +148,7 @@ fn store_spec(spec: &DeploymentSpec) -> StoredSpec {
     }
 }
 
-fn read_spec(stored: StoredSpec) -> DeploymentSpec {
+pub(super) fn read_spec(stored: StoredSpec) -> DeploymentSpec {
     DeploymentSpec {
         strategy: match stored.strategy {
             StoredStrategy::Rolling {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use wharf_runtime::Bytes;
 
 use super::Record;
+use super::deployment::{StoredSpec, read_spec, store_spec};
 use crate::model::{
     Applied, Bundle, BundleMount, Definition, DeploymentId, Namespace, Service, ServiceKind, ServiceStatus,
     World,
@@ -204,6 +205,9 @@ pub struct StoredService {
     goal: Option<Revision>,
     stable: Option<Revision>,
     rollout: Option<String>,
+    /// Came later; the default where it is absent.
+    #[serde(default)]
+    deployment: Option<StoredSpec>,
     created_at: Timestamp,
 }
 
@@ -227,6 +231,7 @@ impl Record for Service {
             goal: self.goal,
             stable: self.stable,
             rollout: self.rollout.as_ref().map(ToString::to_string),
+            deployment: Some(store_spec(&self.deployment)),
             created_at: self.created_at,
         }
     }
@@ -248,6 +253,7 @@ impl Record for Service {
             goal: stored.goal,
             stable: stored.stable,
             rollout: stored.rollout.as_deref().map(DeploymentId::from_text),
+            deployment: stored.deployment.map(read_spec).unwrap_or_default(),
             created_at: stored.created_at,
         })
     }

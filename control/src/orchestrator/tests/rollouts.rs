@@ -48,6 +48,16 @@ async fn another_way_of_deploying_is_not_another_thing_to_run() {
         matches!(&again, Deployed::Unchanged(same) if same.id == first.id),
         "{again:?}"
     );
+    // It is the service's from now on: for what is replaced, and for a way back.
+    let service = harbour
+        .orchestrator
+        .service(&harbour.namespace, &api())
+        .await
+        .unwrap();
+    assert_eq!(service.deployment.strategy, Strategy::Canary { step: 5 });
+    // But what could never move is none.
+    let narrow = json!({"minimum_healthy": 50, "maximum": 100});
+    refused(harbour.deploy("one", how(narrow)).await, "DeploymentDeadlock");
 }
 
 #[tokio::test]

@@ -147,6 +147,7 @@ impl Watched {
             stable_count: self.scaled(self.service.stable_count),
             goal: self.service.goal,
             stable: self.service.stable,
+            bounds: self.service.deployment.strategy.bounds(),
             rollout: self.course.as_ref().map(|course| course.rollout.clone()),
             presence: match self.service.status {
                 ServiceStatus::Active => Presence::Kept,

@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::{Action, Blocker, Observed, ObservedTask, Phase, StopWhy, Vacancy};
+use crate::manifest::Bounds;
 use crate::names::Revision;
 
 /// The tasks and vacancies of one revision.
@@ -46,6 +47,20 @@ impl<'a> Crew<'a> {
         self.count(|phase| !matches!(phase, Phase::Unhealthy | Phase::Retiring { .. } | Phase::Leaving))
     }
 
+    pub(super) fn unhealthy(&self) -> u32 {
+        self.count(|phase| *phase == Phase::Unhealthy)
+    }
+
+    /// How many are RUNNING, of the unhealthy ones only `unhealthy`.
+    fn running_beside(&self, unhealthy: u32) -> u32 {
+        self.count(|phase| matches!(phase, Phase::Healthy | Phase::Unready)) + unhealthy
+    }
+
+    /// Whether one is on its way, to be RUNNING or to be gone.
+    fn is_moving(&self) -> bool {
+        self.count(|phase| matches!(phase, Phase::Starting | Phase::Leaving)) > 0
+    }
+
     /// Places that were filled once.
     pub(super) fn vacant(&self) -> u32 {
         number(self.vacancies.iter())
@@ -68,12 +83,40 @@ pub(super) fn number<T>(of: impl Iterator<Item = T>) -> u32 {
     u32::try_from(of.count()).unwrap_or(u32::MAX)
 }
 
-/// Keeps `count` tasks of a revision.
-pub(super) fn maintain(crew: &Crew<'_>, count: u32, now: Instant) -> Vec<Action> {
+/// Keeps `count` tasks of a revision, and replaces what is unhealthy within the bounds.
+///
+/// ECS: a successor starts first where `maximum` and the host have room for it; where they haven't, unhealthy tasks stop
+/// first, and `minimum_healthy` of the service's stay RUNNING. Bounds that would let none stop for ever let one go at a
+/// time: it isn't healthy anyway.
+pub(super) fn maintain(crew: &Crew<'_>, count: u32, bounds: Bounds, now: Instant) -> Vec<Action> {
     let hopeful = crew.hopeful();
+    let missing = count.saturating_sub(hopeful);
+    let unhealthy = crew.unhealthy();
+    let outlived = unhealthy.saturating_sub(count.saturating_sub(crew.healthy()));
+    let staying = hopeful.min(count) + unhealthy - outlived;
+    let starting = missing.min(bounds.upper(count).saturating_sub(staying));
+    let mut places = start_missing(crew, missing, now);
+    let waiting = places.split_off(usize::try_from(starting).unwrap_or(usize::MAX).min(places.len()));
+    // None goes for a successor that may not start yet.
+    let due = number(
+        waiting
+            .iter()
+            .filter(|action| matches!(action, Action::Start { .. })),
+    );
+    let wanted = due + crew.blocked_on(Blocker::Capacity);
+    let spare = crew
+        .running_beside(unhealthy - outlived)
+        .saturating_sub(bounds.lower(count));
+    let nothing_moves = starting == 0 && !crew.is_moving();
+    let first = wanted.min(spare.max(u32::from(nothing_moves)));
     let mut actions = stop_surplus(crew, hopeful.saturating_sub(count));
-    actions.extend(stop_unhealthy(crew, count));
-    actions.extend(start_missing(crew, count.saturating_sub(hopeful), now));
+    actions.extend(stop_unhealthy(crew, outlived + first));
+    actions.extend(places);
+    actions.extend(
+        waiting
+            .into_iter()
+            .filter(|action| matches!(action, Action::WakeAt(_))),
+    );
     actions
 }
 
@@ -118,17 +161,12 @@ pub(super) fn least_missed<'a>(
         .collect()
 }
 
-/// Stops the unhealthy tasks that healthy ones have replaced, and those whose room their successors need;
-/// the oldest first.
-pub(super) fn stop_unhealthy(crew: &Crew<'_>, count: u32) -> Vec<Action> {
-    let unhealthy = crew.count(|phase| *phase == Phase::Unhealthy);
-    let stay = count
-        .saturating_sub(crew.healthy())
-        .saturating_sub(crew.blocked_on(Blocker::Capacity));
-    let leave = usize::try_from(unhealthy.saturating_sub(stay)).unwrap_or(usize::MAX);
+/// Stops up to `leaving` unhealthy tasks, the oldest first.
+pub(super) fn stop_unhealthy(crew: &Crew<'_>, leaving: u32) -> Vec<Action> {
+    let leaving = usize::try_from(leaving).unwrap_or(usize::MAX);
     let candidates = crew.tasks.iter().filter(|task| task.phase == Phase::Unhealthy);
     candidates
-        .take(leave)
+        .take(leaving)
         .map(|task| stop(task, StopWhy::Unhealthy))
         .collect()
 }

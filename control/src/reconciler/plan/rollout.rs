@@ -100,7 +100,14 @@ impl Scene<'_> {
         );
         let kept_out = missing - starting;
         // An unhealthy one gives its place to its successor where there is no other.
-        actions.extend(stop_unhealthy(&self.new, count.saturating_sub(kept_out)));
+        let staying = count
+            .saturating_sub(kept_out)
+            .saturating_sub(self.new.healthy())
+            .saturating_sub(self.new.blocked_on(Blocker::Capacity));
+        actions.extend(stop_unhealthy(
+            &self.new,
+            self.new.unhealthy().saturating_sub(staying),
+        ));
         actions.extend(start_missing(&self.new, starting, self.now));
         actions.extend(self.stop_remains());
         actions.extend(self.make_room(kept_out));
@@ -143,22 +150,22 @@ impl Scene<'_> {
     /// All stays as it is; what fails is replaced, and whatever serves the requests is there after a restart, too.
     fn hold(&self) -> Vec<Action> {
         let Some(stable) = &self.stable else {
-            return maintain(&self.new, self.desired.count, self.now);
+            return maintain(&self.new, self.desired.count, self.bounds(), self.now);
         };
         let stable_count = self.desired.stable_count;
         match self.rollout.stage {
             Stage::Bake => self.stay(),
-            Stage::ScaleDown => maintain(stable, stable_count, self.now),
-            Stage::CleanUp => maintain(&self.new, self.desired.count, self.now),
+            Stage::ScaleDown => maintain(stable, stable_count, self.bounds(), self.now),
+            Stage::CleanUp => maintain(&self.new, self.desired.count, self.bounds(), self.now),
             Stage::ScaleUp if self.rollout.spec.strategy == Strategy::Recreate => {
-                maintain(&self.new, self.desired.count, self.now)
+                maintain(&self.new, self.desired.count, self.bounds(), self.now)
             }
             Stage::ScaleUp => {
                 let beside = if self.is_beside() { 0 } else { self.new.hopeful() };
                 let fewest = stable_count.saturating_sub(beside).max(stable.hopeful());
                 let kept = self.new.hopeful() + self.new.vacant();
-                let mut actions = maintain(&self.new, kept, self.now);
-                actions.extend(maintain(stable, fewest, self.now));
+                let mut actions = maintain(&self.new, kept, self.bounds(), self.now);
+                actions.extend(maintain(stable, fewest, self.bounds(), self.now));
                 actions
             }
         }
@@ -168,14 +175,19 @@ impl Scene<'_> {
     fn stay(&self) -> Vec<Action> {
         match self.is_beside() {
             true => self.maintain_both(),
-            false => maintain(&self.new, self.desired.count, self.now),
+            false => maintain(&self.new, self.desired.count, self.bounds(), self.now),
         }
     }
 
     fn maintain_both(&self) -> Vec<Action> {
-        let mut actions = maintain(&self.new, self.desired.count, self.now);
+        let mut actions = maintain(&self.new, self.desired.count, self.bounds(), self.now);
         if let Some(stable) = &self.stable {
-            actions.extend(maintain(stable, self.desired.stable_count, self.now));
+            actions.extend(maintain(
+                stable,
+                self.desired.stable_count,
+                self.bounds(),
+                self.now,
+            ));
         }
         actions.extend(self.stop_remains());
         actions
@@ -210,7 +222,7 @@ impl Scene<'_> {
         let blocked = self.new.blocked_on(Blocker::Capacity).saturating_sub(leaving);
         let beyond = self.all().saturating_sub(self.upper());
         let wanted = surplus.max(kept_out + blocked + beyond);
-        let mut actions = least_of_use(stable, wanted);
+        let mut actions = stop_unhealthy(stable, wanted);
         let wanted = wanted - number(actions.iter());
         let not_healthy = stable.hopeful() - stable.healthy();
         let remains = self.remains().filter(|task| task.phase == Phase::Healthy);
@@ -292,10 +304,7 @@ impl Scene<'_> {
     }
 
     fn bounds(&self) -> Bounds {
-        match self.rollout.spec.strategy {
-            Strategy::Rolling(bounds) => bounds,
-            Strategy::Canary { .. } | Strategy::Linear { .. } | Strategy::Recreate => Bounds::default(),
-        }
+        self.rollout.spec.strategy.bounds()
     }
 
     /// Healthy tasks, of whatever revision.
@@ -338,14 +347,4 @@ impl Scene<'_> {
         let end = self.rollout.clock.reaches(self.rollout.spec.deadline);
         end.filter(|end| !may_wait && *end > self.now).map(Action::WakeAt)
     }
-}
-
-/// Stops up to `wanted` tasks that are unhealthy.
-fn least_of_use(crew: &Crew<'_>, wanted: u32) -> Vec<Action> {
-    let unhealthy = crew.tasks().filter(|task| task.phase == Phase::Unhealthy);
-    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-    unhealthy
-        .take(wanted)
-        .map(|task| crew::stop(task, StopWhy::Unhealthy))
-        .collect()
 }

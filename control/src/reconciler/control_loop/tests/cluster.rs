@@ -284,6 +284,7 @@ impl Cluster {
             .unwrap()
             .map(|entry| Service::decode(&entry).unwrap());
         let mut service = old.unwrap_or_else(|| new_service(count));
+        service.deployment = spec.clone();
         let deployment = Deployment::new(&service, revision, spec);
         let mut superseded = None;
         if let Some(old) = &service.rollout {
@@ -503,6 +504,7 @@ fn new_service(count: u32) -> Service {
         goal: None,
         stable: None,
         rollout: None,
+        deployment: DeploymentSpec::default(),
         created_at: Timestamp::now(),
     }
 }

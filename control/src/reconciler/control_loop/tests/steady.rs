@@ -3,6 +3,7 @@
 use super::cluster::key;
 use super::fake::{unhealthy, unready};
 use super::*;
+use crate::manifest::{Bounds, DeploymentSpec, Strategy};
 use crate::model::ServiceStatus;
 use crate::tasks::HealthReport;
 use crate::tasks::registry::STOPPED_TASKS_KEPT;
@@ -91,6 +92,38 @@ async fn an_unhealthy_task_is_replaced_before_it_is_stopped() {
         said.contains("is unhealthy in (target-group api) due to (reason 3 failures in a row)"),
         "{said}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unhealthy_task_is_stopped_first_where_the_bounds_allow_no_more() {
+    let cluster = Cluster::empty().await;
+    let spec = DeploymentSpec {
+        strategy: Strategy::Rolling(Bounds {
+            minimum_healthy: 50,
+            maximum: 100,
+        }),
+        ..DeploymentSpec::default()
+    };
+    cluster.roll(1, 2, spec).await;
+    cluster.ended(1).await;
+    let cluster = cluster.crash().await;
+    cluster.until_picture("1h 1h").await;
+    let sick = cluster.tasks().pop().unwrap().id;
+    cluster.turn(&sick, unhealthy("3 failures in a row"));
+    cluster
+        .until("replaced", |cluster| cluster.picture() == "1h 1h")
+        .await;
+    cluster
+        .until("gone", |c| {
+            c.registry
+                .task(&sick)
+                .is_some_and(|t| t.status == TaskStatus::Stopped)
+        })
+        .await;
+    let old = cluster.registry.task(&sick).unwrap();
+    let new = cluster.tasks().pop().unwrap();
+    assert_ne!(new.id, sick);
+    assert!(old.stopping_at <= Some(new.created_at), "stop first");
 }
 
 #[tokio::test(start_paused = true)]
