@@ -101,12 +101,17 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     /// What the host lacks, with figures.
     fn reserve(&self, order: &Order) -> Result<Room, String>;
 
-    /// Brings the task to RUNNING: compiles or loads, makes a first instance, registers it where its
-    /// requests come from.
+    /// Brings the task to RUNNING: loads what it runs, makes a first instance, registers it where its requests come from.
+    ///
+    /// # Errors
+    /// Why it can't run, or what there is to wait for first: that is not done here.
+    async fn activate(&self, order: Order) -> Result<Arc<dyn LiveTask>, NotActivated>;
+
+    /// Compiles what the task runs, unless that was done before.
     ///
     /// # Errors
     /// Why it can't run, for people.
-    async fn activate(&self, order: Order) -> Result<Arc<dyn LiveTask>, String>;
+    async fn compile(&self, order: &Order) -> Result<(), String>;
 
     /// Makes exactly these services reachable.
     ///
@@ -130,6 +135,17 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
 
     /// Drops what it keeps for a service or job that is gone: its target group, its logs.
     fn forget(&self, namespace: &NamespaceName, name: &ServiceName);
+}
+
+/// Why a task didn't come to RUNNING.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotActivated {
+    /// What it runs is not compiled, or not yet.
+    NotCompiled,
+    /// The host has no memory for an instance now.
+    NoRoom,
+    /// It can't run; why, for people.
+    Failed(String),
 }
 
 /// A service that requests shall reach.

@@ -184,10 +184,35 @@ impl Artifacts {
         let slot = self.slot(digest);
         let mut place = slot.lock().await;
         if let Some(loaded) = place.upgrade() {
-            self.keep(&loaded);
-            return Ok(Artifact(loaded));
+            return Ok(self.keep(loaded));
         }
         let (component, footprint) = self.component(path, hex).await?;
+        self.load(&mut place, digest, component, footprint)
+    }
+
+    /// The component of this `digest`, from memory or from the cache; none if it isn't compiled, or somebody is at it.
+    pub(crate) async fn prepared(&self, digest: &str) -> Result<Option<Artifact>, PrepareError> {
+        let hex = hex_digest(digest)?;
+        let slot = self.slot(digest);
+        let Ok(mut place) = slot.try_lock() else {
+            return Ok(None);
+        };
+        if let Some(loaded) = place.upgrade() {
+            return Ok(Some(self.keep(loaded)));
+        }
+        let found = self.cache.load(&self.engine, hex).await?;
+        let loaded = found.map(|(component, footprint)| self.load(&mut place, digest, component, footprint));
+        loaded.transpose()
+    }
+
+    /// Makes compiled code an artifact, and has it found at its place.
+    fn load(
+        &self,
+        place: &mut Weak<Loaded>,
+        digest: &str,
+        component: Component,
+        footprint: Footprint,
+    ) -> Result<Artifact, PrepareError> {
         let (world, entry) = self.link(component)?;
         let loaded = Arc::new(Loaded {
             digest: digest.to_owned(),
@@ -196,16 +221,16 @@ impl Artifacts {
             footprint,
         });
         *place = Arc::downgrade(&loaded);
-        self.keep(&loaded);
-        Ok(Artifact(loaded))
+        Ok(self.keep(loaded))
     }
 
     /// Keeps it loaded, instead of the one that was longest not asked for.
-    fn keep(&self, loaded: &Arc<Loaded>) {
+    fn keep(&self, loaded: Arc<Loaded>) -> Artifact {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.retain(|other| !Arc::ptr_eq(other, loaded));
-        recent.push_front(Arc::clone(loaded));
+        recent.retain(|other| !Arc::ptr_eq(other, &loaded));
+        recent.push_front(Arc::clone(&loaded));
         recent.truncate(RECENT);
+        Artifact(loaded)
     }
 
     fn slot(&self, digest: &str) -> Slot {

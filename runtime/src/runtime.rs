@@ -96,6 +96,15 @@ impl Runtime {
         self.artifacts.prepare(path, digest).await
     }
 
+    /// The component of this `digest`, if it is compiled. One that is just being compiled, or loaded for somebody else, is
+    /// not waited for.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub async fn prepared(&self, digest: &str) -> Result<Option<Artifact>, PrepareError> {
+        self.artifacts.prepared(digest).await
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }

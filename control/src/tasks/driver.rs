@@ -7,17 +7,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Drained, Executor, Exit, HealthReport, LiveTask, Order, Room};
+use super::{Drained, Executor, Exit, HealthReport, LiveTask, NotActivated, Order, Room};
 use crate::model::TaskStatus;
 use crate::names::TaskId;
 
 /// How long a task may take from ACTIVATING to RUNNING. Nearly all of it is for a component whose compiled form was
 /// lost: its compiler may use five minutes of CPU time, and share the CPU.
 pub(crate) const ACTIVATION_DEADLINE: Duration = Duration::from_secs(10 * 60);
+
+/// How soon a task that the host had no memory for is tried again.
+const ROOM_RECHECK: Duration = Duration::from_millis(500);
 
 /// How much longer than its `stop_timeout` a task's drain and its end may each take before they are given up: both
 /// end by themselves in time, unless something is broken.
@@ -86,17 +89,38 @@ impl Drive {
     }
 
     async fn activate(&self) -> Result<Arc<dyn LiveTask>, String> {
-        // Closed only if it were closed, which nothing does.
-        let _permit = self.activations.acquire().await.map_err(|e| e.to_string())?;
+        let permit = self.permit().await?;
         self.report(Step::Activating).await;
-        let activating = self.executor.activate(self.order.clone());
-        match timeout(ACTIVATION_DEADLINE, activating).await {
+        match timeout(ACTIVATION_DEADLINE, self.bring_up(permit)).await {
             Ok(activated) => activated,
             Err(_) => Err(format!(
                 "it was not RUNNING after {} minutes of ACTIVATING",
                 ACTIVATION_DEADLINE.as_secs() / 60
             )),
         }
+    }
+
+    /// One of those that are activated at once. Who waits for a compiler or for memory lets another go ahead: what needs
+    /// neither, a service that wakes above all, is RUNNING within milliseconds.
+    async fn bring_up<'d>(&'d self, mut permit: SemaphorePermit<'d>) -> Result<Arc<dyn LiveTask>, String> {
+        loop {
+            let failed = match self.executor.activate(self.order.clone()).await {
+                Ok(live) => return Ok(live),
+                Err(failed) => failed,
+            };
+            drop(permit);
+            match failed {
+                NotActivated::NotCompiled => self.executor.compile(&self.order).await?,
+                NotActivated::NoRoom => tokio::time::sleep(ROOM_RECHECK).await,
+                NotActivated::Failed(reason) => return Err(reason),
+            }
+            permit = self.permit().await?;
+        }
+    }
+
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, String> {
+        // Closed only if it were closed, which nothing does.
+        self.activations.acquire().await.map_err(|e| e.to_string())
     }
 
     async fn attend(&self, live: &dyn LiveTask, stop_timeout: Duration) {

@@ -14,7 +14,7 @@ use wharf_runtime::{
 use super::known::Known;
 use super::live::{LiveCommand, LiveHttp, TargetPlace};
 use super::target::Cost;
-use super::{Executor, Exposure, HostCapacity, LiveTask, Order, Prepared, Room};
+use super::{Executor, Exposure, HostCapacity, LiveTask, NotActivated, Order, Prepared, Room};
 use crate::blobs::{Blobs, FolderContent};
 use crate::edge::Edge;
 use crate::edge::rules::{group_name, service_of};
@@ -25,9 +25,6 @@ use crate::names::{Digest, NamespaceName, Revision, ServiceName};
 use crate::refusal::{Kind, Refusal};
 use crate::scaling::Wakes;
 use crate::secrets::Secrets;
-
-/// How soon a task that the host had no room for is tried again.
-const ROOM_RECHECK: Duration = Duration::from_millis(500);
 
 /// Runs tasks on this machine.
 #[derive(Debug)]
@@ -89,13 +86,6 @@ impl Host {
         }
     }
 
-    async fn artifact(&self, order: &Order) -> Result<Artifact, String> {
-        let bundle = &order.blueprint.bundle;
-        let path = self.blobs.path(&order.task.namespace, &bundle.component);
-        let prepared = self.runtime.prepare(&path, bundle.component.as_str()).await;
-        prepared.map_err(|error| with_causes(&error))
-    }
-
     async fn spec(&self, order: &Order) -> Result<TaskSpec, String> {
         let Order { task, blueprint } = order;
         let manifest = &blueprint.manifest.task;
@@ -147,15 +137,15 @@ impl Host {
             .collect())
     }
 
-    async fn start_http(&self, order: &Order, artifact: &Artifact) -> Result<Arc<dyn LiveTask>, String> {
-        let task = loop {
-            let spec = self.spec(order).await?;
-            match HttpTask::activate(&self.runtime, artifact.clone(), spec).await {
-                Ok(task) => break task,
-                Err(ActivateError::NoRoom) => tokio::time::sleep(ROOM_RECHECK).await,
-                Err(error) => return Err(error.to_string()),
-            }
-        };
+    async fn start_http(&self, order: &Order, artifact: Artifact) -> Result<Arc<dyn LiveTask>, NotActivated> {
+        let spec = self.spec(order).await.map_err(NotActivated::Failed)?;
+        let task = HttpTask::activate(&self.runtime, artifact, spec).await;
+        let task = task.map_err(not_activated)?;
+        let live = self.register(order, task).map_err(NotActivated::Failed)?;
+        Ok(Arc::new(live))
+    }
+
+    fn register(&self, order: &Order, task: HttpTask) -> Result<LiveHttp, String> {
         let cost = match order.blueprint.manifest.task.isolation {
             Isolation::Request => Cost::PerRequest,
             Isolation::Task { .. } => Cost::Shared,
@@ -172,22 +162,22 @@ impl Host {
             id,
             cohort: cohort(order.task.definition.revision),
         };
-        Ok(Arc::new(LiveHttp::register(task, cost, place)?))
+        LiveHttp::register(task, cost, place)
     }
 
     fn group(&self, namespace: &NamespaceName, name: &ServiceName) -> Option<Arc<TargetGroup>> {
         self.gateway.groups().get(&group_name(namespace, name).ok()?)
     }
 
-    async fn start_command(&self, order: &Order, artifact: &Artifact) -> Result<Arc<dyn LiveTask>, String> {
-        loop {
-            let spec = self.spec(order).await?;
-            match CommandTask::start(&self.runtime, artifact.clone(), spec).await {
-                Ok(task) => return Ok(Arc::new(LiveCommand::follow(task, &order.task.group))),
-                Err(ActivateError::NoRoom) => tokio::time::sleep(ROOM_RECHECK).await,
-                Err(error) => return Err(error.to_string()),
-            }
-        }
+    async fn start_command(
+        &self,
+        order: &Order,
+        artifact: Artifact,
+    ) -> Result<Arc<dyn LiveTask>, NotActivated> {
+        let spec = self.spec(order).await.map_err(NotActivated::Failed)?;
+        let task = CommandTask::start(&self.runtime, artifact, spec).await;
+        let task = task.map_err(not_activated)?;
+        Ok(Arc::new(LiveCommand::follow(task, &order.task.group)))
     }
 }
 
@@ -235,12 +225,22 @@ impl Executor for Host {
         reserved.map(Room::new).map_err(|shortfall| shortfall.to_string())
     }
 
-    async fn activate(&self, order: Order) -> Result<Arc<dyn LiveTask>, String> {
-        let artifact = self.artifact(&order).await?;
-        match order.blueprint.bundle.world {
-            World::Http => self.start_http(&order, &artifact).await,
-            World::Command => self.start_command(&order, &artifact).await,
+    async fn activate(&self, order: Order) -> Result<Arc<dyn LiveTask>, NotActivated> {
+        let bundle = &order.blueprint.bundle;
+        let prepared = self.runtime.prepared(bundle.component.as_str()).await;
+        let prepared = prepared.map_err(|error| NotActivated::Failed(with_causes(&error)))?;
+        let artifact = prepared.ok_or(NotActivated::NotCompiled)?;
+        match bundle.world {
+            World::Http => self.start_http(&order, artifact).await,
+            World::Command => self.start_command(&order, artifact).await,
         }
+    }
+
+    async fn compile(&self, order: &Order) -> Result<(), String> {
+        let component = &order.blueprint.bundle.component;
+        let path = self.blobs.path(&order.task.namespace, component);
+        let prepared = self.runtime.prepare(&path, component.as_str()).await;
+        prepared.map(drop).map_err(|error| with_causes(&error))
     }
 
     fn expose(&self, exposures: &[Exposure]) -> Result<(), Refusal> {
@@ -333,6 +333,13 @@ fn environment(Order { task, blueprint }: &Order) -> Vec<(String, String)> {
         ]);
     }
     env
+}
+
+fn not_activated(error: ActivateError) -> NotActivated {
+    match error {
+        ActivateError::NoRoom => NotActivated::NoRoom,
+        error => NotActivated::Failed(error.to_string()),
+    }
 }
 
 fn refused(error: PrepareError) -> Refusal {

@@ -1,6 +1,6 @@
 //! An executor without an engine: it keeps time, and fails on demand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,8 @@ use crate::names::{Digest, NamespaceName, Revision, ServiceName, TaskId};
 use crate::refusal::Refusal;
 use crate::scaling::Wakes;
 use crate::tasks::{
-    Drained, Executor, Exit, Exposure, HealthReport, HostCapacity, LiveTask, Order, Prepared, Remedy, Room,
+    Drained, Executor, Exit, Exposure, HealthReport, HostCapacity, LiveTask, NotActivated, Order, Prepared,
+    Remedy, Room,
 };
 
 /// How tasks of a revision behave.
@@ -57,6 +58,9 @@ pub(super) enum Leaving {
     NeverStops,
 }
 
+/// How long its compiler takes.
+pub(super) const COMPILED_AFTER: Duration = Duration::from_secs(120);
+
 /// As a worker: one that ends at once was never healthy.
 const WELL_AFTER: Duration = Duration::from_secs(2);
 
@@ -77,6 +81,8 @@ pub(crate) struct Fake {
     pub(crate) forgotten: Mutex<Vec<ServiceName>>,
     /// What components are, if not HTTP.
     pub(crate) world: Mutex<Option<World>>,
+    /// Revisions whose component is not compiled.
+    pub(super) uncompiled: Mutex<HashSet<u64>>,
     /// Tasks that were activated, in order.
     pub(super) activated: Mutex<Vec<TaskId>>,
     /// How many are being activated now, and the most there were.
@@ -150,7 +156,15 @@ impl Executor for Fake {
         Ok(Room::new(Place(self.places.clone())))
     }
 
-    async fn activate(&self, order: Order) -> Result<Arc<dyn LiveTask>, String> {
+    async fn activate(&self, order: Order) -> Result<Arc<dyn LiveTask>, NotActivated> {
+        if self
+            .uncompiled
+            .lock()
+            .unwrap()
+            .contains(&order.task.definition.revision.get())
+        {
+            return Err(NotActivated::NotCompiled);
+        }
         self.activated.lock().unwrap().push(order.task.id.clone());
         {
             let mut activating = self.activating.lock().unwrap();
@@ -163,7 +177,7 @@ impl Executor for Fake {
         let behaviour = self.behaviours.lock().unwrap().get(&revision).cloned();
         let behaviour = behaviour.unwrap_or(Behaviour::well());
         let (health, exit) = match behaviour {
-            Behaviour::Refuses(reason) => return Err(reason.to_owned()),
+            Behaviour::Refuses(reason) => return Err(NotActivated::Failed(reason.to_owned())),
             Behaviour::Hangs => std::future::pending().await,
             Behaviour::Unsure => (HealthReport::unknown(), None),
             Behaviour::Unhealthy => (unhealthy("it says so"), None),
@@ -204,6 +218,15 @@ impl Executor for Fake {
             .unwrap()
             .insert(order.task.id.clone(), task.clone());
         Ok(Arc::new(Handle(task)))
+    }
+
+    async fn compile(&self, order: &Order) -> Result<(), String> {
+        tokio::time::sleep(COMPILED_AFTER).await;
+        self.uncompiled
+            .lock()
+            .unwrap()
+            .remove(&order.task.definition.revision.get());
+        Ok(())
     }
 
     fn expose(&self, exposures: &[Exposure]) -> Result<(), Refusal> {
