@@ -68,7 +68,7 @@ pub struct Secrets {
     /// Every secret's versions, as the store has them: there are few, and names are asked for often.
     heads: Mutex<BTreeMap<NamespaceName, BTreeMap<SecretName, Head>>>,
     holders: Mutex<Holders>,
-    /// Held while the store and `heads` or `holders` are brought in line.
+    /// Held while something is written, from what was read to what `heads` and `holders` are told, in this order.
     writes: tokio::sync::Mutex<()>,
 }
 
@@ -227,26 +227,35 @@ impl Secrets {
         namespace: &NamespaceName,
         reference: &SecretReference,
     ) -> Result<Arc<Slot>, SecretError> {
-        // A write can't come between reading the value and being told of the next one.
-        let _writing = self.writes.lock().await;
-        if let Some(slot) = lock(&self.holders).find(namespace, reference) {
-            return Ok(slot);
+        loop {
+            if let Some(slot) = lock(&self.holders).find(namespace, reference) {
+                return Ok(slot);
+            }
+            let head = self.head(namespace, &reference.name);
+            let value = self.read(namespace, reference, head.as_ref()).await;
+            let mut holders = lock(&self.holders);
+            // A write that ended meanwhile has told the holders there were: what was read is read again. One that is under
+            // way is not waited for, and tells this one, too.
+            if self.head(namespace, &reference.name) != head {
+                continue;
+            }
+            if let Some(slot) = holders.find(namespace, reference) {
+                return Ok(slot);
+            }
+            let value = held::select(reference, &value?)?;
+            return Ok(holders.add(namespace, reference, value));
         }
-        let value = self.read(namespace, reference).await?;
-        let value = held::select(reference, &value)?;
-        Ok(lock(&self.holders).add(namespace, reference, value))
     }
 
-    /// Reads and opens a version.
+    /// Reads and opens a version of those that `head` has.
     async fn read(
         &self,
         namespace: &NamespaceName,
         reference: &SecretReference,
+        head: Option<&Head>,
     ) -> Result<SecretString, SecretError> {
         let name = &reference.name;
-        let head = self
-            .head(namespace, name)
-            .ok_or_else(|| SecretError::Missing(name.clone()))?;
+        let head = head.ok_or_else(|| SecretError::Missing(name.clone()))?;
         let version = reference
             .version
             .or(head.latest())

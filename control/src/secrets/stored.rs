@@ -42,7 +42,7 @@ pub(super) fn scope(namespace: &NamespaceName, name: &SecretName, version: Secre
 }
 
 /// A secret's versions.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Head {
     /// Oldest first; only a new one has none.
     pub(super) versions: Vec<VersionRecord>,
@@ -51,7 +51,7 @@ pub(super) struct Head {
 }
 
 /// One of a secret's versions.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct VersionRecord {
     pub(super) version: SecretVersion,
     pub(super) created_at: Timestamp,

@@ -10,6 +10,8 @@ use wharf_runtime::SecretSource as _;
 use super::*;
 use crate::store::tests::memory;
 
+mod writing;
+
 const PLAIN: &str = "hunter2-in-plain-sight";
 
 fn ns(text: &str) -> NamespaceName {
