@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use secrecy::SecretString;
 
 use super::Orchestrator;
-use crate::model::{Group, Task, TaskStatus};
+use crate::model::{Run, keys};
 use crate::names::{FamilyRevision, NamespaceName, SecretName};
 use crate::refusal::Refusal;
 use crate::secrets::{SecretReference, SecretSummary};
@@ -28,10 +28,8 @@ impl Orchestrator {
             let references = blueprint.manifest.task.secrets.values();
             pinned.extend(references.filter(|r| r.name == *name).filter_map(|r| r.version));
         }
-        for task in self.registry.of_namespace(namespace) {
-            if task.status != TaskStatus::Stopped {
-                pinned.extend(overriding(&task, name).filter_map(|reference| reference.version));
-            }
+        for run in self.runs_in_progress(namespace).await? {
+            pinned.extend(overriding(&run, name).filter_map(|reference| reference.version));
         }
         let secret = self.secrets.set(namespace, name, value, &pinned).await?;
         tracing::info!(%namespace, secret = %name, version = %secret.version, "a secret was set");
@@ -61,12 +59,9 @@ impl Orchestrator {
 
     /// Whose current definitions refer to a secret.
     async fn users_of(&self, namespace: &NamespaceName, name: &SecretName) -> Result<Vec<String>, Refusal> {
-        let tasks = self.registry.of_namespace(namespace);
-        let mut users: Vec<String> = tasks
-            .iter()
-            .filter(|task| task.status != TaskStatus::Stopped && overriding(task, name).next().is_some())
-            .map(|task| format!("task `{}` ({})", task.id, task.definition))
-            .collect();
+        let runs = self.runs_in_progress(namespace).await?;
+        let overriding = runs.iter().filter(|run| overriding(run, name).next().is_some());
+        let mut users: Vec<String> = overriding.map(who_runs).collect();
         for (id, who) in self.current(namespace).await? {
             let blueprint = self.blueprints.load(namespace, &id).await?;
             let refers = blueprint
@@ -83,7 +78,7 @@ impl Orchestrator {
     }
 
     /// A namespace's current definitions and whose they are: a service's goal and stable revision, a job
-    /// family's latest, what jobs run.
+    /// family's latest, what runs in progress run.
     async fn current(&self, namespace: &NamespaceName) -> Result<Vec<(FamilyRevision, String)>, Refusal> {
         let services = self.services(namespace).await?;
         let mut current: Vec<(FamilyRevision, String)> = Vec::new();
@@ -118,23 +113,26 @@ impl Orchestrator {
                 current.push((id, who));
             }
         }
-        let tasks = self.registry.of_namespace(namespace).into_iter();
-        let running = tasks.filter(|task| task.status != TaskStatus::Stopped);
-        current.extend(
-            running
-                .filter(|task| matches!(task.group, Group::Job(_)))
-                .map(|task| {
-                    let who = format!("task `{}` ({})", task.id, task.definition);
-                    (task.definition, who)
-                }),
-        );
+        let runs = self.runs_in_progress(namespace).await?;
+        current.extend(runs.iter().map(|run| (run.definition.clone(), who_runs(run))));
         Ok(current)
+    }
+
+    /// A namespace's runs that go on: with a task, or between two attempts at one.
+    async fn runs_in_progress(&self, namespace: &NamespaceName) -> Result<Vec<Run>, Refusal> {
+        let mut runs: Vec<Run> = self.records(&keys::runs(namespace)).await?;
+        runs.retain(|run| !run.is_over());
+        Ok(runs)
     }
 }
 
+fn who_runs(run: &Run) -> String {
+    format!("run `{}` ({})", run.name(), run.definition)
+}
+
 /// The references to a secret that a run was given over its definition.
-fn overriding(task: &Task, name: &SecretName) -> impl Iterator<Item = SecretReference> {
-    let references = task.overrides.secrets.iter();
+fn overriding(run: &Run, name: &SecretName) -> impl Iterator<Item = SecretReference> {
+    let references = run.overrides.secrets.iter();
     let parsed = references.filter_map(|(_, text)| text.parse::<SecretReference>().ok());
     parsed.filter(move |reference| reference.name == *name)
 }
