@@ -1,8 +1,8 @@
 //! How many tasks a service has: by its load, down to none, and back on the first request.
 //!
 //! [`ScalingSpec`] is what a manifest says; [`decide`] what follows from it and from what was measured, and touches
-//! nothing; the control loop carries it out. Measured is what gateway and runtime count anyway, once a second, and only
-//! of services that scale and are awake.
+//! nothing; the control loop carries it out. Measured is what gateway and runtime count anyway, over the last second, and
+//! only of services that scale and are awake.
 
 pub mod decide;
 pub mod sample;

@@ -7,8 +7,11 @@
 //! of them at most at a time. Nothing is done where there is no data.
 //!
 //! Two things keep it from flapping. Within [`TOLERANCE`] of its target a value is where it is to be (Kubernetes does the
-//! same). And a value counts when it was there long enough: above for [`OUT_SAMPLES`] looks in a row, of which the lowest
-//! counts, so that one second's noise adds nothing; below for [`IN_SAMPLES`], of which the highest counts.
+//! same). And a value counts when it was there long enough: above for [`OUT_FOR`], of which the lowest counts; below for
+//! [`IN_FOR`], of which the highest counts. Each sample is of a second itself, so that is two seconds, and fifteen.
+//!
+//! A load that has just come is seen in part first. While what is needed still rises or falls it is waited for, for
+//! [`RISES_FOR`] at most: so the tasks for a step come in one step, and one second's noise adds none.
 
 use std::time::Duration;
 
@@ -20,11 +23,17 @@ use super::{ScalingSpec, Signal, Target};
 /// How far from its target a value may be, as a share of it (Kubernetes: 0.1).
 pub const TOLERANCE: f64 = 0.1;
 
-/// Looks in a row that have to see too much before tasks are added.
-pub const OUT_SAMPLES: usize = 2;
+/// For how long looks have to see too much before tasks are added.
+pub const OUT_FOR: Duration = Duration::from_secs(1);
 
-/// Looks in a row that have to see too little before tasks are taken away (ECS: 15 of 15).
-pub const IN_SAMPLES: usize = 15;
+/// How far apart what is needed may be while it counts as one load, as a share of it.
+pub const ONE_LOAD: f64 = 0.2;
+
+/// For how long too much is seen at most before tasks are added, although it isn't one load.
+pub const RISES_FOR: Duration = Duration::from_secs(2);
+
+/// For how long looks have to see too little before tasks are taken away (ECS: 15 of 15).
+pub const IN_FOR: Duration = Duration::from_secs(14);
 
 /// What a sum of fractions may be off by without needing one more task.
 const ROUNDING: f64 = 1e-9;
@@ -113,13 +122,21 @@ struct Wanted {
 
 /// What the neediest target wants, if one wants more than runs.
 fn out(spec: &ScalingSpec, situation: &Situation<'_>) -> Option<Wanted> {
-    let latest = latest(situation.samples, OUT_SAMPLES)?;
+    let latest = latest(situation.samples, OUT_FOR)?;
     let wants = spec.targets.iter().filter_map(|target| {
-        let values = values(latest, *target)?;
-        let lowest = values.into_iter().reduce(lower)?;
-        (lowest.ratio > 1.0 + TOLERANCE).then(|| lowest.wanted(*target))
+        let lowest = lowest_above(latest, *target)?;
+        let highest = values(latest, *target)?.into_iter().reduce(higher)?;
+        let is_one_load = highest.need <= lowest.need * (1.0 + ONE_LOAD);
+        let lasts = || lowest_above(self::latest(situation.samples, RISES_FOR)?, *target);
+        (is_one_load || lasts().is_some()).then(|| lowest.wanted(*target))
     });
     wants.max_by_key(|wanted| wanted.tasks)
+}
+
+/// What all these samples reached, if that is too much.
+fn lowest_above(samples: &[Sample], target: Target) -> Option<Measured> {
+    let lowest = values(samples, target)?.into_iter().reduce(lower)?;
+    (lowest.ratio > 1.0 + TOLERANCE).then_some(lowest)
 }
 
 fn add(spec: &ScalingSpec, situation: &Situation<'_>, wanted: Wanted) -> Decision {
@@ -136,7 +153,7 @@ fn add(spec: &ScalingSpec, situation: &Situation<'_>, wanted: Wanted) -> Decisio
 
 /// Fewer tasks, if every target does with fewer.
 fn take_away(spec: &ScalingSpec, situation: &Situation<'_>, now: Instant) -> Decision {
-    let Some(latest) = latest(situation.samples, IN_SAMPLES) else {
+    let Some(latest) = latest(situation.samples, IN_FOR) else {
         return Decision::Stay(Stay::NoData);
     };
     let mut neediest: Option<Wanted> = None;
@@ -177,9 +194,13 @@ fn take_away(spec: &ScalingSpec, situation: &Situation<'_>, now: Instant) -> Dec
     Decision::Change { to, because }
 }
 
-/// The last `count` samples, if there are as many.
-fn latest(samples: &[Sample], count: usize) -> Option<&[Sample]> {
-    samples.get(samples.len().checked_sub(count)?..)
+/// The latest samples: of so long, if there are.
+fn latest(samples: &[Sample], length: Duration) -> Option<&[Sample]> {
+    let now = samples.last()?.at;
+    let from = samples
+        .iter()
+        .rposition(|sample| now.saturating_duration_since(sample.at) >= length)?;
+    samples.get(from..)
 }
 
 /// A target's value in one sample.

@@ -1,4 +1,7 @@
-//! From counters to averages: what a service's tasks did between two looks.
+//! From counters to averages: what a service's tasks did in the last second, at each look.
+//!
+//! A look is a fraction of a second after the one before, so that a load that changes is seen soon; what it sees is of a
+//! whole second all the same, so that a load that comes in bursts is seen as what it is on the average.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,6 +11,9 @@ use wharf_gateway::Demand;
 
 use super::Signal;
 use crate::names::TaskId;
+
+/// What a look averages over.
+pub const WINDOW: Duration = Duration::from_secs(1);
 
 /// The counters of one moment.
 #[derive(Debug, Clone)]
@@ -35,16 +41,18 @@ pub struct TaskReading {
     pub memory_limit: u64,
 }
 
-/// What one look saw: averages over the tasks that ran.
+/// What one look saw: averages over the tasks that ran, and over the last second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
+    /// When it was looked.
+    pub at: Instant,
     /// How many tasks were RUNNING.
     pub running: u32,
-    /// Percent of the CPU reserved; none until it was looked twice at a task.
+    /// Percent of the CPU reserved; none until it was looked at a task for a second.
     pub cpu: Option<f64>,
     /// Percent of the memory reserved.
     pub memory: Option<f64>,
-    /// A second; none until it was looked twice.
+    /// A second; none until it was looked for one.
     pub requests: Option<f64>,
     /// Under way.
     pub concurrency: Option<f64>,
@@ -53,24 +61,26 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// What was seen between two readings.
-    pub fn between(before: Option<&Reading>, now: &Reading) -> Self {
+    /// What was seen: of readings, the latest last, of which the first may be from before the window. None if there are
+    /// none.
+    pub fn over(readings: &[Reading]) -> Option<Self> {
+        let now = readings.last()?;
+        let age = |reading: &Reading| now.at.saturating_duration_since(reading.at);
+        let before = readings.iter().rfind(|reading| age(reading) >= WINDOW);
+        let within: Vec<&Reading> = readings.iter().filter(|reading| age(reading) < WINDOW).collect();
         let running = u32::try_from(now.tasks.len()).unwrap_or(u32::MAX);
         let per_task = |all: f64| (running > 0).then(|| all / f64::from(running));
-        let Demand {
-            in_flight,
-            queued,
-            held,
-            ..
-        } = now.demand;
-        Self {
+        let gauge = |read: fn(&Demand) -> f64| mean(within.iter().map(|reading| read(&reading.demand)));
+        Some(Self {
+            at: now.at,
             running,
             cpu: before.and_then(|before| cpu(before, now)),
-            memory: memory(now),
+            memory: mean(within.iter().filter_map(|reading| memory(reading))),
             requests: before.and_then(|before| requests(before, now)).and_then(per_task),
-            concurrency: per_task(f64::from(in_flight) + f64::from(held)),
-            queue: per_task(f64::from(queued) + f64::from(held)),
-        }
+            concurrency: gauge(|demand| f64::from(demand.in_flight) + f64::from(demand.held))
+                .and_then(per_task),
+            queue: gauge(|demand| f64::from(demand.queued) + f64::from(demand.held)).and_then(per_task),
+        })
     }
 
     /// The average of one signal.
@@ -83,6 +93,12 @@ impl Sample {
             Signal::Queue => self.queue,
         }
     }
+}
+
+/// None of nothing.
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
+    (count > 0).then(|| sum / f64::from(count))
 }
 
 /// Of the tasks that were there both times: what one used before it was looked at says nothing of now.

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::decide::{self, Because, Decision, Deploying, IN_SAMPLES, Situation};
-use super::sample::{Reading, Sample};
+use super::decide::{self, Because, Decision, Deploying, IN_FOR, Situation};
+use super::sample::{Reading, Sample, WINDOW};
 use super::{Decided, Idle, ScalingSpec, ShownScaling, Signal, Value};
 
 /// One service's scaling.
@@ -21,7 +21,9 @@ pub(crate) struct Scaler {
     busy: Instant,
     last_out: Option<Instant>,
     last_in: Option<Instant>,
-    before: Option<Reading>,
+    /// Those of the last second, and the one before.
+    readings: VecDeque<Reading>,
+    /// Those that a decision may depend on.
     samples: VecDeque<Sample>,
     last: Option<Decided>,
 }
@@ -62,7 +64,7 @@ impl Scaler {
             busy: now,
             last_out: None,
             last_in: None,
-            before: None,
+            readings: VecDeque::new(),
             samples: VecDeque::new(),
             last: None,
         };
@@ -135,11 +137,11 @@ impl Scaler {
     fn fall_asleep(&mut self) {
         self.sleep = Sleep::Asleep;
         self.samples.clear();
-        self.before = None;
+        self.readings.clear();
         (self.last_out, self.last_in) = (None, None);
     }
 
-    /// Takes what was read a second after the last time, and says what follows.
+    /// Takes what was read, and says what follows.
     pub(crate) fn look(&mut self, reading: Reading, wanted: Wanted) -> Look {
         let now = reading.at;
         if let Some(idle) = self.spec.idle
@@ -179,7 +181,7 @@ impl Scaler {
     /// that came and went since it was last looked.
     fn is_idle(&mut self, reading: &Reading, idle: Idle) -> bool {
         let demand = &reading.demand;
-        let before = self.before.as_ref().map(|before| before.demand.requests);
+        let before = self.readings.back().map(|before| before.demand.requests);
         let quiet = demand.in_flight == 0
             && demand.held == 0
             && before.is_none_or(|before| before == demand.requests);
@@ -190,13 +192,13 @@ impl Scaler {
     }
 
     fn remember(&mut self, reading: Reading) {
+        let now = reading.at;
+        self.readings.push_back(reading);
+        keep_since(&mut self.readings, now - WINDOW, |reading| reading.at);
         if !self.spec.targets.is_empty() {
-            let sample = Sample::between(self.before.as_ref(), &reading);
-            self.samples.push_back(sample);
-            let surplus = self.samples.len().saturating_sub(IN_SAMPLES);
-            self.samples.drain(..surplus);
+            self.samples.extend(Sample::over(self.readings.make_contiguous()));
+            keep_since(&mut self.samples, now - IN_FOR, |sample| sample.at);
         }
-        self.before = Some(reading);
     }
 
     fn decided(&mut self, from: u32, to: u32, cause: String) {
@@ -224,6 +226,13 @@ impl Scaler {
             values: values.collect(),
             last: self.last.clone(),
         }
+    }
+}
+
+/// Drops what is from before `since`, but for the last of that: what is left reaches back as far.
+fn keep_since<T>(items: &mut VecDeque<T>, since: Instant, at: impl Fn(&T) -> Instant) {
+    while items.get(1).is_some_and(|second| at(second) <= since) {
+        items.pop_front();
     }
 }
 

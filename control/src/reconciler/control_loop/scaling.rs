@@ -1,5 +1,5 @@
-//! Services that scale: looked at each second while they are awake, put to sleep, woken; and their counts written
-//! down.
+//! Services that scale: looked at several times a second while they are awake, put to sleep, woken; and their counts
+//! written down.
 //!
 //! A service that sleeps, or has no `[scaling]`, is not looked at.
 
@@ -17,8 +17,9 @@ use crate::scaling::{Look, Scaler, ScalingSpec, Wanted};
 use crate::store::{Expect, StoreError, Transaction};
 use crate::tasks::registry::Entry;
 
-/// How often services that scale are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often services that scale are looked at. What is seen is of the last second, however often; what this adds to the
+/// two seconds after which a load is believed is at most this.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How many counts one transaction writes.
 const MAX_COUNTS: usize = 256;

@@ -26,6 +26,7 @@ fn spec(min: u32, max: u32, targets: &[(Signal, u32)]) -> ScalingSpec {
 fn seen(running: u32, value: f64) -> Sample {
     let all = Some(value);
     Sample {
+        at: Instant::now(),
         running,
         cpu: all,
         memory: all,
@@ -47,7 +48,18 @@ fn situation(desired: u32, samples: &[Sample]) -> Situation<'_> {
 
 /// The count that is decided, if one is.
 fn decided(spec: &ScalingSpec, desired: u32, samples: &[Sample]) -> Option<u32> {
-    to(decide(spec, &situation(desired, samples), Instant::now()))
+    let samples = apart(Duration::from_secs(1), samples);
+    to(decide(spec, &situation(desired, &samples), Instant::now()))
+}
+
+/// The samples, so long one after the other.
+fn apart(period: Duration, samples: &[Sample]) -> Vec<Sample> {
+    let mut at = Instant::now();
+    let timed = samples.iter().map(|sample| {
+        at += period;
+        Sample { at, ..*sample }
+    });
+    timed.collect()
 }
 
 fn to(decision: Decision) -> Option<u32> {
@@ -57,9 +69,12 @@ fn to(decision: Decision) -> Option<u32> {
     }
 }
 
+/// Looks, a second apart, that it takes to believe that there is too little.
+const LOOKS: usize = 15;
+
 /// The same for as long as it takes to be believed.
 fn steadily(sample: Sample) -> Vec<Sample> {
-    vec![sample; IN_SAMPLES]
+    apart(Duration::from_secs(1), &[sample; LOOKS])
 }
 
 #[test]
@@ -162,7 +177,9 @@ fn a_single_seconds_noise_changes_nothing() {
     samples.push(seen(4, 80.0));
     assert_eq!(decided(&spec, 4, &samples), None);
     samples.push(seen(4, 20.0));
-    assert_eq!(decided(&spec, 4, &samples), Some(8), "what both seconds reached");
+    assert_eq!(decided(&spec, 4, &samples), None, "it may go on to fall");
+    samples.push(seen(4, 40.0));
+    assert_eq!(decided(&spec, 4, &samples), Some(8), "what all seconds reached");
     let mut quiet = steadily(seen(4, 2.0));
     quiet[7] = seen(4, 9.5);
     assert_eq!(decided(&spec, 4, &quiet), None, "one busy second of fifteen");
@@ -254,6 +271,7 @@ fn any_samples() -> impl Strategy<Value = Vec<Sample>> {
     let value = || prop::option::weighted(0.95, 0.0..300.0);
     let sample = (0_u32..60, value(), value(), value(), value(), value());
     let sample = sample.prop_map(|(running, cpu, memory, requests, concurrency, queue)| Sample {
+        at: Instant::now(),
         running,
         cpu,
         memory,
@@ -261,7 +279,7 @@ fn any_samples() -> impl Strategy<Value = Vec<Sample>> {
         concurrency,
         queue,
     });
-    prop::collection::vec(sample, 0..IN_SAMPLES + 3)
+    prop::collection::vec(sample, 0..LOOKS + 3)
 }
 
 proptest! {
@@ -285,7 +303,7 @@ proptest! {
         let mut changes = Vec::new();
         for _ in 0..400 {
             samples.push(seen(count, load / f64::from(count)));
-            let surplus = samples.len().saturating_sub(IN_SAMPLES);
+            let surplus = samples.len().saturating_sub(LOOKS);
             samples.drain(..surplus);
             if let Some(to) = decided(&spec, count, &samples) {
                 changes.push((count, to));

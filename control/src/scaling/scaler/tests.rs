@@ -7,7 +7,7 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A scaler and the second it is looked at.
+/// A scaler and the moment it is looked at.
 struct Clock {
     scaler: Scaler,
     now: Instant,
@@ -54,7 +54,12 @@ impl Clock {
     }
 
     fn look_while(&mut self, demand: Demand, deploying: Deploying) -> Look {
-        self.now += SECOND;
+        self.look_after(SECOND, demand, deploying)
+    }
+
+    /// `demand.requests` came since the last look.
+    fn look_after(&mut self, passed: Duration, demand: Demand, deploying: Deploying) -> Look {
+        self.now += passed;
         self.requests += demand.requests;
         let reading = Reading {
             at: self.now,
@@ -185,4 +190,74 @@ fn two_seconds_of_load_bring_what_it_needs() {
     let shown = clock.scaler.shown(5);
     assert_eq!((shown.min, shown.max, shown.desired), (0, 10, 5));
     assert_eq!(shown.values[0].current, Some(45.0));
+}
+
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Requests that have come by then, at `rate` a second from `begin` to `end` and none else.
+fn came(rate: u64, (begin, end): (Duration, Duration), by: Duration) -> u64 {
+    let passed = by.min(end).saturating_sub(begin).as_millis();
+    rate * u64::try_from(passed).unwrap() / 1000
+}
+
+impl Clock {
+    /// Looks for so long while requests come; says when it decided what, counted from the first look.
+    fn follow(&mut self, length: Duration, came: impl Fn(Duration) -> u64) -> Vec<(Duration, u32)> {
+        let (mut decided, mut passed, mut before) = (Vec::new(), Duration::ZERO, 0);
+        while passed < length {
+            passed += LOOK;
+            let requests = came(passed) - before;
+            before += requests;
+            let demand = Demand {
+                requests,
+                in_flight: 1,
+                ..quiet()
+            };
+            if let Look::Count(count) = self.look_after(LOOK, demand, Deploying::No) {
+                decided.push((passed, count));
+                // They start in no time.
+                self.count = count;
+            }
+        }
+        decided
+    }
+}
+
+/// However a step falls between two looks, what it needs is there within two seconds and a look: all at once, and that
+/// is that.
+#[test]
+fn a_step_in_load_is_answered_in_one_step_whenever_it_comes() {
+    for late in (0..1000).step_by(30) {
+        let mut clock = Clock::awake(1);
+        let step = Duration::from_secs(5) + Duration::from_millis(late);
+        let end = Duration::from_secs(60);
+        let decided = clock.follow(end, |by| came(50, (step, end), by));
+        let [(at, 5)] = decided.as_slice() else {
+            panic!("{late} ms: {decided:?}")
+        };
+        let took = *at - step;
+        assert!(took <= 2 * SECOND + LOOK, "{late} ms: {took:?}");
+    }
+}
+
+#[test]
+fn a_single_seconds_noise_adds_nothing_whenever_it_comes() {
+    for late in (0..1000).step_by(30) {
+        let mut clock = Clock::awake(1);
+        let begin = Duration::from_secs(5) + Duration::from_millis(late);
+        let decided = clock.follow(Duration::from_secs(12), |by| {
+            // On target but for that second.
+            came(10, (Duration::ZERO, Duration::MAX), by) + came(40, (begin, begin + SECOND), by)
+        });
+        assert_eq!(decided, [], "{late} ms");
+    }
+}
+
+/// What comes in bursts is counted as what it is in a second.
+#[test]
+fn a_load_in_bursts_is_one_load() {
+    let mut clock = Clock::awake(1);
+    let decided = clock.follow(Duration::from_secs(60), |by| (by.as_secs() + 1) * 30);
+    assert_eq!(decided, [(Duration::from_millis(2250), 3)]);
 }

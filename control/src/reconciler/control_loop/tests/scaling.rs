@@ -123,7 +123,7 @@ async fn a_deploy_finds_out_whether_the_new_revision_works_and_then_it_sleeps_ag
 }
 
 #[tokio::test(start_paused = true)]
-async fn load_brings_tasks_within_three_seconds_and_takes_them_away_again() {
+async fn load_brings_tasks_within_seconds_and_takes_them_away_again() {
     let cluster = asleep().await;
     knock(&cluster);
     load(&cluster, 1);
@@ -131,7 +131,11 @@ async fn load_brings_tasks_within_three_seconds_and_takes_them_away_again() {
     load(&cluster, 45);
     let began = tokio::time::Instant::now();
     cluster.until_picture("1h 1h 1h 1h 1h").await;
-    assert!(began.elapsed() <= Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(
+        began.elapsed() <= Duration::from_millis(2500),
+        "{:?}",
+        began.elapsed()
+    );
     cluster
         .until_said("has its desired count set to 5, from 1. Cause: each task had 45.0 requests under way, the target is 10.")
         .await;
