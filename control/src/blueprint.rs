@@ -14,7 +14,6 @@ use crate::model::{
     Bundle, Definition, DesiredStatus, Group, Health, Overrides, Task, TaskStatus, Usage, keys,
 };
 use crate::names::{FamilyRevision, NamespaceName, TaskId};
-use crate::scaling::ScalingSpec;
 use crate::store::{SharedStore, StoreError, StoreRevision};
 
 /// What tasks of one revision are made from.
@@ -117,11 +116,6 @@ impl Blueprint {
             stopping_at: None,
             stopped_at: None,
         }
-    }
-
-    /// How many tasks of it there are by load, if that is asked for.
-    pub fn scaling(&self) -> Option<&ScalingSpec> {
-        self.service()?.scaling.as_ref()
     }
 
     /// What makes it a service, if it is one.

@@ -12,6 +12,7 @@ use wharf_runtime::Bytes;
 
 use crate::manifest::DeploymentSpec;
 use crate::names::{Digest, Family, FamilyRevision, NamespaceName, Revision, ServiceName, TaskId};
+use crate::scaling::ScalingSpec;
 
 mod deployment;
 pub mod job;
@@ -163,6 +164,8 @@ pub struct Service {
     pub rollout: Option<DeploymentId>,
     /// In which way it is deployed, as was said last; its bounds hold for what is replaced, too.
     pub deployment: DeploymentSpec,
+    /// How many tasks it has by load, if that is asked for.
+    pub scaling: Option<ScalingSpec>,
     /// When it was made.
     pub created_at: Timestamp,
 }

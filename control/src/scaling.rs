@@ -13,6 +13,8 @@ mod wakes;
 use std::fmt;
 use std::time::Duration;
 
+use wharf_gateway::Hold;
+
 pub(crate) use self::scaler::{Look, Scaler, Wanted};
 pub use self::shown::{Decided, Shown, ShownScaling, Value};
 pub use self::wakes::Wakes;
@@ -74,6 +76,20 @@ pub(crate) fn said(service: &ServiceName, (from, to): (u32, u32), cause: &str) -
 }
 
 impl Signal {
+    /// All there are.
+    const ALL: [Self; 5] = [
+        Self::Cpu,
+        Self::Memory,
+        Self::Requests,
+        Self::Concurrency,
+        Self::Queue,
+    ];
+
+    /// The one whose key this is.
+    pub fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|signal| signal.key() == key)
+    }
+
     /// The manifest's key.
     pub fn key(self) -> &'static str {
         match self {
@@ -106,5 +122,10 @@ impl ScalingSpec {
     /// Whether it may have none.
     pub fn may_sleep(&self) -> bool {
         self.idle.is_some()
+    }
+
+    /// How requests wait for it while it sleeps, if it may.
+    pub fn hold(&self) -> Option<Hold> {
+        Hold::new(self.idle?.wait, Hold::MOST).ok()
     }
 }

@@ -103,7 +103,7 @@ impl Served {
     /// The same, whose requests wait for so long while it has no task.
     #[must_use]
     pub fn holding(mut self, hold: Option<Hold>) -> Self {
-        self.spec.hold = hold.or(self.spec.hold);
+        self.spec.hold = hold;
         self
     }
 

@@ -81,7 +81,6 @@ fn workload(text: &ManifestText, root: &FieldPath, report: &mut Report) -> Workl
         deployment,
         group: GroupSpec {
             checks: checks.unwrap_or_default(),
-            hold: scaling::hold(scaling.as_ref()),
             ..group
         },
         scaling,

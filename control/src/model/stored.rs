@@ -12,6 +12,7 @@ use crate::store::Entry;
 mod deployment;
 mod desired;
 mod job;
+mod scaling;
 mod task;
 
 /// The version written, and the newest that is read.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::stored::Record;
 use super::*;
 use crate::manifest::{Bounds, DeploymentSpec, OnFailure, Strategy, Tolerance};
+use crate::scaling::{Idle, ScalingSpec, Signal, Target};
 use crate::store::{Entry, StoreRevision};
 
 fn entry(value: bytes::Bytes) -> Entry {
@@ -55,22 +56,6 @@ fn desired_state_round_trips() {
         manifest: serde_json::json!({"name": "api"}),
         registered_at: now,
     });
-    round_trip(&Service {
-        namespace: namespace.clone(),
-        name: revision().family,
-        kind: ServiceKind::Worker,
-        status: ServiceStatus::Draining,
-        count: 3,
-        stable_count: 2,
-        goal: Some(revision().revision),
-        stable: None,
-        rollout: Some(DeploymentId::generate()),
-        deployment: DeploymentSpec {
-            strategy: Strategy::Linear { step: 7 },
-            ..DeploymentSpec::default()
-        },
-        created_at: now,
-    });
     round_trip(&deployment(DeploymentSpec::default()));
     for strategy in [
         Strategy::Rolling(Bounds {
@@ -93,6 +78,49 @@ fn desired_state_round_trips() {
             },
         }));
     }
+}
+
+#[test]
+fn a_service_round_trips() {
+    let now = Timestamp::UNIX_EPOCH;
+    let namespace = NamespaceName::default_namespace();
+    round_trip(&Service {
+        namespace,
+        name: revision().family,
+        kind: ServiceKind::Worker,
+        status: ServiceStatus::Draining,
+        count: 3,
+        stable_count: 2,
+        goal: Some(revision().revision),
+        stable: None,
+        rollout: Some(DeploymentId::generate()),
+        deployment: DeploymentSpec {
+            strategy: Strategy::Linear { step: 7 },
+            ..DeploymentSpec::default()
+        },
+        scaling: Some(ScalingSpec {
+            min: 0,
+            max: 9,
+            targets: vec![
+                target(Signal::Cpu),
+                target(Signal::Memory),
+                target(Signal::Requests),
+                target(Signal::Concurrency),
+                target(Signal::Queue),
+            ],
+            cooldown_in: Duration::from_millis(1500),
+            cooldown_out: Duration::ZERO,
+            idle: Some(Idle {
+                after: Duration::from_secs(60),
+                wait: Duration::from_millis(250),
+            }),
+        }),
+        created_at: now,
+    });
+}
+
+fn target(signal: Signal) -> Target {
+    Target { signal, value: 42 }
 }
 
 fn deployment(spec: DeploymentSpec) -> Deployment {

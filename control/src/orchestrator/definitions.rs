@@ -20,8 +20,10 @@ pub(super) struct Draft {
     pub(super) bundle: Bundle,
     /// The count, if the manifest says one.
     count: Option<u32>,
-    /// How it comes. It is the deployment's, not the definition's: another way is not another thing to run.
+    /// How it comes. It is the service's, not the definition's: another way is not another thing to run.
     pub(super) deployment: DeploymentSpec,
+    /// How many tasks there are by load: the service's, too.
+    pub(super) scaling: Option<ScalingSpec>,
     text: serde_json::Value,
     content: Digest,
 }
@@ -36,11 +38,7 @@ impl Draft {
     /// Where it scales, the manifest's count is what it begins with, and a deploy doesn't undo what scaling chose since
     /// (Application Auto Scaling: registering a target brings its capacity into range, and that is all).
     pub(super) fn count(&self, before: Option<u32>) -> u32 {
-        let scaling = match &self.manifest.workload {
-            Workload::Service(service) => service.scaling.as_ref(),
-            Workload::Job(_) => None,
-        };
-        match scaling {
+        match &self.scaling {
             Some(scaling) => scaling.clamp(before.or(self.count).unwrap_or(1)),
             None => self.count.or(before).unwrap_or(1),
         }
@@ -86,9 +84,10 @@ impl Orchestrator {
         let count = count.and_then(|count| u32::try_from(count).ok());
         text.task.build = None;
         text.deployment = None;
-        let deployment = match &checked.workload {
-            Workload::Service(service) => service.deployment.clone(),
-            Workload::Job(_) => DeploymentSpec::default(),
+        text.scaling = None;
+        let (deployment, scaling) = match &checked.workload {
+            Workload::Service(service) => (service.deployment.clone(), service.scaling.clone()),
+            Workload::Job(_) => (DeploymentSpec::default(), None),
         };
         let content = digest_of(&text, &bundle)?;
         let text = serde_json::to_value(&text).map_err(unreadable)?;
@@ -97,6 +96,7 @@ impl Orchestrator {
             bundle,
             count,
             deployment,
+            scaling,
             text,
             content,
         })
@@ -285,7 +285,7 @@ fn of_requests(scaling: &ScalingSpec) -> Option<(String, String)> {
     Some((format!("scaling.{key}"), format!("`{key}` in [scaling]")))
 }
 
-/// What makes a revision differ from another. The count doesn't, nor where files came from.
+/// What makes a revision differ from another. What is the service's doesn't, nor where files came from.
 fn digest_of(text: &ManifestText, bundle: &Bundle) -> Result<Digest, Refusal> {
     let mut same = text.clone();
     for file in &mut same.task.files {

@@ -100,6 +100,7 @@ impl Orchestrator {
         let transaction = put_definition(Transaction::new(), namespace, &definition, &revisions, &used);
         service.count = count;
         service.deployment = draft.deployment.clone();
+        service.scaling = draft.scaling;
         let deployment = Deployment::new(&service, definition.id.revision, draft.deployment);
         self.begin(service, expect, deployment, transaction)
             .await
@@ -177,6 +178,7 @@ impl Orchestrator {
                 Some(_) => service.stable_count,
             },
             deployment: draft.deployment.clone(),
+            scaling: draft.scaling.clone(),
             ..service
         };
         if service != before {
@@ -338,6 +340,7 @@ fn new_service(namespace: &NamespaceName, draft: &Draft, kind: ServiceKind) -> S
         stable: None,
         rollout: None,
         deployment: draft.deployment.clone(),
+        scaling: draft.scaling.clone(),
         created_at: Timestamp::now(),
     }
 }

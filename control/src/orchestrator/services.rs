@@ -7,7 +7,7 @@ use crate::logs::LogError;
 use crate::manifest::MAX_COUNT;
 use crate::model::stored::Record as _;
 use crate::model::{Group, Service, ServiceStatus, Task, TaskStatus, keys};
-use crate::names::{FamilyRevision, NamespaceName, ServiceName, closest};
+use crate::names::{NamespaceName, ServiceName, closest};
 use crate::refusal::{Kind, Refusal};
 use crate::scaling;
 use crate::store::Expect;
@@ -51,7 +51,6 @@ impl Orchestrator {
             return Err(Refusal::unprocessable("LimitExceeded", message).field("desiredCount"));
         }
         let before = self.service(namespace, name).await?;
-        self.check_bounds(&before, count).await?;
         let scaled = self.change(namespace, name, |service| {
             if service.status == ServiceStatus::Draining {
                 return Err(Refusal::conflict(
@@ -59,6 +58,7 @@ impl Orchestrator {
                     format!("the service `{}` is being deleted", service.name),
                 ));
             }
+            check_bounds(service, count)?;
             service.count = count;
             service.stable_count = count;
             Ok(())
@@ -70,28 +70,6 @@ impl Orchestrator {
             self.events.record(namespace, name, said);
         }
         Ok(scaled)
-    }
-
-    /// Refuses a count that scaling would change at once.
-    async fn check_bounds(&self, service: &Service, count: u32) -> Result<(), Refusal> {
-        let Some(revision) = service.goal else {
-            return Ok(());
-        };
-        let family = service.name.clone();
-        let id = FamilyRevision { family, revision };
-        // One that can't be read any more bounds nothing.
-        let blueprint = self.blueprints.load(&service.namespace, &id).await.ok();
-        match blueprint.as_ref().and_then(|blueprint| blueprint.scaling()) {
-            Some(spec) if !(spec.min..=spec.max).contains(&count) => {
-                let (name, min, max) = (&service.name, spec.min, spec.max);
-                let message =
-                    format!("the service `{name}` scales from {min} to {max} tasks, {count} is outside");
-                let hint = "choose a count in between, or change [scaling] in its manifest and deploy";
-                let refusal = Refusal::unprocessable("OutsideScalingBounds", message);
-                Err(refusal.field("desiredCount").hint(hint))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Deletes a service: its tasks are drained and stopped, then nothing of it is left.
@@ -255,6 +233,21 @@ impl Orchestrator {
             self.reconciler.stop_task(task.id.clone(), reason).await;
         }
         Ok(task)
+    }
+}
+
+/// Refuses a count that scaling would change at once.
+fn check_bounds(service: &Service, count: u32) -> Result<(), Refusal> {
+    match &service.scaling {
+        Some(spec) if !(spec.min..=spec.max).contains(&count) => {
+            let (name, min, max) = (&service.name, spec.min, spec.max);
+            let message =
+                format!("the service `{name}` scales from {min} to {max} tasks, {count} is outside");
+            let hint = "choose a count in between, or change [scaling] in its manifest and deploy";
+            let refusal = Refusal::unprocessable("OutsideScalingBounds", message);
+            Err(refusal.field("desiredCount").hint(hint))
+        }
+        _ => Ok(()),
     }
 }
 

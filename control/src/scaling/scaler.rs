@@ -56,9 +56,18 @@ pub(crate) enum Look {
 }
 
 impl Scaler {
-    /// Of a service that is seen for the first time by this process.
+    /// Of a service that is seen for the first time by this process: it sleeps, if it may.
     pub(crate) fn new(spec: ScalingSpec, wanted: Wanted, now: Instant) -> Self {
-        let mut scaler = Self {
+        let mut scaler = Self::begin(spec, now);
+        if scaler.may_sleep(wanted) {
+            scaler.sleep = Sleep::Asleep;
+        }
+        scaler
+    }
+
+    /// Of a service that scales from now on.
+    pub(crate) fn begin(spec: ScalingSpec, now: Instant) -> Self {
+        Self {
             spec,
             sleep: Sleep::Awake,
             busy: now,
@@ -67,11 +76,7 @@ impl Scaler {
             readings: VecDeque::new(),
             samples: VecDeque::new(),
             last: None,
-        };
-        if scaler.may_sleep(wanted) {
-            scaler.sleep = Sleep::Asleep;
         }
-        scaler
     }
 
     /// The record was read again. `spec` may be another revision's, and the count another's choice.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use wharf_gateway::Hold;
-
 use super::super::error::FieldPath;
 use super::super::text::ScalingText;
 use super::super::values::{Report, show_duration};
@@ -23,7 +21,7 @@ const AT_ONCE: (u32, u32) = (1, 10_000);
 const COOLDOWNS: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(3600));
 const DEFAULT_COOLDOWN: Duration = Duration::from_secs(300);
 
-/// It is looked at once a second.
+/// What is looked at is of a second.
 const IDLES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
 
 /// For a first request: as long as a request may take by default.
@@ -149,10 +147,4 @@ fn make_sense(text: &ScalingText, spec: &ScalingSpec, here: &FieldPath, report: 
             );
         }
     }
-}
-
-/// How requests wait for a service that sleeps.
-pub(super) fn hold(spec: Option<&ScalingSpec>) -> Option<Hold> {
-    let idle = spec?.idle?;
-    Hold::new(idle.wait, Hold::MOST).ok()
 }

@@ -39,18 +39,19 @@ fn everything_that_can_be_said() {
             wait,
         }),
     };
-    assert_eq!(spec.scaling, Some(scaling));
     assert_eq!(
-        spec.group.hold,
+        scaling.hold(),
         Hold::new(wait, Hold::MOST).ok(),
         "requests wait while it sleeps"
     );
+    assert_eq!(spec.scaling, Some(scaling));
 }
 
 #[test]
 fn what_is_left_out() {
     let scaling = of("[scaling]\nmax = 3").scaling.unwrap();
     assert_eq!((scaling.min, scaling.max, scaling.idle), (1, 3, None));
+    assert_eq!(scaling.hold(), None);
     let cpu = Target {
         signal: Signal::Cpu,
         value: 60,
@@ -69,7 +70,7 @@ fn what_is_left_out() {
     };
     assert_eq!(scaling.idle, Some(idle));
     let spec = of("");
-    assert_eq!((spec.scaling, spec.group.hold), (None, None));
+    assert_eq!(spec.scaling, None);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use wharf_runtime::Bytes;
 
 use super::Record;
 use super::deployment::{StoredSpec, read_spec, store_spec};
+use super::scaling::StoredScaling;
 use crate::model::{
     Applied, Bundle, BundleMount, Definition, DeploymentId, Namespace, Service, ServiceKind, ServiceStatus,
     World,
@@ -208,6 +209,8 @@ pub struct StoredService {
     /// Came later; the default where it is absent.
     #[serde(default)]
     deployment: Option<StoredSpec>,
+    #[serde(default)]
+    scaling: Option<StoredScaling>,
     created_at: Timestamp,
 }
 
@@ -232,6 +235,7 @@ impl Record for Service {
             stable: self.stable,
             rollout: self.rollout.as_ref().map(ToString::to_string),
             deployment: Some(store_spec(&self.deployment)),
+            scaling: self.scaling.as_ref().map(StoredScaling::of),
             created_at: self.created_at,
         }
     }
@@ -254,6 +258,7 @@ impl Record for Service {
             stable: stored.stable,
             rollout: stored.rollout.as_deref().map(DeploymentId::from_text),
             deployment: stored.deployment.map(read_spec).unwrap_or_default(),
+            scaling: stored.scaling.map(StoredScaling::read).transpose()?,
             created_at: stored.created_at,
         })
     }

@@ -5,7 +5,10 @@ use serde_json::json;
 use super::*;
 
 fn manifest(count: Option<u32>, scaling: serde_json::Value) -> serde_json::Value {
-    let mut manifest = json!({"name": "api", "task": {}, "scaling": scaling});
+    let mut manifest = json!({"name": "api", "task": {}});
+    if !scaling.is_null() {
+        manifest["scaling"] = scaling;
+    }
     if let Some(count) = count {
         manifest["service"] = json!({"count": count});
     }
@@ -52,12 +55,66 @@ async fn a_deploy_does_not_undo_what_was_chosen_since() {
     harbour.deploy("one", manifest(Some(2), bounds)).await.unwrap();
     assert_eq!(harbour.count().await, 3, "the same again");
     let next = json!({"min": 1, "max": 8});
-    let second = harbour.deploy("one", manifest(Some(2), next)).await.unwrap();
+    let second = harbour
+        .deploy("two", manifest(Some(2), next.clone()))
+        .await
+        .unwrap();
     harbour.ended(second).await;
     assert_eq!(harbour.count().await, 3, "another revision");
     let fewer = json!({"min": 1, "max": 2});
-    harbour.deploy("one", manifest(None, fewer)).await.unwrap();
+    harbour.deploy("two", manifest(None, fewer)).await.unwrap();
     assert_eq!(harbour.count().await, 2, "registering brings it into range");
+}
+
+#[tokio::test]
+async fn to_scale_otherwise_is_not_another_thing_to_run() {
+    let harbour = Harbour::open().await;
+    let name = "api".parse().unwrap();
+    let service = async || {
+        harbour
+            .orchestrator
+            .service(&harbour.namespace, &name)
+            .await
+            .unwrap()
+    };
+    let first = harbour
+        .deploy("one", manifest(None, json!({"min": 2, "max": 4})))
+        .await
+        .unwrap();
+    let first = harbour.ended(first).await;
+    for (scaling, max, count) in [
+        (json!({"min": 3, "max": 8}), Some(8), 3),
+        (json!({"max": 2}), Some(2), 2),
+        (serde_json::Value::Null, None, 2),
+        // The most is the count of the manifest, which says none.
+        (json!({"idle": "5m"}), Some(1), 1),
+    ] {
+        let again = harbour
+            .deploy("one", manifest(None, scaling.clone()))
+            .await
+            .unwrap();
+        assert!(
+            matches!(&again, Deployed::Unchanged(same) if same.id == first.id),
+            "{scaling}: {again:?}"
+        );
+        let service = service().await;
+        assert_eq!(service.scaling.map(|spec| spec.max), max, "{scaling}");
+        assert_eq!((service.count, service.rollout), (count, None), "{scaling}");
+    }
+    // It is the service's: a way back to another revision leaves it as it is.
+    let second = harbour
+        .deploy("two", manifest(None, json!({"max": 9})))
+        .await
+        .unwrap();
+    harbour.ended(second).await;
+    let back = harbour
+        .orchestrator
+        .roll_back(&harbour.namespace, &name, None)
+        .await
+        .unwrap();
+    let back = harbour.ended(back).await;
+    assert_eq!(back.revision, first.revision);
+    assert_eq!(service().await.scaling.map(|spec| spec.max), Some(9));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use super::{ControlLoop, ServiceKey};
 use crate::manifest::Strategy;
 use crate::model::{ServiceKind, ServiceStatus};
 use crate::names::Revision;
+use crate::scaling::ScalingSpec;
 use crate::tasks::Exposure;
 
 /// How long a request waits while a service is recreated: for the old tasks to drain and the new ones to start. Longer
@@ -20,15 +21,7 @@ const RECREATED_WITHIN: Duration = Duration::from_secs(60);
 pub(super) struct Exposed {
     routes: Revision,
     health: Revision,
-    holds: Holds,
-}
-
-/// Whether requests wait while there is no task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Holds {
-    No,
-    /// All tasks stop before new ones start.
-    WhileRecreated,
+    hold: Option<Hold>,
 }
 
 impl ControlLoop {
@@ -79,23 +72,15 @@ fn exposure(watched: &Watched) -> Option<(Exposed, Exposure)> {
         .deployment
         .as_ref()
         .is_some_and(|deployment| deployment.record.spec.strategy == Strategy::Recreate);
-    let holds = if recreates {
-        Holds::WhileRecreated
-    } else {
-        Holds::No
+    let hold = match recreates {
+        true => Hold::new(RECREATED_WITHIN, Hold::MOST).ok(),
+        false => service.scaling.as_ref().and_then(ScalingSpec::hold),
     };
     let exposure = Exposure {
         routes: watched.blueprints.get(&routes)?.clone(),
         health: watched.blueprints.get(&health)?.clone(),
-        hold: match holds {
-            Holds::No => None,
-            Holds::WhileRecreated => Hold::new(RECREATED_WITHIN, Hold::MOST).ok(),
-        },
+        hold,
     };
-    let exposed = Exposed {
-        routes,
-        health,
-        holds,
-    };
+    let exposed = Exposed { routes, health, hold };
     Some((exposed, exposure))
 }

@@ -13,7 +13,7 @@ use crate::model::stored::Record as _;
 use crate::model::{Group, Service, ServiceStatus, TaskStatus, keys};
 use crate::scaling::decide::Deploying;
 use crate::scaling::sample::{Reading, TaskReading};
-use crate::scaling::{Look, Scaler, ScalingSpec, Wanted};
+use crate::scaling::{Look, Scaler, Wanted};
 use crate::store::{Expect, StoreError, Transaction};
 use crate::tasks::registry::Entry;
 
@@ -35,17 +35,19 @@ pub(super) fn wanted(service: &Service) -> Wanted {
     }
 }
 
-/// A service's scaling after its record was read: new, as it was, or none.
-pub(super) fn scaler(
-    service: &Service,
-    spec: Option<&ScalingSpec>,
-    before: Option<(Scaler, u32)>,
-) -> Option<Scaler> {
-    let spec = spec.filter(|_| service.status == ServiceStatus::Active)?.clone();
+/// A service's scaling after its record was read: new, as it was, or none. `before` is what it was, and with which count,
+/// if this process knew the service.
+pub(super) fn scaler(service: &Service, before: Option<(Option<Scaler>, u32)>) -> Option<Scaler> {
+    let is_active = service.status == ServiceStatus::Active;
+    let spec = service
+        .scaling
+        .clone()
+        .filter(|_| is_active && service.goal.is_some())?;
     let (wanted, now) = (wanted(service), Instant::now());
     Some(match before {
         None => Scaler::new(spec, wanted, now),
-        Some((mut scaler, count)) => {
+        Some((None, _)) => Scaler::begin(spec, now),
+        Some((Some(mut scaler), count)) => {
             scaler.read_again(spec, count, wanted, now);
             scaler
         }

@@ -81,11 +81,10 @@ impl Watched {
         if let Some(before) = &before {
             before.keep_choice(&mut service);
         }
-        let spec = service.goal.and_then(|goal| blueprints.get(&goal)?.scaling());
         let known = before
             .as_mut()
-            .and_then(|before| Some((before.scaler.take()?, before.service.count)));
-        let scaler = scaling::scaler(&service, spec, known);
+            .map(|before| (before.scaler.take(), before.service.count));
+        let scaler = scaling::scaler(&service, known);
         let same_rollout = before
             .as_ref()
             .is_some_and(|b| b.service.rollout == service.rollout);

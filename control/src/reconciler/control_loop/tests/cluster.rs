@@ -9,7 +9,7 @@ use super::*;
 use crate::blueprint::Blueprints;
 use crate::clock::Clock;
 use crate::events::{EventLog, EventQuery};
-use crate::manifest::DeploymentSpec;
+use crate::manifest::{DeploymentSpec, Manifest, Workload};
 use crate::model::stored::Record as _;
 use crate::model::{
     Bundle, Definition, Deployment, Group, RolloutState, Service, ServiceKind, ServiceStatus, Task, World,
@@ -17,6 +17,7 @@ use crate::model::{
 };
 use crate::names::{Digest, FamilyRevision, NamespaceName, Revision, ServiceName, TaskId};
 use crate::reconciler::control_loop::{Parts, Reconciler, ServiceKey, start};
+use crate::scaling::ScalingSpec;
 use crate::store::{
     Entry, Expect, Listing, SharedStore, Store, StoreError, StoreRevision, Transaction, Watch, WatchError,
 };
@@ -143,8 +144,8 @@ pub(super) struct Cluster {
     pub(super) store: SharedStore,
     pub(super) clock: Clock,
     paced: Arc<Paced>,
-    /// The `[scaling]` of what is deployed.
-    scaling: Mutex<Option<serde_json::Value>>,
+    /// How what is deployed scales.
+    scaling: Mutex<Option<ScalingSpec>>,
 }
 
 /// How long (of paused time) something may take to come about: longer than a deployment's deadline.
@@ -203,7 +204,7 @@ impl Cluster {
 
     /// What is deployed from now on scales like this.
     pub(super) fn scales(&self, scaling: serde_json::Value) {
-        *self.scaling.lock().unwrap() = Some(scaling);
+        *self.scaling.lock().unwrap() = Some(scaling_of(scaling));
     }
 
     /// Has the store's next commits meet this.
@@ -285,6 +286,7 @@ impl Cluster {
             .map(|entry| Service::decode(&entry).unwrap());
         let mut service = old.unwrap_or_else(|| new_service(count));
         service.deployment = spec.clone();
+        service.scaling = self.scaling.lock().unwrap().clone();
         let deployment = Deployment::new(&service, revision, spec);
         let mut superseded = None;
         if let Some(old) = &service.rollout {
@@ -336,9 +338,6 @@ impl Cluster {
         let mut manifest = more;
         manifest["name"] = name.as_str().into();
         manifest["task"] = serde_json::json!({"component": digest.as_str()});
-        if let Some(scaling) = self.scaling.lock().unwrap().clone() {
-            manifest["scaling"] = scaling;
-        }
         let definition = Definition {
             id: id.clone(),
             bundle: digest.clone(),
@@ -492,6 +491,17 @@ impl Cluster {
     }
 }
 
+/// What a manifest's `[scaling]` means.
+pub(super) fn scaling_of(scaling: serde_json::Value) -> ScalingSpec {
+    let component = Digest::from_sha256([1; 32]);
+    let task = serde_json::json!({"component": component.as_str()});
+    let manifest = serde_json::json!({"name": "api", "task": task, "scaling": scaling});
+    match Manifest::from_json(manifest).unwrap().workload {
+        Workload::Service(service) => service.scaling.unwrap(),
+        Workload::Job(_) => panic!("a service's manifest"),
+    }
+}
+
 fn new_service(count: u32) -> Service {
     let (namespace, name) = key();
     Service {
@@ -505,6 +515,7 @@ fn new_service(count: u32) -> Service {
         stable: None,
         rollout: None,
         deployment: DeploymentSpec::default(),
+        scaling: None,
         created_at: Timestamp::now(),
     }
 }

@@ -50,8 +50,20 @@ impl Cluster {
 
     /// Writes what `wharf run` writes.
     async fn record_run(&self, spec: RunSpec) -> RunNumber {
-        let (namespace, name) = key();
-        let id = self.define_job(&name, json!({})).await;
+        self.record_run_of(&key().1, first(), spec).await
+    }
+
+    /// Runs another job's revision, in so many tasks at once.
+    pub(super) async fn run_other(&self, name: &ServiceName, revision: u64, count: u32) {
+        let revision = Revision::new(revision).unwrap();
+        let spec = RunSpec::default().with_count(count);
+        self.record_run_of(name, revision, spec).await;
+        self.reconciler.job((key().0, name.clone())).await;
+    }
+
+    async fn record_run_of(&self, name: &ServiceName, revision: Revision, spec: RunSpec) -> RunNumber {
+        let (namespace, name) = (key().0, name.clone());
+        let id = self.define_as(&name, revision, json!({"job": {}})).await;
         let mut job = self.job_of(&name).await.unwrap_or(Job {
             namespace: namespace.clone(),
             name: name.clone(),

@@ -3,9 +3,10 @@
 use serde_json::json;
 use wharf_gateway::{Demand, WakeUp as _};
 
-use super::cluster::{Side, key};
+use super::cluster::{Side, key, scaling_of};
 use super::*;
 use crate::edge::rules::group_name;
+use crate::names::ServiceName;
 
 /// A service that sleeps when it is idle for a minute; it was deployed, and has fallen asleep.
 async fn asleep() -> Cluster {
@@ -207,6 +208,69 @@ async fn during_a_deployment_tasks_are_added_and_none_is_taken_away() {
             cluster.picture().matches("2?").count() == 8
         })
         .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn scaling_changes_without_a_deployment() {
+    let cluster = Cluster::steady(3).await;
+    let change = async |scaling: Option<serde_json::Value>| {
+        let scaling = scaling.map(scaling_of);
+        cluster
+            .change(|service| service.scaling.clone_from(&scaling))
+            .await;
+    };
+    // One that may sleep from now on is awake, and had its last request now.
+    change(Some(
+        json!({"idle": "1m", "max": 8, "concurrency": 10, "cooldown_in": "0s"}),
+    ))
+    .await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(cluster.picture(), "1h 1h 1h");
+    load(&cluster, 60);
+    cluster.until_picture("1h 1h 1h 1h 1h 1h").await;
+    change(Some(json!({"max": 4, "concurrency": 10}))).await;
+    cluster.until_picture("1h 1h 1h 1h").await;
+    load(&cluster, 0);
+    change(Some(json!({"idle": "1m"}))).await;
+    cluster.until_picture("").await;
+    // One that doesn't scale any more is awake.
+    change(None).await;
+    cluster
+        .until("awake", |cluster| cluster.picture().contains("1h"))
+        .await;
+    assert_eq!(cluster.registry.scaling().get(&key().0, &key().1), None);
+    assert_eq!(
+        cluster
+            .tasks()
+            .iter()
+            .filter(|task| task.deployment.is_some())
+            .count(),
+        3
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wake_does_not_wait_for_compilers() {
+    let cluster = asleep().await;
+    cluster.fake.uncompiled.lock().unwrap().insert(7);
+    // More of them than are activated at once.
+    let name: ServiceName = "batch".parse().unwrap();
+    cluster.run_other(&name, 7, 40).await;
+    cluster
+        .until("compiling", |cluster| {
+            let tasks = cluster.registry.of_namespace(&key().0);
+            let compiling = tasks.iter().filter(|task| task.status == TaskStatus::Activating);
+            compiling.filter(|task| *task.group.name() == name).count() == 40
+        })
+        .await;
+    let began = tokio::time::Instant::now();
+    knock(&cluster);
+    cluster.until_picture("1h").await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(
+        cluster.fake.uncompiled.lock().unwrap().contains(&7),
+        "they compile still"
+    );
 }
 
 #[tokio::test(start_paused = true)]
