@@ -153,17 +153,18 @@ impl Streaming {
         match &frame {
             Poll::Pending => {}
             Poll::Ready(None) => self.exchange.ended(Ending::Complete),
-            Poll::Ready(Some(Ok(frame))) => self.handed_over(frame.data_ref().map_or(0, Bytes::len)),
+            Poll::Ready(Some(Ok(frame))) => self.handed_over(frame),
             Poll::Ready(Some(Err(error))) => self.exchange.broke_off(error),
         }
         frame
     }
 
-    /// hyper stops asking when it has all that was announced, so the end may show in no other way.
-    fn handed_over(&mut self, count: usize) {
-        self.sent += count as u64;
+    /// hyper stops asking when it has all that was announced, or trailers, so the end may show in no other way.
+    fn handed_over(&mut self, frame: &Frame<Bytes>) {
+        self.sent += frame.data_ref().map_or(0, Bytes::len) as u64;
         self.exchange.response_bytes = self.sent;
-        if self.expected.is_some_and(|expected| self.sent >= expected) || self.is_end_stream() {
+        let is_all = self.expected.is_some_and(|expected| self.sent >= expected);
+        if is_all || frame.is_trailers() || self.is_end_stream() {
             self.exchange.ended(Ending::Complete);
         }
     }

@@ -48,6 +48,8 @@ impl UpstreamBody {
             Poll::Ready(Some(Err(_))) => self.connection = None,
             Poll::Ready(_) if self.incoming.is_end_stream() => self.give_back(),
             Poll::Ready(None) => self.give_back(),
+            // Nothing follows them, and who passes them on asks no more.
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => self.give_back(),
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
         polled

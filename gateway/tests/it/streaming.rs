@@ -14,7 +14,7 @@ use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 use tokio::sync::mpsc;
-use wharf_gateway::{Body, BodyError};
+use wharf_gateway::{Body, BodyError, Limits};
 
 use crate::{
     headers::{get, http2},
@@ -71,6 +71,42 @@ async fn a_response_is_sent_as_it_is_made() {
     drop(feed);
     assert_eq!(client.chunk().await, "");
     assert_eq!(rig.log.line().await["responseBytes"], 6);
+}
+
+/// A body that ends in trailers, and doesn't know it will, as tasks' bodies are.
+fn with_trailers() -> Body {
+    let trailers = http::HeaderMap::from_iter([("x-sum".parse().unwrap(), "5".parse().unwrap())]);
+    let frames = [Frame::data(Bytes::from("hello")), Frame::trailers(trailers)];
+    Body::new(StreamBody::new(futures_util::stream::iter(frames.map(Ok))))
+}
+
+#[tokio::test]
+async fn trailers_end_a_response_and_no_client_is_said_to_have_left() {
+    let rig = Rig::with(Limits {
+        http2_resets: 1,
+        ..Limits::default()
+    });
+    rig.register(
+        "t1",
+        &Closure::new(|_| async { Ok(Response::new(with_trailers())) }),
+    );
+    let mut http2 = http2(&rig).await;
+    for _ in 0..4 {
+        let response = within("a response", http2.send_request(get("/"))).await.unwrap();
+        let body = response.into_body().collect().await.unwrap();
+        assert_eq!(body.trailers().unwrap()["x-sum"], "5");
+        assert_eq!(body.to_bytes(), "hello");
+    }
+    let mut http1 = rig.connect().await;
+    for _ in 0..2 {
+        assert_eq!(http1.get("/").await.body, "hello");
+    }
+    for line in rig.log.lines(6).await {
+        assert_eq!(
+            (&line["clientLeft"], &line["responseBytes"]),
+            (&false.into(), &5.into())
+        );
+    }
 }
 
 #[tokio::test]

@@ -77,46 +77,54 @@ async fn a_request_reaches_a_target_outside_and_its_answer_comes_back() {
     assert_eq!((&line["requestBytes"], &line["retries"]), (&5.into(), &0.into()));
 }
 
+/// Path, what the target answers, and the status and body a client gets.
+const FORMS: [(&str, &str, u16, &str); 8] = [
+    (
+        "/length",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        200,
+        "hello",
+    ),
+    (
+        "/chunks",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
+        200,
+        "hello",
+    ),
+    // RFC 9112 6.3: the chunks count.
+    (
+        "/too-short",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        200,
+        "hello",
+    ),
+    (
+        "/too-long",
+        "HTTP/1.1 200 OK\r\nContent-Length: 30\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        200,
+        "hello",
+    ),
+    (
+        "/trailers",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 5\r\n\r\n",
+        200,
+        "hello",
+    ),
+    ("/none", "HTTP/1.1 204 No Content\r\n\r\n", 204, ""),
+    ("/empty", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, ""),
+    (
+        "/early",
+        "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!",
+        200,
+        "!",
+    ),
+];
+
 #[tokio::test]
 async fn every_form_of_a_response_passes_and_its_connection_is_kept() {
-    let forms = [
-        (
-            "/length",
-            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-            200,
-            "hello",
-        ),
-        (
-            "/chunks",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
-            200,
-            "hello",
-        ),
-        // RFC 9112 6.3: the chunks count.
-        (
-            "/too-short",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-            200,
-            "hello",
-        ),
-        (
-            "/too-long",
-            "HTTP/1.1 200 OK\r\nContent-Length: 30\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-            200,
-            "hello",
-        ),
-        ("/none", "HTTP/1.1 204 No Content\r\n\r\n", 204, ""),
-        ("/empty", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, ""),
-        (
-            "/early",
-            "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!",
-            200,
-            "!",
-        ),
-    ];
     let server = Outside::raw(move |mut stream, _| async move {
         while let Some(head) = read_head(&mut stream).await {
-            let (_, bytes, ..) = forms.iter().find(|(path, ..)| head.contains(*path)).unwrap();
+            let (_, bytes, ..) = FORMS.iter().find(|(path, ..)| head.contains(*path)).unwrap();
             stream.write_all(bytes.as_bytes()).await.unwrap();
         }
     })
@@ -125,9 +133,10 @@ async fn every_form_of_a_response_passes_and_its_connection_is_kept() {
     rig.register_any("outside", server.target());
     let mut client = rig.connect().await;
     for _ in 0..2 {
-        for (path, _, status, body) in forms {
+        for (path, _, status, body) in FORMS {
             let answer = client.get(path).await;
             assert_eq!((answer.status, answer.body.as_str()), (status, body), "{path}");
+            assert_eq!(server.accepted(), 1, "{path} closes");
         }
     }
     client.send("HEAD /length HTTP/1.1\r\nHost: a.test\r\n\r\n").await;

@@ -55,6 +55,8 @@ impl GuestBody {
     }
 
     fn count(&mut self, frame: &Frame<Bytes>) {
+        // Nothing follows trailers: nobody asks for more.
+        self.ended |= frame.is_trailers();
         if let (Some(missing), Some(data)) = (self.missing.as_mut(), frame.data_ref()) {
             *missing = missing.saturating_sub(data.len() as u64);
             // Whoever knows the length stops reading here.

@@ -151,6 +151,16 @@ async fn a_guest_may_finish_after_an_answer_of_known_length() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_guest_may_finish_after_trailers() {
+    let (task, log) = Bench::new().http(|_| {}).await;
+    let mut response = get(&task, "/hostile/work-after-trailers?ms=50").await.unwrap();
+    // Whoever has passed trailers on asks no more.
+    while response.body_mut().frame().await.unwrap().unwrap().is_data() {}
+    drop(response);
+    until("its last words", || log.lines(LogStream::Stdout).len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flood_does_not_hide_what_is_said_about_it() {
     let (task, log) = Bench::new().http(|_| {}).await;
     assert_eq!(

@@ -74,6 +74,18 @@ pub fn work_after_empty(query: &Query, reply: Reply) {
     println!("after the response");
 }
 
+/// An answer that ends in trailers, then more work.
+pub fn work_after_trailers(query: &Query, reply: Reply) {
+    let mut body = reply.start(200, Fields::new());
+    body.write(b"ok");
+    body.flush();
+    let trailers = Fields::new();
+    trailers.append("x-sum", b"2").unwrap();
+    body.finish_with(Some(trailers));
+    wait_ms(query.number("ms"));
+    println!("after the response");
+}
+
 /// More output than is kept, then a trap.
 pub fn flood_then_trap() {
     let line = "x".repeat(1000);

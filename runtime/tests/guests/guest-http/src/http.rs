@@ -119,8 +119,12 @@ impl ReplyBody {
     }
 
     pub fn finish(self) {
+        self.finish_with(None);
+    }
+
+    pub fn finish_with(self, trailers: Option<Fields>) {
         drop(self.stream);
-        if let Err(error) = OutgoingBody::finish(self.body, None) {
+        if let Err(error) = OutgoingBody::finish(self.body, trailers) {
             eprintln!("the body was refused: {error:?}");
         }
     }

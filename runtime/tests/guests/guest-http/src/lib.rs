@@ -66,6 +66,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Guest {
             "/hostile/error-code" => hostile::error_code(&query, reply),
             "/hostile/work-after-sized" => hostile::work_after_sized(&query, reply),
             "/hostile/work-after-empty" => hostile::work_after_empty(&query, reply),
+            "/hostile/work-after-trailers" => hostile::work_after_trailers(&query, reply),
             "/hostile/flood-then-trap" => hostile::flood_then_trap(),
             "/echo" => stream::echo(&request, reply),
             "/body-length" => stream::body_length(&request, reply),
