@@ -63,7 +63,7 @@ pub enum TlsError {
 pub(crate) struct ServerTls {
     config: Arc<ServerConfig>,
     certificates: Arc<Certificates>,
-    /// Handshakes that may go on at once: they cost CPU time before anything is known of the client.
+    /// Hellos that may be answered at once: that costs CPU time before anything is known of the client.
     places: Semaphore,
 }
 

@@ -17,7 +17,8 @@ pub struct Limits {
     pub request_body: u64,
     /// Connections at once. More wait in the kernel's accept queue.
     pub connections: u32,
-    /// TLS handshakes at once; more wait, within their own time.
+    /// Hellos of TLS clients that are answered at once, which is what costs in a handshake; more wait, within their own
+    /// time. A client that says nothing takes no place.
     pub tls_handshakes: u32,
     /// From a connection's beginning to the end of its TLS handshake. ALB: 10 s.
     pub tls_handshake_timeout: Duration,

@@ -2,8 +2,9 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use tokio::net::TcpStream;
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use rustls::server::Acceptor;
+use tokio::{net::TcpStream, task::yield_now};
+use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 
 use super::ServerTls;
 use crate::config::Limits;
@@ -34,9 +35,16 @@ pub(crate) async fn shake_hands(
 ) -> Result<TlsStream<TcpStream>, HandshakeError> {
     let allowed = limits.tls_handshake_timeout;
     let handshake = async {
-        // Nobody closes the semaphore. Waiting for a place is part of the time.
-        let _place = tls.places.acquire().await;
-        TlsAcceptor::from(tls.config.clone()).accept(stream).await
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let answered = {
+            // Nobody closes the semaphore. Waiting for a place is part of the time.
+            let _place = tls.places.acquire().await;
+            // Behind whoever has something to do: no request waits for more answers than there are places.
+            yield_now().await;
+            hello.into_stream(tls.config.clone())
+        };
+        // What is left costs little, and may last as long as the client likes.
+        answered.await
     };
     tokio::time::timeout(allowed, handshake)
         .await
@@ -60,3 +68,6 @@ impl Encryption {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

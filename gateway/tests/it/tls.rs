@@ -16,7 +16,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use wharf_gateway::{Limits, ListenerError, ListenerSpec, TlsVersion};
 
 use crate::certificates::Files;
-use crate::support::{Closure, LISTENER, Rig, local, ok, within};
+use crate::support::{Closure, LISTENER, Rig, ok, within};
 
 /// Takes any certificate: which one it is, is what the tests ask.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Client {
         }
     }
 
-    async fn connect(&self, rig: &Rig) -> std::io::Result<TlsStream<TcpStream>> {
+    fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(self.versions)
             .unwrap()
@@ -88,13 +88,14 @@ impl Client {
             .with_custom_certificate_verifier(Arc::new(Anyone(self.schemes.to_vec())))
             .with_no_client_auth();
         config.alpn_protocols = self.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config
+    }
+
+    async fn connect(&self, rig: &Rig) -> std::io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(rig.address()).await?;
         let name = ServerName::try_from(self.name).unwrap();
-        within(
-            "a handshake",
-            TlsConnector::from(Arc::new(config)).connect(name, stream),
-        )
-        .await
+        let connector = TlsConnector::from(Arc::new(self.config()));
+        within("a handshake", connector.connect(name, stream)).await
     }
 }
 
@@ -339,29 +340,55 @@ async fn certificates_that_cannot_be_used_are_refused_naming_the_file() {
     assert!(mismatch.starts_with(&expected), "{mismatch}");
 }
 
-/// ALB: ten seconds for a handshake; ours are bounded in number, too, and hold nobody else up.
+/// ALB: ten seconds for a handshake; the answers to hellos are bounded in number, too.
 #[tokio::test]
-async fn a_client_that_does_not_shake_hands_holds_nobody_up_and_is_cut() {
+async fn clients_that_do_not_shake_hands_hold_nobody_up() {
     let files = Files::new();
     files.ecdsa("a", &["a.test"]);
     let rig = rig(ListenerSpec {
         limits: Limits {
             tls_handshakes: 1,
-            tls_handshake_timeout: Duration::from_millis(500),
             ..Limits::default()
         },
         ..files.spec(&["a"])
     });
-    let plain = rig.gateway.open(local("plain")).unwrap();
-    let mut silent = rig.connect().await;
-    // It begins, and says no more: the only place is taken.
-    silent.send(b"\x16\x03\x01").await;
-    let mut other = crate::support::Raw::connect(plain).await;
-    // Another listener goes on.
-    other.get("/").await;
-    assert!(silent.is_closed().await);
+    let _silent = rig.connect().await;
+    let mut begun = rig.connect().await;
+    begun.send(b"\x16\x03\x01").await;
+    // Says hello, and nothing when it has its answer.
+    let mut met = rig.connect().await;
+    met.send(hello()).await;
+    met.take(1).await;
     let mut stream = Client::asking("a.test").connect(&rig).await.unwrap();
     get(&mut stream).await;
+}
+
+/// A whole hello.
+fn hello() -> Vec<u8> {
+    let name = ServerName::try_from("a.test").unwrap();
+    let mut client =
+        rustls::ClientConnection::new(Arc::new(Client::asking("a.test").config()), name).unwrap();
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).unwrap();
+    hello
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_shake_hands_is_cut() {
+    let files = Files::new();
+    files.ecdsa("a", &["a.test"]);
+    let rig = rig(ListenerSpec {
+        limits: Limits {
+            tls_handshake_timeout: Duration::from_millis(50),
+            ..Limits::default()
+        },
+        ..files.spec(&["a"])
+    });
+    for said in [&b""[..], b"\x16\x03\x01", &hello()] {
+        let mut client = rig.connect().await;
+        client.send(said).await;
+        client.rest().await;
+    }
 }
 
 #[tokio::test]
