@@ -64,8 +64,9 @@ async fn answer(request: Request<Incoming>, exchange: &mut Exchange) -> Result<A
     if let Some(cause) = exchange.refusal() {
         return Err(cause);
     }
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     admission::admit(&head, exchange.host.as_ref(), exchange.connection.limits())?;
+    admission::inspect(&mut head, &body, exchange)?;
     forwarding::check(&head.headers, &exchange.connection)?;
     let rule = matching::find(&head, exchange).ok_or(Cause::NoRule)?;
     exchange.matched(rule.clone());

@@ -1,4 +1,4 @@
-//! The inspector of HTTP/1 requests: what stands between a client's bytes and hyper.
+//! The inspector of requests: what stands between a client's bytes and hyper, and a client's HTTP/2 and HTTP/1 targets.
 //!
 //! hyper repairs some ambiguous framing silently and answers malformed heads with a bare status. So every head is
 //! looked at before: where it ends and where its body will ([`framing`]), which class it is of ([`class`], as ALB's
@@ -15,7 +15,7 @@ mod head;
 pub(crate) use self::{
     class::{Class, Reason},
     framing::Body,
-    head::{Afterwards, Inspected, Passed, Refused, Scan, inspect, stand_in},
+    head::{Afterwards, Inspected, Passed, Refused, Scan, inspect, judge_http2, stand_in},
 };
 
 #[cfg(test)]

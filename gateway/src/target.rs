@@ -58,6 +58,11 @@ pub enum TargetProtocol {
     Grpc,
 }
 
+/// In the extensions of a request: another party may see another request in what follows it, so the connection that it
+/// goes to its target on is to carry nothing else. Only HTTP/1 knows such doubts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastOnConnection;
+
 /// How busy a target is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Load {

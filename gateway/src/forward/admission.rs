@@ -3,7 +3,8 @@
 use http::{HeaderValue, Method, Version, header, request::Parts, uri::Authority};
 use http_body::Body;
 
-use crate::{config::Limits, error::Cause};
+use super::exchange::Exchange;
+use crate::{config::Limits, error::Cause, inspect};
 
 /// What a header line takes besides name and value, in bytes: `: ` and the end of the line.
 const LINE_OVERHEAD: usize = 4;
@@ -21,6 +22,20 @@ pub(super) fn admit(head: &Parts, host: Option<&HeaderValue>, limits: &Limits) -
         check_sizes(head, limits)?;
     }
     check_host(head, host)
+}
+
+/// Has an HTTP/2 head inspected as those of HTTP/1 were before they were parsed.
+pub(super) fn inspect(head: &mut Parts, body: &impl Body, exchange: &mut Exchange) -> Result<(), Cause> {
+    if head.version != Version::HTTP_2 {
+        return Ok(());
+    }
+    let judged = inspect::judge_http2(head, body, exchange.connection.settings.desync);
+    let (reason, admitted) = match judged {
+        Ok(reason) => (reason, Ok(())),
+        Err(refused) => (refused.reason, Err(refused.cause)),
+    };
+    exchange.classified(reason);
+    admitted
 }
 
 /// Refuses at once a body that is announced as too large; what isn't announced is counted as it streams.

@@ -19,10 +19,11 @@ use super::{
 use crate::{
     access_log::{AccessEntry, TlsEntry},
     body::{BodyError, Seconds},
+    config::DesyncMode,
     connection::{Connection, taking::Taking},
     error::Cause,
     group::{Lease, Member, TargetGroup},
-    inspect::Reason,
+    inspect::{Class, Reason},
     listener::connections::Phase,
     metrics::Counted,
     routing::snapshot::Rule,
@@ -121,6 +122,17 @@ impl Exchange {
             Version::HTTP_2 => None,
             _ => self.connection.pace.handoff.take_refusal(),
         }
+    }
+
+    /// HTTP/2: what was made of its head.
+    pub(super) fn classified(&mut self, reason: Reason) {
+        self.classification = reason;
+    }
+
+    /// ALB, defensive mode: whether nothing else is to go over the connections that it came and goes on.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.connection.settings.desync == DesyncMode::Defensive
+            && self.classification.class() == Class::Ambiguous
     }
 
     /// Whether the connection ends with this request.

@@ -10,7 +10,7 @@ use super::{exchange::Exchange, forwarding, request_id::X_REQUEST_ID};
 use crate::{
     body::Body,
     error::Cause,
-    target::{TargetError, TargetErrorKind, Usage},
+    target::{LastOnConnection, TargetError, TargetErrorKind, Usage},
 };
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -46,6 +46,9 @@ pub(super) fn for_target(head: &mut Parts, exchange: &Exchange) {
     }
     if head.uri.authority().is_some() {
         head.uri = origin_form(&head.uri);
+    }
+    if exchange.is_ambiguous() {
+        head.extensions.insert(LastOnConnection);
     }
 }
 

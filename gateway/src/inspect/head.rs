@@ -3,11 +3,12 @@
 //! The reference for the classes is ALB's documentation and AWS's http-desync-guardian. Where those let a request
 //! through that has no reading at all (no URI, HTTP/0.9, Transfer-Encoding in HTTP/1.0), it is refused in every mode.
 
+mod http2;
 mod mend;
 mod request_line;
 mod verdict;
 
-pub(crate) use self::mend::stand_in;
+pub(crate) use self::{http2::judge_http2, mend::stand_in};
 use self::{mend::mend, request_line::RequestLine, verdict::Verdict};
 use super::{
     Body, Class, Reason,

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     body::{self, Body, Upgraded},
-    target::{TargetError, TargetErrorKind},
+    target::{LastOnConnection, TargetError, TargetErrorKind},
 };
 
 /// What a header line takes besides name and value, in bytes: `: ` and the end of the line.
@@ -67,8 +67,10 @@ impl Http1 {
 
     pub(super) async fn call(&self, mut request: Request<Body>) -> Result<Response<Body>, TargetError> {
         ensure_host(&mut request, &self.host);
+        announce_body(&mut request);
+        let pool = self.pool_after(&mut request);
         while let Some(kept) = self.pool.take() {
-            match kept.send(request, Some(&self.pool), Age::Kept).await {
+            match kept.send(request, pool, Age::Kept).await {
                 Ok(response) => return Ok(response),
                 // It closed before anything was written.
                 Err(Unanswered::Unsent(back)) => request = *back,
@@ -78,8 +80,21 @@ impl Http1 {
         let port = self.connector.url().port();
         let place = self.connector.place()?;
         let fresh = self.open(port, Some(place)).await?;
-        let answered = fresh.send(request, Some(&self.pool), Age::Fresh).await;
+        let answered = fresh.send(request, pool, Age::Fresh).await;
         answered.map_err(Unanswered::into_error)
+    }
+
+    /// Where the connection goes after this request, if not away.
+    fn pool_after(&self, request: &mut Request<Body>) -> Option<&Arc<Pool>> {
+        if request.extensions_mut().remove::<LastOnConnection>().is_none() {
+            return Some(&self.pool);
+        }
+        let headers = request.headers_mut();
+        // A connection that is upgraded serves nobody else, and its header says something already.
+        if !headers.contains_key(header::UPGRADE) {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        None
     }
 
     /// One request on a connection that is closed after it. It needs no place: a target that is busy is not ill.
@@ -278,6 +293,15 @@ impl Connection {
 
     pub(super) fn idle_since(&self) -> Instant {
         self.idle_since
+    }
+}
+
+/// hyper takes a GET or HEAD that says nothing of its body for one that has none.
+fn announce_body(request: &mut Request<Body>) {
+    let has_body = !request.body().is_end_stream();
+    let headers = request.headers_mut();
+    if has_body && !headers.contains_key(header::CONTENT_LENGTH) {
+        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
 }
 

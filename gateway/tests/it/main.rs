@@ -45,6 +45,8 @@ mod shutdown;
 #[cfg(test)]
 mod smuggling;
 #[cfg(test)]
+mod smuggling_onwards;
+#[cfg(test)]
 mod sticky;
 #[cfg(test)]
 mod streaming;

@@ -5,6 +5,7 @@ use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 use wharf_gateway::{GroupSpec, RetrySpec};
 
 use crate::{
+    headers::{get, http2},
     outside::{Outside, read_head, text},
     support::{Answer, Raw, Rig, within},
 };
@@ -143,6 +144,35 @@ async fn every_form_of_a_response_passes_and_its_connection_is_kept() {
     let head = client.until("\r\n\r\n").await;
     assert!(head.contains("content-length: 5"), "{head}");
     assert_eq!(rig.app.targets()[0].in_flight, 0);
+}
+
+/// hyper would take them for requests without a body, and drop it.
+#[tokio::test]
+async fn a_body_of_unknown_length_goes_with_any_method() {
+    let server = Outside::http(|request| async move {
+        let method = request.method().clone();
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        text(format!("{method} {}", String::from_utf8_lossy(&body)))
+    })
+    .await;
+    let rig = Rig::new();
+    rig.register_any("outside", server.target());
+    for method in ["GET", "DELETE", "POST"] {
+        let mut client = rig.connect().await;
+        client
+            .send(format!("{method} / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"))
+            .await;
+        assert_eq!(client.answer().await.body, format!("{method} abc"));
+        let frames = futures_util::stream::iter([Ok(http_body::Frame::data(bytes::Bytes::from("abc")))]);
+        let mut request = get("/");
+        *request.method_mut() = method.parse().unwrap();
+        *request.body_mut() = wharf_gateway::Body::new(http_body_util::StreamBody::new(frames));
+        let response = within("a response", http2(&rig).await.send_request(request))
+            .await
+            .unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, format!("{method} abc"));
+    }
 }
 
 #[tokio::test]

@@ -159,7 +159,7 @@ fn read_target(method: &[u8], target: &[u8]) -> Result<Target, Refused> {
 }
 
 /// RFC 9112 3.2: origin form, else what goes with the method.
-fn has_form(method: &[u8], target: &[u8]) -> bool {
+pub(super) fn has_form(method: &[u8], target: &[u8]) -> bool {
     if target.starts_with(b"/") {
         return true;
     }

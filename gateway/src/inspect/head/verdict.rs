@@ -92,7 +92,7 @@ impl Verdict {
         judged
     }
 
-    fn content_length(&mut self, value: &[u8]) {
+    pub(super) fn content_length(&mut self, value: &[u8]) {
         match (read_length(value), self.length) {
             (None, _) => self.note(Reason::BadContentLength),
             (Some(length), None) => self.length = Some(length),
@@ -103,14 +103,25 @@ impl Verdict {
 
     fn suspicious(&mut self, line: &Line<'_>, value: &[u8]) {
         let name = split(line.bytes, b':').map_or(line.bytes, |(name, _)| name);
-        match resembles(name) {
-            Some(Field::TransferEncoding) => self.false_codings += 1,
-            Some(Field::ContentLength) => match read_length(value) {
+        if let Some(field) = resembles(name) {
+            self.imitation(field, value);
+        }
+    }
+
+    /// There is a line that only resembles one of these.
+    pub(super) fn imitation(&mut self, field: Field, value: &[u8]) {
+        match field {
+            Field::TransferEncoding => self.false_codings += 1,
+            Field::ContentLength => match read_length(value) {
                 Some(length) => self.false_lengths.push(length),
                 None => self.note(Reason::BadContentLength),
             },
-            None => {}
         }
+    }
+
+    /// The body is sent in chunks.
+    pub(super) fn chunked(&mut self) {
+        self.coding = Coding::Chunked;
     }
 
     pub(super) fn request_line(&mut self, line: &RequestLine<'_>) {
