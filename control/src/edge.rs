@@ -29,11 +29,14 @@ pub use self::objects::{Objects, ObjectsError, StandingRoute};
 use self::outside::Outside;
 pub use self::outside::check_targets;
 pub use self::scene::{Fault, Scene, Served, short_name};
-use crate::names::ListenerName;
+use crate::names::{ListenerName, NamespaceName, ServiceName};
 use crate::refusal::{Kind, Refusal};
 
 /// Rules that are left out at most, if they can't be in force together; with more, what is in force stays.
 const MAX_LEFT_OUT: usize = 100;
+
+/// A service, by its name.
+type ServiceKey = (NamespaceName, ServiceName);
 
 /// The gateway, configured by what was applied and by the services that are exposed.
 pub struct Edge {
@@ -48,6 +51,7 @@ pub struct Edge {
 #[derive(Default)]
 struct State {
     objects: Arc<Objects>,
+    /// In the order of their keys.
     services: Vec<Arc<Served>>,
     /// Groups there are, to remove those that aren't wanted any more.
     groups: BTreeSet<GroupName>,
@@ -94,14 +98,24 @@ impl Edge {
         Scene::new(state.objects.clone(), state.services.clone())
     }
 
-    /// Makes exactly these services reachable.
+    /// Makes services reachable as they shall be from now on, and those without anything to serve not any more. The
+    /// others stay as they are.
     ///
     /// # Errors
-    /// Why not; what was reachable before still is.
-    pub fn expose(&self, services: Vec<Arc<Served>>) -> Result<(), Refusal> {
+    /// Why not; then all are as they were.
+    pub fn expose(&self, changes: Vec<(ServiceKey, Option<Served>)>) -> Result<(), Refusal> {
         let mut state = self.lock();
+        let mut services = state.services.clone();
+        let mut routes = Routes::Stay;
+        for (key, served) in changes {
+            routes = routes.max(replace(&mut services, &key, served.map(Arc::new)));
+        }
         let scene = Scene::new(state.objects.clone(), services);
-        self.put_in_force(&mut state, scene)
+        match routes {
+            Routes::Stay => self.configure_groups(&mut state, scene),
+            Routes::Change => self.put_in_force(&mut state, scene)?,
+        }
+        Ok(())
     }
 
     /// Puts what was applied in force, and says how long that took.
@@ -129,6 +143,18 @@ impl Edge {
     /// What would become of a request. None if nothing is known of its listener.
     pub fn explain(&self, sample: &RequestSample) -> Option<Explanation> {
         self.gateway.explain(sample)
+    }
+
+    /// What the services' groups are to be, while everything is routed as before.
+    fn configure_groups(&self, state: &mut State, scene: Scene) {
+        let groups = self.gateway.groups();
+        for (before, after) in state.services.iter().zip(&scene.services) {
+            if !Arc::ptr_eq(before, after) {
+                let (name, spec) = after.group();
+                groups.ensure(name, spec.clone());
+            }
+        }
+        state.services = scene.services;
     }
 
     fn put_in_force(&self, state: &mut State, scene: Scene) -> Result<(), Refusal> {
@@ -200,6 +226,34 @@ impl Edge {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a change is one of what the gateway routes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Routes {
+    Stay,
+    Change,
+}
+
+/// Puts a service in its place, or takes it out.
+fn replace(services: &mut Vec<Arc<Served>>, key: &ServiceKey, served: Option<Arc<Served>>) -> Routes {
+    let place = services.binary_search_by(|served| served.key().cmp(&(&key.0, &key.1)));
+    match (place, served) {
+        (Ok(at), Some(served)) => {
+            let same = services.get(at).is_some_and(|before| before.routes_like(&served));
+            services.splice(at..=at, [served]);
+            if same { Routes::Stay } else { Routes::Change }
+        }
+        (Ok(at), None) => {
+            services.remove(at);
+            Routes::Change
+        }
+        (Err(at), Some(served)) => {
+            services.insert(at, served);
+            Routes::Change
+        }
+        (Err(_), None) => Routes::Stay,
     }
 }
 

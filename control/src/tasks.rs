@@ -22,7 +22,6 @@ use crate::refusal::Refusal;
 
 pub(crate) mod driver;
 pub mod host;
-mod known;
 mod live;
 pub mod registry;
 mod target;
@@ -113,11 +112,12 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     /// Why it can't run, for people.
     async fn compile(&self, order: &Order) -> Result<(), String>;
 
-    /// Makes exactly these services reachable.
+    /// Makes services reachable as they shall be from now on, and those without an exposure not any more. The others
+    /// stay as they are.
     ///
     /// # Errors
-    /// Why not; what was reachable before still is.
-    fn expose(&self, exposures: &[Exposure]) -> Result<(), Refusal>;
+    /// Why not; then all are as they were.
+    fn expose(&self, changes: Vec<((NamespaceName, ServiceName), Option<Exposure>)>) -> Result<(), Refusal>;
 
     /// Gives revisions of a service shares of its requests; with none, all tasks are alike.
     fn share(&self, namespace: &NamespaceName, name: &ServiceName, shares: &[(Revision, u32)]);

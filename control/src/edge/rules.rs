@@ -38,6 +38,12 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether both come to the same: they are made of the same text for the same purpose.
+    pub(super) fn says_what(&self, other: &Self) -> bool {
+        (&self.namespace, &self.service, &self.text) == (&other.namespace, &other.service, &other.text)
+            && self.spec.name == other.spec.name
+    }
+
     /// A route that stands by itself.
     ///
     /// # Errors

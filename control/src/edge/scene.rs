@@ -33,6 +33,7 @@ pub struct Served {
 #[derive(Debug, Clone)]
 pub struct Scene {
     pub(super) objects: Arc<Objects>,
+    /// In the order of their keys.
     pub(super) services: Vec<Arc<Served>>,
 }
 
@@ -105,6 +106,28 @@ impl Served {
     pub fn holding(mut self, hold: Option<Hold>) -> Self {
         self.spec.hold = hold;
         self
+    }
+
+    /// What the services are in order by.
+    pub(super) fn key(&self) -> (&NamespaceName, &ServiceName) {
+        (&self.namespace, &self.name)
+    }
+
+    /// What its tasks are targets of, and how.
+    pub(super) fn group(&self) -> (&GroupName, &GroupSpec) {
+        (&self.group, &self.spec)
+    }
+
+    /// Whether another version of the service has the same routes and target groups: then what the gateway routes by
+    /// stays as it is.
+    pub(super) fn routes_like(&self, other: &Self) -> bool {
+        let same_rules = self.rules.len() == other.rules.len()
+            && self
+                .rules
+                .iter()
+                .zip(&other.rules)
+                .all(|(one, other)| one.says_what(other));
+        same_rules && self.target_groups == other.target_groups
     }
 
     /// A service that no deployment has brought anything to yet.

@@ -36,7 +36,7 @@ use crate::events::EventLog;
 use crate::model::stored::{Record, RecordError};
 use crate::model::{Group, Service, Task, keys};
 use crate::names::{NamespaceName, ServiceName, TaskId};
-use crate::store::{SharedStore, StoreError};
+use crate::store::{self, SharedStore, StoreError};
 use crate::tasks::Executor;
 use crate::tasks::driver::Report;
 use crate::tasks::registry::{Entry, Registry};
@@ -177,13 +177,17 @@ impl ControlLoop {
     /// Takes over what the store holds: tasks that were running are not any more, services shall run.
     async fn recover(&mut self) -> Result<(), LoopError> {
         for entry in self.parts.store.list(keys::TASKS).await?.entries {
-            let mut task = Task::decode(&entry)?;
+            let Some(mut task) = readable::<Task>(&entry) else {
+                continue;
+            };
             let ended = shutdown::end_of_a_lost_task(&mut task, self.parts.clock.now());
             self.parts.registry.adopt(Entry::new(task, None), ended);
         }
         self.save().await?;
         for entry in self.parts.store.list(keys::SERVICES).await?.entries {
-            let service = Service::decode(&entry)?;
+            let Some(service) = readable::<Service>(&entry) else {
+                continue;
+            };
             let key = (service.namespace, service.name);
             if let Err(error) = self.load(&key).await {
                 // One damaged service must not keep the others down.
@@ -193,7 +197,7 @@ impl ControlLoop {
             self.unstarted.insert(key.clone());
             self.dirty.insert(key);
         }
-        self.expose();
+        self.expose_all();
         self.recover_jobs().await?;
         self.settle_readiness();
         Ok(())
@@ -281,6 +285,15 @@ impl ControlLoop {
     fn say(&self, key: &ServiceKey, message: String) {
         self.parts.events.record(&key.0, &key.1, message);
     }
+}
+
+/// A record of the store's; none if it is damaged, which must not keep the others down.
+fn readable<R: Record>(entry: &store::Entry) -> Option<R> {
+    R::decode(entry)
+        .inspect_err(
+            |error| tracing::error!(key = entry.key, %error, "can't read a record, which is left out"),
+        )
+        .ok()
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -1,7 +1,7 @@
 //! The executor that is real: components in the runtime, requests from the gateway.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,13 +11,12 @@ use wharf_runtime::{
     PrepareError, Runtime, TaskSpec,
 };
 
-use super::known::Known;
 use super::live::{LiveCommand, LiveHttp, TargetPlace};
 use super::target::Cost;
 use super::{Executor, Exposure, HostCapacity, LiveTask, NotActivated, Order, Prepared, Room};
 use crate::blobs::{Blobs, FolderContent};
-use crate::edge::Edge;
 use crate::edge::rules::{group_name, service_of};
+use crate::edge::{Edge, Served};
 use crate::logs::{LogQuery, Logs};
 use crate::manifest::MountPath;
 use crate::model::{Bundle, Group, Task, World};
@@ -37,7 +36,6 @@ pub struct Host {
     blobs: Blobs,
     edge: Arc<Edge>,
     wakes: Arc<Wakes>,
-    served: Mutex<Known>,
 }
 
 /// What a host is made of.
@@ -82,7 +80,6 @@ impl Host {
             blobs,
             edge,
             wakes,
-            served: Mutex::default(),
         }
     }
 
@@ -243,12 +240,12 @@ impl Executor for Host {
         prepared.map(drop).map_err(|error| with_causes(&error))
     }
 
-    fn expose(&self, exposures: &[Exposure]) -> Result<(), Refusal> {
-        let mut known = self.served.lock().unwrap_or_else(PoisonError::into_inner);
-        let served = exposures.iter().map(|exposure| known.of(exposure));
-        let served = served.collect::<Result<Vec<_>, _>>()?;
-        known.keep(exposures);
-        self.edge.expose(served)
+    fn expose(&self, changes: Vec<((NamespaceName, ServiceName), Option<Exposure>)>) -> Result<(), Refusal> {
+        let served = changes.into_iter().map(|(service, exposure)| {
+            let served = exposure.map(|exposure| served(&exposure)).transpose()?;
+            Ok((service, served))
+        });
+        self.edge.expose(served.collect::<Result<_, Refusal>>()?)
     }
 
     fn share(&self, namespace: &NamespaceName, name: &ServiceName, shares: &[(Revision, u32)]) {
@@ -340,6 +337,13 @@ fn not_activated(error: ActivateError) -> NotActivated {
         ActivateError::NoRoom => NotActivated::NoRoom,
         error => NotActivated::Failed(error.to_string()),
     }
+}
+
+/// What a service comes to at the gateway.
+fn served(exposure: &Exposure) -> Result<Served, Refusal> {
+    let Exposure { routes, health, hold } = exposure;
+    let served = Served::new(&routes.namespace, &routes.manifest, &health.manifest)?;
+    Ok(served.holding(*hold))
 }
 
 fn refused(error: PrepareError) -> Refusal {

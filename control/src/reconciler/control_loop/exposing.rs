@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use wharf_gateway::Hold;
 
 use super::watched::Watched;
-use super::{ControlLoop, ServiceKey};
+use super::{ControlLoop, RETRY_AFTER, ServiceKey};
 use crate::manifest::Strategy;
 use crate::model::{ServiceKind, ServiceStatus};
 use crate::names::Revision;
@@ -25,30 +26,47 @@ pub(super) struct Exposed {
 }
 
 impl ControlLoop {
-    /// Makes the services reachable that shall be.
-    pub(super) fn expose(&mut self) {
-        let wanted = self.services.iter();
-        let wanted = wanted.filter_map(|(key, watched)| Some((key.clone(), exposure(watched)?)));
-        let mut wanted: Vec<(ServiceKey, (Exposed, Exposure))> = wanted.collect();
-        wanted.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let exposures: Vec<Exposure> = wanted.iter().map(|(_, (_, exposure))| exposure.clone()).collect();
-        match self.parts.executor.expose(&exposures) {
-            Ok(()) => {
-                self.exposed = wanted
-                    .into_iter()
-                    .map(|(key, (exposed, _))| (key, exposed))
-                    .collect()
-            }
-            // A deploy is refused before it comes to this; what was reachable still is.
-            Err(error) => tracing::error!(%error, "can't put the routes in force"),
-        }
+    /// Makes all services reachable that shall be.
+    pub(super) fn expose_all(&mut self) {
+        let keys: Vec<ServiceKey> = self.services.keys().cloned().collect();
+        self.expose(keys);
     }
 
-    /// The same, if what is in force of this service differs from what shall be.
+    /// Makes a service reachable if it shall be, as it shall be.
     pub(super) fn expose_service(&mut self, key: &ServiceKey) {
-        let wanted = self.services.get(key).and_then(exposure);
-        if self.exposed.get(key) != wanted.as_ref().map(|(exposed, _)| exposed) {
-            self.expose();
+        self.expose(vec![key.clone()]);
+    }
+
+    fn expose(&mut self, keys: Vec<ServiceKey>) {
+        let (mut changes, mut after) = (Vec::new(), Vec::new());
+        for key in keys {
+            let (exposed, exposure) = self.services.get(&key).and_then(exposure).unzip();
+            if self.exposed.get(&key) != exposed.as_ref() {
+                changes.push((key.clone(), exposure));
+                after.push((key, exposed));
+            }
+        }
+        if changes.is_empty() {
+            return;
+        }
+        let done = self.parts.executor.expose(changes);
+        if let Err(error) = &done {
+            // A deploy is refused before it comes to this; what was reachable still is.
+            tracing::error!(%error, "can't put the routes in force; each service's are tried again");
+        }
+        for (key, exposed) in after {
+            match (&done, exposed) {
+                (Ok(()), Some(exposed)) => {
+                    self.exposed.insert(key, exposed);
+                }
+                (Ok(()), None) => {
+                    self.exposed.remove(&key);
+                }
+                (Err(_), _) => {
+                    self.mark_stale(&key);
+                    self.wake(&key, Instant::now() + RETRY_AFTER);
+                }
+            }
         }
     }
 }

@@ -161,6 +161,7 @@ impl ControlLoop {
         let Some(watched) = self.services.get(key) else {
             return Ok(());
         };
+        let rollout = watched.service.rollout.clone();
         let service_key = keys::service(&key.0, &key.1);
         let transaction = Transaction::new()
             .expect(&service_key, Expect::Revision(watched.revision))
@@ -176,6 +177,9 @@ impl ControlLoop {
         self.services.remove(key);
         self.settle_scaling(key);
         self.expose_service(key);
+        if let Some(rollout) = rollout {
+            self.parts.registry.note_progress(&rollout, None);
+        }
         self.parts.executor.forget(&key.0, &key.1);
         self.parts
             .registry

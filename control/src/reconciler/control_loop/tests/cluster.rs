@@ -253,7 +253,7 @@ impl Cluster {
     }
 
     pub(super) fn exposed(&self) -> Vec<(u64, u64)> {
-        self.fake.exposed.lock().unwrap().clone()
+        self.fake.exposed.lock().unwrap().values().copied().collect()
     }
 
     /// A task's health changes.

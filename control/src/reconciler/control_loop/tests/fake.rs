@@ -1,6 +1,6 @@
 //! An executor without an engine: it keeps time, and fails on demand.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -73,7 +73,7 @@ pub(crate) struct Fake {
     pub(crate) places: Arc<Mutex<(usize, Option<usize>)>>,
     pub(super) missing: Mutex<Option<String>>,
     pub(super) live: Mutex<HashMap<TaskId, Arc<FakeTask>>>,
-    pub(super) exposed: Mutex<Vec<(u64, u64)>>,
+    pub(super) exposed: Mutex<BTreeMap<(NamespaceName, ServiceName), (u64, u64)>>,
     /// The shares that were put in force, one after the other.
     pub(crate) shares: Mutex<Vec<Vec<(u64, u32)>>>,
     /// What is counted of the requests to each revision.
@@ -229,12 +229,17 @@ impl Executor for Fake {
         Ok(())
     }
 
-    fn expose(&self, exposures: &[Exposure]) -> Result<(), Refusal> {
+    fn expose(&self, changes: Vec<((NamespaceName, ServiceName), Option<Exposure>)>) -> Result<(), Refusal> {
         let number = |blueprint: &crate::blueprint::Blueprint| blueprint.id().revision.get();
-        *self.exposed.lock().unwrap() = exposures
-            .iter()
-            .map(|exposure| (number(&exposure.routes), number(&exposure.health)))
-            .collect();
+        let mut exposed = self.exposed.lock().unwrap();
+        for (service, exposure) in changes {
+            match exposure {
+                Some(exposure) => {
+                    exposed.insert(service, (number(&exposure.routes), number(&exposure.health)))
+                }
+                None => exposed.remove(&service),
+            };
+        }
         Ok(())
     }
 
