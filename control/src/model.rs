@@ -256,6 +256,14 @@ pub struct Stopped {
     pub exit_code: Option<i32>,
 }
 
+impl Stopped {
+    /// Whether the guest did what it was there for: it ended by itself, and says so. One that was told to stop and ends
+    /// in good order has not.
+    pub fn is_success(&self) -> bool {
+        self.code == StopCode::EssentialContainerExited && self.exit_code == Some(0)
+    }
+}
+
 /// One running copy of a definition: the observed state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {

@@ -275,6 +275,11 @@ impl Registry {
         Some(answer)
     }
 
+    /// Looks at a task.
+    pub(crate) fn look<T>(&self, id: &TaskId, look: impl FnOnce(&Entry) -> T) -> Option<T> {
+        self.lock().tasks.get(id).map(look)
+    }
+
     /// Looks at a group's tasks, oldest first.
     pub(crate) fn visit<T>(&self, key: &GroupKey, look: impl FnMut(&Entry) -> Option<T>) -> Vec<T> {
         self.lock().group(key).filter_map(look).collect()

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use wharf_control::api::types::{Attempt, Run, RunState, TaskStatus};
+use wharf_control::api::types::{Attempt, Run, RunState, StopCode, TaskStatus};
 
 use crate::output;
 
@@ -57,7 +57,9 @@ impl Said {
             self.last = text;
         }
         self.waited = begins && (self.waited || waits);
-        let has_failed = attempt.last_status == TaskStatus::Stopped && attempt.exit_code != Some(0);
+        let succeeded =
+            attempt.stop_code == Some(StopCode::EssentialContainerExited) && attempt.exit_code == Some(0);
+        let has_failed = attempt.last_status == TaskStatus::Stopped && !succeeded;
         if has_failed && !self.failed && is_followed(run, attempt) {
             self.failed = true;
             lines.push(failure(run, attempt));

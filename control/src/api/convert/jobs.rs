@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{overridden, task, wire};
 use crate::manifest::{ConcurrencyPolicy, ScheduleSpec};
-use crate::model::{Job, Run, RunState, Schedule, ScheduleStatus, Task, TaskStatus};
+use crate::model::{Job, Run, RunState, Schedule, ScheduleStatus, Stopped, Task, TaskStatus};
 use crate::tasks::Registry;
 
 /// What a job is seen with besides its record.
@@ -72,17 +72,15 @@ pub(in crate::api) fn schedule_status(status: wire::ScheduleStatus) -> ScheduleS
 
 /// A run, and the tasks of its job, oldest first.
 pub(in crate::api) fn run(registry: &Registry, run: &Run, tasks: &[Task]) -> wire::Run {
-    let own = tasks
-        .iter()
-        .filter(|task| task.place.is_some_and(|place| place.run == run.number));
-    let attempts: Vec<wire::Attempt> = own.filter_map(|task| attempt(registry, task)).collect();
-    let stopped = |attempt: &&wire::Attempt| attempt.last_status == wire::TaskStatus::Stopped;
-    let succeeded = attempts
-        .iter()
-        .filter(stopped)
-        .filter(|attempt| attempt.exit_code == Some(0));
+    let is_own = |task: &&Task| task.place.is_some_and(|place| place.run == run.number);
+    let own: Vec<&Task> = tasks.iter().filter(is_own).collect();
+    let attempts: Vec<wire::Attempt> = own.iter().filter_map(|task| attempt(registry, task)).collect();
+    let ended = own.iter().filter(|task| task.status == TaskStatus::Stopped);
+    let succeeded = ended
+        .clone()
+        .filter(|task| task.stopped.as_ref().is_some_and(Stopped::is_success));
     let counted = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let (ended, succeeded) = (attempts.iter().filter(stopped).count(), succeeded.count());
+    let (ended, succeeded) = (ended.count(), succeeded.count());
     let cancelling = run.cancelled.as_ref().map(|cancelled| cancelled.reason.clone());
     wire::Run {
         name: run.name(),

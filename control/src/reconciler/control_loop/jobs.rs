@@ -22,7 +22,6 @@ use self::watched::WatchedJob;
 use super::watched::Stale;
 use super::{ControlLoop, LoopError, RETRY_AFTER, ServiceKey};
 use crate::jobs::plan::{self, Action};
-use crate::model::stored::Record as _;
 use crate::model::{Group, Job, keys};
 use crate::store::StoreError;
 
@@ -94,7 +93,9 @@ impl ControlLoop {
     /// Takes over the jobs that the store holds, and forgets tasks of runs it doesn't hold any more.
     pub(super) async fn recover_jobs(&mut self) -> Result<(), LoopError> {
         for entry in self.parts.store.list(keys::JOBS).await?.entries {
-            let job = Job::decode(&entry)?;
+            let Some(job) = super::readable::<Job>(&entry) else {
+                continue;
+            };
             let key = (job.namespace, job.name);
             match self.load_job(&key).await {
                 Ok(()) => self.forget_orphans(&key),
@@ -120,9 +121,10 @@ impl ControlLoop {
     /// Has the jobs planned whose moment has come.
     pub(super) fn take_due_jobs(&mut self) {
         let now = self.parts.clock.now();
-        while let Some((at, key)) = self.jobs.wakes.first().cloned()
-            && at <= now
-        {
+        while self.jobs.wakes.first().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, key)) = self.jobs.wakes.pop_first() else {
+                break;
+            };
             self.jobs.wake(&key, None);
             self.jobs.dirty.insert(key);
         }

@@ -25,7 +25,11 @@ impl ControlLoop {
 
     /// Gives a task its place and its driver, or notes what it waits for.
     pub(super) async fn place(&mut self, id: &TaskId) {
-        let Some(Some(order)) = self.parts.registry.update(id, order_of) else {
+        let registry = &self.parts.registry;
+        if registry.look(id, is_unseen) == Some(true) {
+            registry.update(id, |entry| entry.task.status = TaskStatus::Pending);
+        }
+        let Some(Some(order)) = registry.look(id, order_of) else {
             return;
         };
         match self.room_for(&order).await {
@@ -84,16 +88,18 @@ impl ControlLoop {
     }
 
     pub(super) fn keep_waiting(&mut self, order: &Order, on: Blocker, reason: String) {
-        let is_new = self.parts.registry.update(&order.task.id, |entry| {
-            let is_new = entry.task.reason.as_ref() != Some(&reason);
-            entry.blocked = Some(on);
-            entry.task.reason = Some(reason.clone());
-            is_new
-        });
-        self.waiting.insert(order.task.id.clone());
+        let (registry, id) = (&self.parts.registry, &order.task.id);
+        let waits_for = |entry: &Entry| (entry.blocked, entry.task.reason.clone());
+        let before = registry.look(id, waits_for);
+        let after = (Some(on), Some(reason.clone()));
+        let is_new = before.as_ref().is_some_and(|before| before.1 != after.1);
+        if before.is_some_and(|before| before != after) {
+            registry.update(id, |entry| (entry.blocked, entry.task.reason) = after);
+        }
+        self.waiting.insert(id.clone());
         let group = &order.task.group;
         let key = (order.task.namespace.clone(), group.name().clone());
-        if is_new == Some(true) && self.is_news(&key, group, &reason) {
+        if is_new && self.is_news(&key, group, &reason) {
             self.say(&key, wording::unplaced(group, &reason));
         }
     }
@@ -120,7 +126,7 @@ impl ControlLoop {
         let waiting = self.parts.registry.oldest_first(&self.waiting);
         self.waiting = waiting.iter().cloned().collect();
         for id in waiting {
-            let key = self.parts.registry.update(&id, |entry| key_of(&entry.task));
+            let key = self.parts.registry.look(&id, |entry| key_of(&entry.task));
             match key {
                 Some((here, _)) if namespace.is_some_and(|namespace| here != *namespace) => {}
                 Some((namespace, Group::Service(name))) => {
@@ -139,11 +145,15 @@ pub(super) fn waits(entry: &Entry) -> bool {
         && entry.task.status < TaskStatus::Activating
 }
 
-fn order_of(entry: &mut Entry) -> Option<Order> {
+/// Waits, and nobody looked whether there is room yet.
+fn is_unseen(entry: &Entry) -> bool {
+    waits(entry) && entry.task.status < TaskStatus::Pending
+}
+
+fn order_of(entry: &Entry) -> Option<Order> {
     if !waits(entry) {
         return None;
     }
-    entry.task.status = TaskStatus::Pending;
     Some(Order {
         task: entry.task.clone(),
         blueprint: entry.blueprint.clone()?,

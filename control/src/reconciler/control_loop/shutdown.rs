@@ -42,6 +42,8 @@ impl ControlLoop {
             let can_wait = entry.task.place.is_some() && entry.driven == Driven::No;
             (entry.task.status != TaskStatus::Stopped && !can_wait).then(|| entry.task.id.clone())
         };
+        // What waits is not given the room that becomes free.
+        self.waiting.clear();
         for id in self.parts.registry.visit_all(alive) {
             self.stop_task(&id, StopCode::TerminationNotice, TOLD.to_owned());
         }

@@ -94,3 +94,28 @@ fn tasks_come_in_the_order_of_their_making() {
         "15"
     );
 }
+
+#[test]
+fn a_jobs_task_that_waits_is_in_no_batch() {
+    let registry = Registry::default();
+    let place = crate::model::Place {
+        run: RunNumber(1),
+        index: 0,
+        attempt: 1,
+    };
+    let waiting = Task {
+        place: Some(place),
+        status: TaskStatus::Pending,
+        desired: DesiredStatus::Running,
+        ..task(&id("1"), 1)
+    };
+    let key = waiting.id.clone();
+    registry.adopt(Entry::new(waiting, None), Saved::Yes);
+    let batch = |change: fn(&mut Entry)| {
+        registry.update(&key, change);
+        registry.take_unsaved().tasks.len()
+    };
+    assert_eq!(batch(|entry| entry.task.reason = Some("no room".to_owned())), 0);
+    assert_eq!(batch(|entry| entry.task.status = TaskStatus::Activating), 1);
+    assert_eq!(batch(|entry| entry.task.desired = DesiredStatus::Stopped), 1);
+}

@@ -1,7 +1,7 @@
 //! What the store doesn't have yet: taken by each batch, and given back if it can't be written.
 
 use super::{Inner, Registry, snapshot};
-use crate::model::Task;
+use crate::model::{DesiredStatus, Task, TaskStatus};
 
 /// What the next batch writes.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl Registry {
         let tasks = ids.iter().filter_map(|id| {
             let entry = inner.tasks.get_mut(id)?;
             entry.task = snapshot(entry);
-            Some(entry.task.clone())
+            (!is_recorded(&entry.task)).then(|| entry.task.clone())
         });
         let tasks = tasks.collect();
         Unsaved {
@@ -54,4 +54,11 @@ impl Registry {
         }
         inner.forgotten.extend(unsaved.forgotten);
     }
+}
+
+/// Whether the store has all that matters of a task: a job's that has not run was written when it was made, and is
+/// written again before it may run. A batch on its way to the disk meanwhile would undo that: it would then be taken for
+/// one that has never run, and run again after a crash.
+fn is_recorded(task: &Task) -> bool {
+    task.place.is_some() && task.desired == DesiredStatus::Running && task.status < TaskStatus::Activating
 }

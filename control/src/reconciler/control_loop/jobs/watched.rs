@@ -12,7 +12,7 @@ use crate::jobs::plan::{Attempt, Due, Failure, ObservedRun, Phase};
 use crate::manifest::ScheduleSpec;
 use crate::model::stored::Record as _;
 use crate::model::{
-    DesiredStatus, Group, Job, Run, RunNumber, ScheduleStatus, StopCode, Task, TaskStatus, keys,
+    DesiredStatus, Group, Job, Run, RunNumber, ScheduleStatus, StopCode, Stopped, Task, TaskStatus, keys,
 };
 use crate::names::{FamilyRevision, Revision};
 use crate::store::StoreRevision;
@@ -90,18 +90,16 @@ fn observe_task(entry: &Entry) -> Option<(RunNumber, Attempt)> {
 }
 
 fn phase(task: &Task) -> Phase {
-    let exit_code = task.stopped.as_ref().and_then(|stopped| stopped.exit_code);
-    match (task.status, task.desired, exit_code) {
-        (TaskStatus::Stopped, _, Some(0)) => Phase::Succeeded,
-        (TaskStatus::Stopped, ..) => Phase::Failed(Failure {
+    let stopped = task.stopped.as_ref();
+    match (task.status, task.desired) {
+        (TaskStatus::Stopped, _) if stopped.is_some_and(Stopped::is_success) => Phase::Succeeded,
+        (TaskStatus::Stopped, _) => Phase::Failed(Failure {
             at: task.stopped_at.unwrap_or(task.created_at),
-            reason: task
-                .stopped
-                .as_ref()
-                .map_or_else(String::new, |stopped| stopped.reason.clone()),
-            exit_code,
+            reason: stopped.map_or_else(String::new, |stopped| stopped.reason.clone()),
+            // In good order, but not at its end.
+            exit_code: stopped.and_then(|stopped| stopped.exit_code.filter(|code| *code != 0)),
         }),
-        (_, DesiredStatus::Stopped, _) => Phase::Leaving,
+        (_, DesiredStatus::Stopped) => Phase::Leaving,
         _ => Phase::Going,
     }
 }
@@ -114,21 +112,20 @@ impl ControlLoop {
             return Ok(());
         };
         let job = Job::decode(&entry)?;
+        let listed = self.parts.store.list(&keys::job_runs(&key.0, &key.1)).await?;
+        let read = listed
+            .entries
+            .iter()
+            .map(|entry| Ok((entry.revision, Run::decode(entry)?)));
+        let read: Vec<(StoreRevision, Run)> = read.collect::<Result<_, LoopError>>()?;
+        // From here on nothing fails: what is watched is replaced, or stays.
         let mut before = self.jobs.watched.remove(key);
         let known = before.as_mut().and_then(|before| before.scheduled.take());
         let scheduled = self.load_scheduled(&job, known).await;
         let mut runs = BTreeMap::new();
-        for entry in self
-            .parts
-            .store
-            .list(&keys::job_runs(&key.0, &key.1))
-            .await?
-            .entries
-        {
-            let run = Run::decode(&entry)?;
+        for (revision, run) in read {
             let known = before.as_mut().and_then(|before| before.runs.remove(&run.number));
             let blueprint = known.and_then(|known| known.blueprint).filter(|_| !run.is_over());
-            let revision = entry.revision;
             runs.insert(
                 run.number,
                 WatchedRun {

@@ -1,6 +1,6 @@
 //! What survives: a store that fails, a server that is killed at any step.
 
-use super::super::cluster::Side;
+use super::super::cluster::{Fault, Side};
 use super::super::fake::Fake;
 use super::*;
 
@@ -53,6 +53,69 @@ async fn a_task_that_waits_runs_after_a_restart_as_itself() {
             "it never ran, so it isn't another attempt"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_cannot_be_read_keeps_nothing_else_from_going_on() {
+    let cluster = Cluster::empty().await;
+    let broken: ServiceName = "broken".parse().unwrap();
+    cluster.define_job(&broken, json!({})).await;
+    let job = Job {
+        namespace: key().0,
+        name: broken.clone(),
+        latest: RunNumber(1),
+        schedule: None,
+        created_at: cluster.clock.now(),
+    };
+    let run = keys::run(&key().0, &broken, RunNumber(1));
+    let written = Transaction::new()
+        .put(keys::job(&key().0, &broken), job.encode())
+        .put(&run, "not a record");
+    cluster.store.commit(written).await.unwrap();
+    cluster.reconciler.job((key().0, broken.clone())).await;
+    // It is tried again each second, and so is what is there beside it.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    cluster.behave(1, exits(2, 0));
+    let number = cluster.ask(RunSpec::default()).await;
+    assert_eq!(cluster.ended_run(number).await.state, RunState::Succeeded);
+    // Nor after a start.
+    let cluster = cluster.crash().await;
+    cluster.behave(1, exits(2, 0));
+    let number = cluster.ask(RunSpec::default()).await;
+    assert_eq!(cluster.ended_run(number).await.state, RunState::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_gives_nothing_away_delays_a_run() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(1, exits(2, 0));
+    let number = cluster.record_run(spec()).await;
+    cluster.fault(Fault::All);
+    cluster.reconciler.job(key()).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    cluster.fault(Fault::None);
+    assert_eq!(cluster.ended_run(number).await.state, RunState::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_not_begun_by_a_server_that_stops() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(1, exits(3600, 0));
+    cluster.places(1);
+    let runs = [
+        cluster.ask(RunSpec::default()).await,
+        cluster.ask(RunSpec::default()).await,
+    ];
+    let [running, waiting] = runs.map(|run| cluster.tasks_of(run)[0].id.clone());
+    let runs_now = |c: &Cluster| c.registry.task(&running).unwrap().status == TaskStatus::Running;
+    cluster.until("the first runs", runs_now).await;
+    cluster.reconciler.shut_down().await;
+    let activated = cluster.fake.activated.lock().unwrap().clone();
+    assert_eq!(activated, [running]);
+    assert_eq!(
+        cluster.registry.task(&waiting).unwrap().status,
+        TaskStatus::Pending
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -86,6 +86,19 @@ async fn a_task_that_ends_when_it_is_stopped_keeps_its_exit_code() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_that_is_stopped_has_not_succeeded_however_well_it_ends() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(1, exits(3600, 0));
+    let stopped = stop_a_running_job(&cluster).await;
+    assert_eq!(stopped.exit_code, Some(0));
+    let run = cluster.ended_run(RunNumber(1)).await;
+    assert_eq!(
+        (run.state, run.exit_code, run.reason.as_deref()),
+        (RunState::Failed, None, Some("enough"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_that_does_not_heed_a_stop_has_no_code() {
     let cluster = Cluster::empty().await;
     let stopped = stop_a_running_job(&cluster).await;
@@ -282,7 +295,7 @@ async fn a_cancelled_run_ends_and_begins_nothing_more() {
     let run = cluster.ended_run(number).await;
     assert_eq!(
         (run.state, run.exit_code, run.reason.as_deref()),
-        (RunState::Cancelled, Some(0), Some("not today"))
+        (RunState::Cancelled, None, Some("not today"))
     );
     let tasks = cluster.tasks_of(number);
     assert_eq!(tasks.len(), 2);
