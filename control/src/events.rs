@@ -2,7 +2,7 @@
 //!
 //! Who records an event doesn't wait for the disk: a task writes those that wait together. Events are not
 //! what anything depends on; when more wait than [`MAX_WAITING`], or the store refuses, they are lost, and
-//! the server's own log says so.
+//! the server's own log says how many.
 //!
 //! | key | value |
 //! |---|---|
@@ -12,6 +12,8 @@ mod recorder;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::{Stream, stream};
 use jiff::Timestamp;
@@ -67,6 +69,8 @@ pub struct EventQuery {
 pub struct EventLog {
     store: SharedStore,
     commands: mpsc::Sender<Command>,
+    /// Lost since it was last said.
+    lost: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for EventLog {
@@ -79,8 +83,13 @@ impl EventLog {
     /// Starts the task that writes them, on the current tokio runtime. It ends with the last clone.
     pub fn start(store: SharedStore) -> Self {
         let (commands, waiting) = mpsc::channel(MAX_WAITING);
-        tokio::spawn(recorder::run(store.clone(), waiting));
-        Self { store, commands }
+        let lost = Arc::default();
+        tokio::spawn(recorder::run(store.clone(), waiting, Arc::clone(&lost)));
+        Self {
+            store,
+            commands,
+            lost,
+        }
     }
 
     /// Records that something happened, without waiting.
@@ -114,7 +123,8 @@ impl EventLog {
 
     fn send(&self, command: Command) {
         if self.commands.try_send(command).is_err() {
-            tracing::warn!("an event was lost: more of them wait than are kept");
+            // The recorder says so, once for all that are lost together.
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -1,6 +1,8 @@
 //! The task that writes events: those that wait, in one transaction, with the removal of the oldest.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -12,8 +14,9 @@ use crate::store::{SharedStore, StoreError, Transaction};
 /// How many commands one transaction carries out: each event is two of its operations at most.
 const MAX_BATCH: usize = 100;
 
-/// How many services' last numbers are remembered. One that is forgotten is looked up again.
-const MAX_REMEMBERED: usize = 4096;
+/// How many services' last numbers are remembered, of which two full namespaces have fewer. One that is forgotten is
+/// looked up again, which takes a read of all its events.
+const MAX_REMEMBERED: usize = 16_384;
 
 /// What the task is asked for.
 #[derive(Debug)]
@@ -31,8 +34,8 @@ pub(super) enum Command {
     Flush(oneshot::Sender<()>),
 }
 
-/// Runs until the last sender is gone.
-pub(super) async fn run(store: SharedStore, mut waiting: mpsc::Receiver<Command>) {
+/// Runs until the last sender is gone; `lost` counts what found no place to wait.
+pub(super) async fn run(store: SharedStore, mut waiting: mpsc::Receiver<Command>, lost: Arc<AtomicU64>) {
     let mut recorder = Recorder {
         store,
         newest: HashMap::new(),
@@ -40,6 +43,13 @@ pub(super) async fn run(store: SharedStore, mut waiting: mpsc::Receiver<Command>
     let mut batch = Vec::with_capacity(MAX_BATCH);
     while waiting.recv_many(&mut batch, MAX_BATCH).await > 0 {
         recorder.carry_out(batch.drain(..)).await;
+        let lost = lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            tracing::warn!(
+                lost,
+                "events were lost: more of them waited to be written than are kept"
+            );
+        }
     }
 }
 
