@@ -20,6 +20,10 @@ use options::Options;
 /// Threads for what is not serving: enough that one blocked write does not hold up the timers.
 const CONTROL_THREADS: usize = 2;
 
+/// How much lower than the serving threads the control threads rank (Unix `nice`), like those that run guests: a large
+/// change of the configuration is worked out beside the requests, not instead of them.
+const CONTROL_NICENESS: i32 = 5;
+
 /// How many tasks are polled before the sockets are looked at again. Guests are polled there, each for up to a
 /// slice; tokio's default of 61 of those would let connections wait.
 const SERVE_EVENT_INTERVAL: u32 = 8;
@@ -29,8 +33,12 @@ pub(super) fn serve(args: args::Serve) -> Result<ExitCode> {
     let options = Options::resolve(args)?;
     logging::start()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let serving = runtime("wharf-serve", cores, Some(SERVE_EVENT_INTERVAL))?;
-    let control = runtime("wharf-control", CONTROL_THREADS, None)?;
+    let serving = runtime("wharf-serve", cores, |serving| {
+        serving.event_interval(SERVE_EVENT_INTERVAL);
+    })?;
+    let control = runtime("wharf-control", CONTROL_THREADS, |control| {
+        control.on_thread_start(rank_below_serving);
+    })?;
     let config = config(options, serving.handle().clone())?;
     let ended = control.block_on(serve_until_told(config));
     // What is left are connections that were cut and tasks that were stopped: nobody waits for them.
@@ -39,15 +47,19 @@ pub(super) fn serve(args: args::Serve) -> Result<ExitCode> {
     ended.map(|()| ExitCode::SUCCESS)
 }
 
-fn runtime(name: &str, threads: usize, event_interval: Option<u32>) -> Result<Runtime> {
+fn runtime(name: &str, threads: usize, tune: impl FnOnce(&mut Builder)) -> Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
     builder.worker_threads(threads).thread_name(name).enable_all();
-    if let Some(interval) = event_interval {
-        builder.event_interval(interval);
-    }
+    tune(&mut builder);
     builder
         .build()
         .with_context(|| format!("cannot start the {name} threads"))
+}
+
+/// Of the thread that calls.
+fn rank_below_serving() {
+    // Refused, the threads compete as equals.
+    let _ = rustix::process::nice(CONTROL_NICENESS);
 }
 
 fn config(options: Options, serve: Handle) -> Result<ServeConfig> {
