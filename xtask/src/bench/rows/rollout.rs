@@ -14,6 +14,8 @@ const TASKS: u32 = 10;
 const RATE: u32 = 1000;
 /// Updates in a row.
 const UPDATES: u32 = 10;
+/// From the end of one update to the next: what an update leaves behind comes to its end under load as well.
+const APART: Duration = Duration::from_millis(500);
 /// Longer than a way back takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked whether the old revision is back.
@@ -33,6 +35,7 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
             let begin = Instant::now();
             deploy(&stage)?;
             longest = longest.max(begin.elapsed());
+            bench.pause(APART)?;
         }
         Ok(longest)
     })?;
