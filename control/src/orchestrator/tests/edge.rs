@@ -14,6 +14,9 @@ use crate::model::stored::Record as _;
 use crate::model::{Applied, keys};
 use crate::store::Transaction;
 
+/// Longer than a client waits on any machine.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
 impl Harbour {
     async fn apply(&self, objects: serde_json::Value) -> Result<AppliedChange, Refusal> {
         self.orchestrator.apply(&self.namespace, objects).await
@@ -256,10 +259,11 @@ async fn whoever_comes_first_to_a_new_listener_meets_its_rules() {
         .await
         .unwrap();
     for round in 0..10 {
-        let free = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        // Held for as long as the round: nobody else is given this port, and who asks for it by number may listen there.
+        let held = tokio::net::TcpSocket::new_v4().unwrap();
+        held.set_reuseaddr(true).unwrap();
+        held.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let free = held.local_addr().unwrap();
         let name = format!("new-{round}");
         let objects = json!({"listener": [{"name": name, "address": free.to_string()}]});
         let client = tokio::spawn(async move {
@@ -275,11 +279,12 @@ async fn whoever_comes_first_to_a_new_listener_meets_its_rules() {
             answer
         });
         harbour.apply(objects).await.unwrap();
-        let answer = client.await.unwrap();
+        let answer = tokio::time::timeout(PATIENCE, client).await.unwrap().unwrap();
         assert!(
             answer.starts_with("HTTP/1.0 418") || answer.starts_with("HTTP/1.1 418"),
             "{answer}"
         );
+        drop(held);
     }
 }
 

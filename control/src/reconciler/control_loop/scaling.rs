@@ -104,16 +104,10 @@ impl ControlLoop {
             return;
         };
         let look = scaler.look(reading, wanted);
-        match look {
-            Look::Same => {}
-            Look::Count(to) => {
-                watched.service.count = to;
-                watched.service.stable_count = to;
-                self.unsaved_counts.insert(key.clone());
-            }
-            Look::Slept => {
-                self.dirty.insert(key.clone());
-            }
+        if let Look::Count(to) = look {
+            watched.service.count = to;
+            watched.service.stable_count = to;
+            self.unsaved_counts.insert(key.clone());
         }
         match look {
             Look::Same => self.settle_scaling(key),
