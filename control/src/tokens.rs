@@ -9,7 +9,8 @@
 //! | `tokens/<id>` | a token's hash, what it is bound to, what it is for |
 //! | `tokens-began` | present once the first token was made |
 
-use std::fmt;
+mod record;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,14 +19,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use self::record::TokenRecord;
 use crate::files::write_private;
 use crate::names::{NamespaceName, hex};
-use crate::store::{Entry, Expect, SharedStore, StoreError, Transaction};
+use crate::store::{Expect, SharedStore, StoreError, Transaction};
 
 /// The first start's token, in the data directory (mode 0600).
 pub const ADMIN_TOKEN_FILE: &str = "admin-token";
@@ -310,90 +311,6 @@ fn first_secret(data: &Path) -> Result<SecretString, TokenError> {
             }
         }
         Err(source) => Err(TokenError::File { path, source }),
-    }
-}
-
-/// A token as it is kept.
-struct TokenRecord {
-    summary: TokenSummary,
-    hash: String,
-}
-
-impl fmt::Debug for TokenRecord {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.summary.fmt(f)
-    }
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredToken {
-    hash: String,
-    /// None: an administrator's, or for metrics.
-    namespace: Option<NamespaceName>,
-    /// Whether it may read metrics and nothing else.
-    #[serde(default)]
-    metrics: bool,
-    description: String,
-    created_at: Timestamp,
-}
-
-impl TokenRecord {
-    fn new(secret: &SecretString, scope: Scope, description: &str) -> Self {
-        let hash = hash(secret.expose_secret());
-        let summary = TokenSummary {
-            id: id_of(&hash).to_owned(),
-            scope,
-            description: description.to_owned(),
-            created_at: Timestamp::now(),
-        };
-        Self { summary, hash }
-    }
-
-    fn key(&self) -> String {
-        key(&self.summary.id)
-    }
-
-    fn encode(&self) -> Vec<u8> {
-        let namespace = match &self.summary.scope {
-            Scope::Administrator | Scope::Metrics => None,
-            Scope::Namespace(namespace) => Some(namespace.clone()),
-        };
-        let stored = StoredToken {
-            hash: self.hash.clone(),
-            namespace,
-            metrics: self.summary.scope == Scope::Metrics,
-            description: self.summary.description.clone(),
-            created_at: self.summary.created_at,
-        };
-        // A row of text always encodes.
-        serde_json::to_vec(&stored).unwrap_or_default()
-    }
-
-    fn decode(entry: &Entry) -> Result<Self, StoreError> {
-        let damaged = |_| StoreError::Damaged(format!("`{}` can't be read", entry.key));
-        let stored: StoredToken = serde_json::from_slice(&entry.value).map_err(damaged)?;
-        let scope = match (stored.namespace, stored.metrics) {
-            (Some(namespace), _) => Scope::Namespace(namespace),
-            (None, true) => Scope::Metrics,
-            (None, false) => Scope::Administrator,
-        };
-        let id = entry.key.strip_prefix(TOKENS).unwrap_or_default().to_owned();
-        let StoredToken {
-            hash,
-            description,
-            created_at,
-            ..
-        } = stored;
-        Ok(Self {
-            summary: TokenSummary {
-                id,
-                scope,
-                description,
-                created_at,
-            },
-            hash,
-        })
     }
 }
 

@@ -1,13 +1,11 @@
 //! What a manifest means, and what each mistake is answered with.
 
 mod mistakes;
+mod overrides;
 mod packaging;
+mod properties;
 mod scaling;
 
-use proptest::prelude::*;
-use proptest::strategy::Strategy;
-
-use super::Strategy as Rollout;
 use super::*;
 use crate::model::RunSpec;
 use crate::secrets::SecretVersion;
@@ -191,7 +189,7 @@ fn every_key_of_a_service_is_read() {
     );
     assert_eq!((health.healthy.get(), health.unhealthy.get()), (2, 3));
     assert_eq!(health.matcher.to_string(), "200,204");
-    let rolling = Rollout::Rolling(Bounds {
+    let rolling = Strategy::Rolling(Bounds {
         minimum_healthy: 50,
         maximum: 150,
     });
@@ -244,10 +242,10 @@ fn the_defaults_are_the_documented_ones() {
 #[test]
 fn strategies_have_ecs_defaults() {
     for (written, strategy, bake) in [
-        ("rolling", Rollout::Rolling(Bounds::default()), 0),
-        ("canary", Rollout::Canary { step: 5 }, 600),
-        ("linear", Rollout::Linear { step: 10 }, 360),
-        ("recreate", Rollout::Recreate, 0),
+        ("rolling", Strategy::Rolling(Bounds::default()), 0),
+        ("canary", Strategy::Canary { step: 5 }, 600),
+        ("linear", Strategy::Linear { step: 10 }, 360),
+        ("recreate", Strategy::Recreate, 0),
     ] {
         let text =
             format!("name = \"a\"\n[task]\ncomponent = \"a.wasm\"\n[deployment]\nstrategy = {written:?}");
@@ -416,170 +414,4 @@ fn default_hosts() {
         "api.localhost"
     );
     assert_eq!(default_host(&api, &"team".parse().unwrap()), "api.team.localhost");
-}
-
-#[test]
-fn overrides_replace_what_was_written() {
-    let mut file = ManifestFile::parse("wharf.toml", WHOLE).unwrap();
-    let overrides = Overrides {
-        env: vec!["API_KEY=plain=1".parse().unwrap(), "NEW=".parse().unwrap()],
-        secrets: vec!["GREETING=hi:text@2".parse().unwrap()],
-        cpu: CpuUnits::new(64),
-        memory: Some("1536KiB".parse().unwrap()),
-        count: Some(0),
-    };
-    overrides.apply(file.text_mut()).unwrap();
-    let manifest = file.check().unwrap();
-    assert_eq!(manifest.task.env["API_KEY"], "plain=1");
-    assert_eq!(manifest.task.env["NEW"], "");
-    assert_eq!(manifest.task.secrets["GREETING"].to_string(), "hi:text@2");
-    assert!(!manifest.task.secrets.contains_key("API_KEY"));
-    assert_eq!(
-        (manifest.task.cpu.get(), manifest.task.memory),
-        (64, Bytes::kib(1536))
-    );
-    assert_eq!(service(&manifest).count, 0);
-}
-
-#[test]
-fn overrides_that_make_no_sense_are_refused() {
-    let refusal = |text: &str| text.parse::<EnvOverride>().unwrap_err().to_string();
-    assert_eq!(
-        refusal("GREETING"),
-        "`GREETING` has no `=`: write --env NAME=VALUE"
-    );
-    assert!(refusal("1A=x").contains("begins with a digit"));
-    assert!(refusal("WHARF_TASK_ID=x").contains("are set by Wharf itself"));
-    let refusal = |text: &str| text.parse::<SecretOverride>().unwrap_err().to_string();
-    assert!(refusal("KEY=a@0").contains("`@0` is not a version"));
-
-    let mut file = ManifestFile::parse("wharf.toml", WHOLE).unwrap();
-    let twice = Overrides {
-        env: vec!["A=1".parse().unwrap()],
-        secrets: vec!["A=s".parse().unwrap()],
-        ..Overrides::default()
-    };
-    let refused = twice.apply(file.text_mut()).unwrap_err().to_string();
-    assert_eq!(
-        refused,
-        "both --env and --secret give `A`: a variable has one source, leave one out"
-    );
-    let twice = Overrides {
-        env: vec!["A=1".parse().unwrap(), "A=2".parse().unwrap()],
-        ..Overrides::default()
-    };
-    let refused = twice.check().unwrap_err().to_string();
-    assert_eq!(
-        refused,
-        "--env gives `A` twice: a variable has one source, leave one out"
-    );
-    let long = format!("A={}", "x".repeat((32 << 10) + 1));
-    let refused = long.parse::<EnvOverride>().unwrap_err().to_string();
-    assert_eq!(refused, "the value of `A` has 32769 bytes, 32768 are allowed");
-
-    let mut job = ManifestFile::parse("wharf.toml", JOB).unwrap();
-    let count = Overrides {
-        count: Some(9),
-        ..Overrides::default()
-    };
-    count.apply(job.text_mut()).unwrap();
-    assert_eq!(job.text().job.as_ref().unwrap().count, Some(9));
-    assert_eq!(job.text().service, None);
-}
-
-/// Manifests of values that are legal each on its own.
-fn any_text() -> impl Strategy<Value = ManifestText> {
-    let task = (
-        (
-            1i64..100_000,
-            1u64..10_000,
-            1u64..80_000,
-            proptest::option::of(1i64..10_000),
-        ),
-        proptest::collection::btree_map("[A-V][A-Z0-9_]{0,6}", "[ -~é]{0,12}", 0..4),
-        proptest::collection::btree_map("X[A-Z0-9_]{0,6}", "[a-z]{1,6}(:[a-z]{1,4})?(@[1-9])?", 0..4),
-        proptest::collection::vec("[ -~]{0,10}", 0..3),
-    );
-    let routes = proptest::collection::vec(
-        (
-            proptest::option::of(1i64..12_000),
-            "[a-z]{1,9}\\.test",
-            "/[a-z]{0,9}\\*?",
-        ),
-        0..4,
-    );
-    (
-        "[a-z][a-z0-9-]{0,20}",
-        task,
-        routes,
-        proptest::option::of(0i64..1000),
-    )
-        .prop_map(
-            |(name, ((cpu, memory, timeout, concurrency), env, secrets, args), routes, count)| ManifestText {
-                name: Some(name),
-                task: TaskText {
-                    component: Some("a.wasm".to_owned()),
-                    cpu: Some(cpu),
-                    memory: Some(format!("{memory}MiB")),
-                    timeout: Some(format!("{timeout}s")),
-                    concurrency,
-                    env,
-                    secrets,
-                    args,
-                    ..TaskText::default()
-                },
-                service: count.map(|count| ServiceText {
-                    count: Some(count),
-                    ..ServiceText::default()
-                }),
-                route: routes
-                    .into_iter()
-                    .enumerate()
-                    .map(|(at, (priority, host, path))| RouteText {
-                        // Each has its own.
-                        priority: priority.map(|priority| priority * 4 + i64::try_from(at).unwrap()),
-                        host: vec![format!("r{at}.{host}")],
-                        path: vec![path],
-                        ..RouteText::default()
-                    })
-                    .collect(),
-                ..ManifestText::default()
-            },
-        )
-}
-
-proptest! {
-    #[test]
-    fn what_is_written_as_toml_or_json_is_read_as_the_same(text in any_text()) {
-        let manifest = Manifest::from_text(&text).unwrap();
-        let toml = toml::to_string(&text).unwrap();
-        prop_assert_eq!(&Manifest::from_toml("wharf.toml", &toml).unwrap(), &manifest);
-        let json = serde_json::to_value(&text).unwrap();
-        prop_assert_eq!(&Manifest::from_json(json).unwrap(), &manifest);
-    }
-
-    #[test]
-    fn no_text_makes_parsing_panic(text in ".{0,200}") {
-        let _ = Manifest::from_toml("wharf.toml", &text);
-    }
-
-    /// Whatever is cut or doubled in a good manifest, errors have a place in the file.
-    #[test]
-    fn damaged_manifests_are_refused_with_a_place(cut in 0usize..1200, length in 0usize..80) {
-        let mut text: String = WHOLE.chars().take(cut).collect();
-        text.extend(WHOLE.chars().skip(cut + length));
-        if let Err(errors) = Manifest::from_toml("wharf.toml", &text) {
-            prop_assert!(errors.iter().next().is_some());
-            for error in &errors {
-                let location = error.location().unwrap();
-                prop_assert!(location.line >= 1 && location.line <= text.lines().count() + 1);
-            }
-        }
-    }
-
-    #[test]
-    fn durations_round_trip(milliseconds in 0u64..1_000_000_000) {
-        let duration = Duration::from_millis(milliseconds);
-        prop_assert_eq!(values::parse_duration(&values::show_duration(duration)).unwrap(), duration);
-    }
 }

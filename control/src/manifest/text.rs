@@ -8,14 +8,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use deployment::*;
+pub use listener::*;
 pub use routing::*;
 pub use scaling::ScalingText;
+pub use target_group::*;
 
 use crate::names::Digest;
 
 mod deployment;
+mod listener;
 mod routing;
 mod scaling;
+mod target_group;
 
 /// A whole `wharf.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
