@@ -183,16 +183,60 @@ fn share(text: &ForwardText, here: &FieldPath, report: &mut Report) -> Option<Sh
 }
 
 fn redirect(text: &RedirectText, here: &FieldPath, report: &mut Report) -> Option<Redirect> {
-    let status = status(text.status, here, "301", report)?;
-    let redirection = Redirection {
-        status,
+    let before = report.errors.len();
+    let status = status(text.status, here, "301", report);
+    let whole = Redirection {
+        status: status.unwrap_or(SOUND.status),
         protocol: text.protocol.as_deref(),
         host: text.host.as_deref(),
         port: text.port.as_deref(),
         path: text.path.as_deref(),
         query: text.query.as_deref(),
     };
-    report.parsed(here.clone(), Some(Redirect::new(&redirection)))
+    for (key, part) in parts(&whole) {
+        report.parsed(here.key(key), Some(Redirect::new(&part)));
+    }
+    if report.errors.len() > before {
+        return None;
+    }
+    report.parsed(here.clone(), Some(Redirect::new(&whole)))
+}
+
+/// A redirect that leads somewhere, whatever one of its other parts is.
+const SOUND: Redirection<'static> = Redirection {
+    status: 301,
+    protocol: None,
+    host: Some("elsewhere"),
+    port: None,
+    path: None,
+    query: None,
+};
+
+/// Each part of a redirect by itself: what is wrong with one hides nothing of the others.
+fn parts<'t>(whole: &Redirection<'t>) -> [(&'static str, Redirection<'t>); 6] {
+    let Redirection {
+        status,
+        protocol,
+        host,
+        port,
+        path,
+        query,
+    } = *whole;
+    [
+        ("status", Redirection { status, ..SOUND }),
+        ("protocol", Redirection { protocol, ..SOUND }),
+        (
+            "host",
+            Redirection {
+                host,
+                path: Some("/elsewhere"),
+                ..SOUND
+            },
+        ),
+        ("port", Redirection { port, ..SOUND }),
+        ("path", Redirection { path, ..SOUND }),
+        ("query", Redirection { query, ..SOUND }),
+    ]
 }
 
 fn fixed(text: &FixedText, here: &FieldPath, report: &mut Report) -> Option<FixedResponse> {

@@ -1,24 +1,27 @@
 //! `[[route]]`: its conditions, its action, and what it changes about requests and responses.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Display;
-use std::net::IpAddr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use ipnet::IpNet;
 use wharf_gateway::{
-    Action, ConditionError, Conditions, HeaderCondition, HeaderEdits, HeaderMatch, HostMatch, ListenerName,
-    ListenerRules, MethodName, PathMatch, Precedence, Priority, QueryCondition, QueryMatch, Rewrite,
-    RewriteError, Routing, RuleName, RuleSpec, Scheme, Transforms,
+    Action, HeaderEdits, ListenerName, ListenerRules, Precedence, Priority, Rewrite, RewriteError, Routing,
+    RuleName, RuleSpec, Scheme, Transforms,
 };
 
 use super::super::error::{FieldPath, ManifestError};
 use super::super::routing::{Route, RouteAction};
-use super::super::text::{HeaderEditsText, QueryText, ReplaceText, RewriteText, RouteText};
+use super::super::text::{HeaderEditsText, ReplaceText, RewriteText, RouteText};
 use super::super::values::Report;
 use super::action::{self, action};
+
+mod compared;
+mod conditions;
+
+use compared::Seen;
+use conditions::{conditions, header_name};
+pub(super) use conditions::{listed, network};
 
 /// The most `[[route]]`s of one file (ALB: 100 rules of a load balancer).
 const MAX_ROUTES: usize = 20_000;
@@ -55,74 +58,6 @@ pub(in super::super) fn routes(
         routes.push(route);
     }
     routes
-}
-
-/// What the routes of a file so far are told apart by, with their numbers.
-#[derive(Default)]
-struct Seen {
-    names: HashMap<String, usize>,
-    priorities: HashMap<Priority, Vec<(usize, BTreeSet<String>)>>,
-    conditions: HashMap<String, Vec<(usize, BTreeSet<String>)>>,
-    /// The same of those without a priority.
-    unranked: HashMap<String, Vec<(usize, BTreeSet<String>)>>,
-}
-
-impl Seen {
-    fn compare(&mut self, at: usize, route: &Route, here: &FieldPath, report: &mut Report) {
-        if let Some(name) = &route.name
-            && let Some(first) = self.names.insert(name.to_string(), at)
-        {
-            let message = format!(
-                "[[route]] number {} is called `{name}`, as number {} is",
-                at + 1,
-                first + 1
-            );
-            report.refuse(here.key("name"), message, "give one of them another name");
-        }
-        let on: BTreeSet<String> = route.listeners.iter().map(ToString::to_string).collect();
-        if let Some(priority) = route.priority
-            && let Some(first) = together(self.priorities.entry(priority).or_default(), at, &on)
-        {
-            let message = format!(
-                "[[route]] number {} has priority {priority}, as number {} has",
-                at + 1,
-                first + 1
-            );
-            report.refuse(
-                here.key("priority"),
-                message,
-                "give one of them another, lower goes first",
-            );
-        }
-        let conditions = route.conditions.to_string();
-        let same = self.conditions.entry(conditions.clone()).or_default();
-        // With a priority, a route may take others' requests over on some of their listeners.
-        let exactly = same.iter().find(|(_, theirs)| *theirs == on).map(|(at, _)| *at);
-        same.push((at, on.clone()));
-        let unranked = match route.priority {
-            None => together(self.unranked.entry(conditions.clone()).or_default(), at, &on),
-            Some(_) => None,
-        };
-        if let Some(first) = exactly.or(unranked) {
-            let message = format!(
-                "[[route]] number {} repeats number {}: {conditions}",
-                at + 1,
-                first + 1
-            );
-            report.refuse(here.clone(), message, "change or remove one of them");
-        }
-    }
-}
-
-/// The first of `others` that shares a listener with a route that is on these; it joins them. No listener is every one.
-fn together(others: &mut Vec<(usize, BTreeSet<String>)>, at: usize, on: &BTreeSet<String>) -> Option<usize> {
-    let shared = |theirs: &BTreeSet<String>| theirs.is_empty() || on.is_empty() || !theirs.is_disjoint(on);
-    let first = others
-        .iter()
-        .find(|(_, theirs)| shared(theirs))
-        .map(|(at, _)| *at);
-    others.push((at, on.clone()));
-    first
 }
 
 fn route(text: &RouteText, here: &FieldPath, home: Home, report: &mut Report) -> Route {
@@ -220,125 +155,6 @@ fn priority(number: Option<i64>, here: &FieldPath, report: &mut Report) -> Optio
         );
     }
     priority
-}
-
-fn conditions(text: &RouteText, here: &FieldPath, report: &mut Report) -> Conditions {
-    let field = |key: &str| here.key(key);
-    let mut host = listed(&text.host, &field("host"), report, HostMatch::pattern);
-    host.extend(listed(
-        &text.host_regex,
-        &field("host_regex"),
-        report,
-        HostMatch::regex,
-    ));
-    let mut path = listed(&text.path, &field("path"), report, PathMatch::pattern);
-    path.extend(listed(
-        &text.path_regex,
-        &field("path_regex"),
-        report,
-        PathMatch::regex,
-    ));
-    Conditions {
-        host,
-        path,
-        methods: listed(&text.method, &field("method"), report, MethodName::new),
-        headers: headers(text, here, report),
-        query: queries(text, here, report),
-        source_ip: listed(&text.source_ip, &field("source_ip"), report, network),
-    }
-}
-
-/// A text each; what is wrong is reported and left out.
-pub(super) fn listed<T, E: Display>(
-    texts: &[String],
-    here: &FieldPath,
-    report: &mut Report,
-    read: impl Fn(&str) -> Result<T, E>,
-) -> Vec<T> {
-    let each = texts.iter().enumerate();
-    each.filter_map(|(at, text)| report.parsed(here.index(at), Some(read(text))))
-        .collect()
-}
-
-/// A network, or one address.
-pub(super) fn network(text: &str) -> Result<IpNet, String> {
-    let address = |text: &str| text.parse::<IpAddr>().ok().map(IpNet::from);
-    let network = text.parse().ok().or_else(|| address(text));
-    network.ok_or_else(|| {
-        format!(
-            "`{}` is not a network, such as 10.0.0.0/8 or 2001:db8::/32",
-            text.escape_debug()
-        )
-    })
-}
-
-fn headers(text: &RouteText, here: &FieldPath, report: &mut Report) -> Vec<HeaderCondition> {
-    let mut values: BTreeMap<&str, Vec<HeaderMatch>> = BTreeMap::new();
-    for (key, texts, read) in [
-        (
-            "header",
-            &text.header,
-            HeaderMatch::pattern as fn(&str) -> Result<HeaderMatch, ConditionError>,
-        ),
-        ("header_regex", &text.header_regex, HeaderMatch::regex),
-    ] {
-        for (name, texts) in texts {
-            let read = listed(texts, &here.key(key).key(name), report, read);
-            values.entry(name).or_default().extend(read);
-        }
-    }
-    let conditions = values.into_iter().filter_map(|(name, values)| {
-        let key = if text.header.contains_key(name) {
-            "header"
-        } else {
-            "header_regex"
-        };
-        let field = here.key(key).key(name);
-        let name = header_name(name, &field, report)?;
-        report.parsed(field, Some(HeaderCondition::new(name, values)))
-    });
-    conditions.collect()
-}
-
-fn header_name(name: &str, field: &FieldPath, report: &mut Report) -> Option<HeaderName> {
-    let parsed = HeaderName::from_bytes(name.as_bytes());
-    let not_a_name = |_| format!("`{}` is not a header's name", name.escape_debug());
-    report.parsed(field.clone(), Some(parsed.map_err(not_a_name)))
-}
-
-/// Any of `query`, and each of `query_all`.
-fn queries(text: &RouteText, here: &FieldPath, report: &mut Report) -> Vec<QueryCondition> {
-    let mut conditions = query(&text.query, &here.key("query"), report);
-    for (at, alone) in text.query_all.iter().enumerate() {
-        let here = here.key("query_all").index(at);
-        conditions.extend(query(std::slice::from_ref(alone), &here, report));
-    }
-    conditions
-}
-
-/// One condition: any of the parameters meets it.
-fn query(texts: &[QueryText], here: &FieldPath, report: &mut Report) -> Vec<QueryCondition> {
-    if texts.is_empty() {
-        return Vec::new();
-    }
-    let before = report.errors.len();
-    let matches = texts
-        .iter()
-        .enumerate()
-        .filter_map(|(at, QueryText { key, value })| {
-            // A key alone is there, whatever its value.
-            let any = if key.is_some() { "*" } else { "" };
-            let read = QueryMatch::new(key.as_deref(), value.as_deref().unwrap_or(any));
-            report.parsed(here.index(at), Some(read))
-        });
-    let matches = matches.collect();
-    if report.errors.len() > before {
-        return Vec::new();
-    }
-    report
-        .parsed(here.clone(), Some(QueryCondition::new(matches)))
-        .into_iter()
-        .collect()
 }
 
 fn transforms(text: Option<&RewriteText>, here: &FieldPath, report: &mut Report) -> Transforms {

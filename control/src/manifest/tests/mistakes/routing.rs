@@ -33,6 +33,10 @@ const ROUTES: &[(&str, &str)] = &[
         "header = { \"x y\" = [\"a\"] }",
         "5:12: `x y` is not a header's name",
     ),
+    (
+        "header_regex = { x-id = ['('] }",
+        "5:26: the regular expression `(` is not valid: unclosed group",
+    ),
     ("query = [{}]", "5:10: a query value needs a key or a value"),
     (
         "source_ip = [\"10.0.0.0/33\"]",
@@ -72,7 +76,7 @@ const ROUTES: &[(&str, &str)] = &[
     ),
     (
         "redirect = { status = 418, path = \"/x\" }",
-        "5:1: a redirect has status 301, 302, 303, 307 or 308, not 418",
+        "5:14: a redirect has status 301, 302, 303, 307 or 308, not 418",
     ),
     (
         "fixed = { status = 302 }",
@@ -122,6 +126,25 @@ fn mistakes_in_a_services_routes() {
     for (lines, wanted) in ROUTES {
         let text = after_task(&format!("[[route]]\n{lines}"));
         assert_eq!(said(&text), [format!("wharf.toml:{wanted}")], "{lines}");
+    }
+}
+
+#[test]
+fn a_redirect_is_told_everything_that_is_wrong_with_it() {
+    let redirect =
+        "redirect = { protocol = \"ftp\", host = \"a b\", port = \"x\", path = \"up\", query = \"#{q}\" }";
+    let said = said(&after_task(&format!("[[route]]\n{redirect}")));
+    let wanted = [
+        "5:1: `route[0].redirect` has no `status`",
+        "5:14: a redirect's protocol is",
+        "5:32: a redirect's host has no ' '",
+        "5:46: a redirect's port is",
+        "5:58: a redirect's path begins with `/`",
+        "5:71: a redirect's query cannot have `#{q}`",
+    ];
+    assert_eq!(said.len(), wanted.len(), "{said:#?}");
+    for (said, wanted) in said.iter().zip(wanted) {
+        assert!(said.starts_with(&format!("wharf.toml:{wanted}")), "{said}");
     }
 }
 
