@@ -4,17 +4,19 @@
 use std::path::Path;
 
 use anyhow::Result;
+use http::StatusCode;
 use wharf_control::api::types::{BundleFile, BundleMount};
-use wharf_control::manifest::{
-    ManifestErrors, ManifestFile, ManifestText, Package, PackagedFile, PackagedMount,
-};
+use wharf_control::manifest::{ManifestErrors, ManifestFile, Package, PackagedFile, PackagedMount};
 
+use crate::api::ApiError;
 use crate::args::Overrides;
 use crate::exit::{BadConfig, Usage};
 
 /// Everything a deployment or a run is made of.
 pub(crate) struct Bundle {
-    manifest: ManifestText,
+    file: ManifestFile,
+    /// What was typed over it has no place in the file.
+    is_as_written: bool,
     package: Package,
 }
 
@@ -24,6 +26,7 @@ impl Bundle {
         let mut file = ManifestFile::open(path).map_err(bad_config)?;
         // What is wrong as it is written is said before what was typed can change it.
         file.check().map_err(bad_config)?;
+        let written = file.text().clone();
         overrides
             .typed()
             .apply(file.text_mut())
@@ -31,18 +34,19 @@ impl Bundle {
         let manifest = file.check().map_err(|errors| too_much(&errors))?;
         let package = file.package(&manifest).map_err(bad_config)?;
         Ok(Self {
-            manifest: file.text().clone(),
+            is_as_written: *file.text() == written,
+            file,
             package,
         })
     }
 
     pub(crate) fn name(&self) -> &str {
-        self.manifest.name.as_deref().unwrap_or_default()
+        self.file.text().name.as_deref().unwrap_or_default()
     }
 
     /// Whether its tasks run to their end.
     pub(crate) fn is_job(&self) -> bool {
-        self.manifest.job.is_some()
+        self.file.text().job.is_some()
     }
 
     pub(crate) fn component_digest(&self) -> String {
@@ -61,8 +65,25 @@ impl Bundle {
     /// The manifest as it is sent: the component by its digest.
     pub(crate) fn manifest_json(&self) -> Result<serde_json::Value> {
         Ok(serde_json::to_value(
-            self.manifest.clone().packaged(&self.package.component.digest),
+            self.file.text().clone().packaged(&self.package.component.digest),
         )?)
+    }
+
+    /// Why the server doesn't take it, with the place in the file that this is about.
+    pub(crate) fn refused(&self, error: ApiError) -> anyhow::Error {
+        let ApiError::Refused(mut refusal) = error else {
+            return error.into();
+        };
+        let is_written = refusal.status == StatusCode::UNPROCESSABLE_ENTITY && self.is_as_written;
+        let field = refusal.detail.field.take_if(|_| is_written);
+        let place = field.as_deref().and_then(|field| self.file.place_of(field));
+        match place {
+            Some(place) => anyhow::Error::from(ApiError::Refused(refusal)).context(place),
+            None => {
+                refusal.detail.field = refusal.detail.field.or(field);
+                ApiError::Refused(refusal).into()
+            }
+        }
     }
 }
 

@@ -54,7 +54,10 @@ fn code(error: &anyhow::Error) -> u8 {
 }
 
 fn refused_config(error: &ApiError) -> bool {
-    matches!(error, ApiError::Refused(Refusal { detail, .. }) if detail.code == "InvalidManifest")
+    let ApiError::Refused(Refusal { detail, .. }) = error else {
+        return false;
+    };
+    ["InvalidManifest", "WorldMismatch"].contains(&detail.code.as_str())
 }
 
 /// A job's exit code as this process's: what doesn't fit into a byte is a plain failure, never a success.

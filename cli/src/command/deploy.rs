@@ -112,7 +112,8 @@ async fn roll_out(api: &Api, bundle: &Bundle, progress: &Progress, patience: Dur
     };
     let created: Deployment = api
         .send(Method::POST, &api.path(&["deployments"]), &request)
-        .await?;
+        .await
+        .map_err(|error| bundle.refused(error))?;
     follow(api, created, progress, Instant::now() + patience).await
 }
 

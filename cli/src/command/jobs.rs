@@ -150,9 +150,9 @@ async fn send(api: &Api, bundle: &Bundle, progress: &Progress) -> Result<Job> {
         bundle: upload(api, bundle, progress).await?.digest,
         manifest: bundle.manifest_json()?,
     };
-    Ok(api
-        .send(Method::PUT, &api.path(&["jobs", bundle.name()]), &request)
-        .await?)
+    api.send(Method::PUT, &api.path(&["jobs", bundle.name()]), &request)
+        .await
+        .map_err(|error| bundle.refused(error))
 }
 
 fn scheduled(job: &Job) -> String {

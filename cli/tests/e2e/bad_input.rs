@@ -79,6 +79,43 @@ fn a_bad_manifest_is_refused_where_it_is_bad() {
 }
 
 #[test]
+fn what_only_the_server_can_see_in_a_manifest_is_told_with_its_place_too() {
+    let server = Server::start();
+    let worker = |rest: &str| {
+        let manifest = format!("name = \"worker\"\n[task]\ncomponent = \"app.wasm\"\n{rest}");
+        Project::new(Guest::Command, &manifest)
+    };
+    for (rest, words) in [
+        (
+            "[scaling]\nmax = 3\nrequests = 10\n",
+            ["wharf.toml:6:1", "`requests` in [scaling]", "remove it"],
+        ),
+        (
+            "[scaling]\nmax = 3\ncpu = 60\nqueue = 4\n",
+            ["wharf.toml:7:1", "`queue` in [scaling]", "remove it"],
+        ),
+        (
+            "[scaling]\nidle = \"5m\"\n",
+            ["wharf.toml:5:1", "`idle` in [scaling]", "remove it"],
+        ),
+        (
+            "[health]\npath = \"/health\"\n",
+            ["wharf.toml:4:2", "[health]", "remove it"],
+        ),
+    ] {
+        server
+            .wharf()
+            .call(["deploy", worker(rest).path()])
+            .failed_saying(64, &words);
+    }
+    // What was typed is nowhere in the file.
+    let large = worker("memory = \"64MiB\"\n");
+    let refused = server.wharf().call(["deploy", "--memory", "1MiB", large.path()]);
+    refused.failed_saying(1, &["task.memory", "needs at least"]);
+    assert!(!refused.stderr.contains("wharf.toml"), "{refused:?}");
+}
+
+#[test]
 fn a_missing_component_names_the_command_that_builds_it() {
     let server = Server::start();
     let manifest = "name = \"web\"\n[task]\ncomponent = \"target/web.wasm\"\nbuild = \"make web\"\n";

@@ -52,6 +52,20 @@ impl FieldPath {
         Self(self.0.iter().take(all).cloned().collect())
     }
 
+    /// The place that is spelled `text`, as it is shown: `scaling.requests`, `route[1].host`. A key that has a dot or a
+    /// bracket in it can't be told from several.
+    pub(super) fn from_text(text: &str) -> Option<Self> {
+        let mut path = Self::root();
+        for part in text.split('.') {
+            let mut steps = part.split('[');
+            path = path.key(steps.next()?);
+            for index in steps {
+                path = path.index(index.strip_suffix(']')?.parse().ok()?);
+            }
+        }
+        Some(path)
+    }
+
     fn with(&self, segment: Segment) -> Self {
         let mut segments = self.0.clone();
         segments.push(segment);

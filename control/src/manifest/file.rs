@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::error::{FieldPath, ManifestError, ManifestErrors};
+use super::error::{FieldPath, Location, ManifestError, ManifestErrors};
 use super::source::{self, MAX_MANIFEST, TomlSource};
 use super::text::{ManifestText, TaskText};
 use super::{Manifest, Package, Unpackable, check, shape};
@@ -167,6 +167,13 @@ impl ManifestFile {
             }
             ManifestErrors::new(errors)
         })
+    }
+
+    /// Where a place in a manifest, like `scaling.requests`, is written in the file it came from; none if it isn't there,
+    /// or in several.
+    pub fn place_of(&self, field: &str) -> Option<Location> {
+        let field = FieldPath::from_text(field)?;
+        self.source.as_ref()?.place_of(&field)
     }
 
     /// Lists and digests what `manifest`, which this file came to, names. Reads all of it.

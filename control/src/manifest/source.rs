@@ -66,6 +66,16 @@ impl TomlSource {
         self.find_in(table.get_ref(), field)
     }
 
+    /// Where a key is that is written, and once: there is no place of several tables.
+    pub(super) fn place_of(&self, field: &FieldPath) -> Option<Location> {
+        let (table, _) = DeTable::parse_recoverable(&self.text);
+        let value = value_at(table.get_ref(), field.segments())?;
+        match value.get_ref() {
+            DeValue::Array(items) if items.len() > 1 => None,
+            _ => Some(self.find_in(table.get_ref(), field)),
+        }
+    }
+
     fn find_in(&self, table: &DeTable<'_>, field: &FieldPath) -> Location {
         self.location(find(table, field.segments()).map_or(0, |span| span.start))
     }
@@ -113,6 +123,22 @@ fn find(table: &DeTable<'_>, path: &[Segment]) -> Option<Range<usize>> {
     };
     let (key, value) = table.iter().find(|(key, _)| key.get_ref() == name.as_str())?;
     find_in(value, rest).or_else(|| Some(key.span()))
+}
+
+fn value_at<'t, 's>(table: &'t DeTable<'s>, path: &[Segment]) -> Option<&'t Spanned<DeValue<'s>>> {
+    let (Segment::Key(name), rest) = path.split_first()? else {
+        return None;
+    };
+    let (_, value) = table.iter().find(|(key, _)| key.get_ref() == name.as_str())?;
+    rest.iter()
+        .try_fold(value, |value, step| match (value.get_ref(), step) {
+            (DeValue::Table(table), Segment::Key(name)) => {
+                let found = table.iter().find(|(key, _)| key.get_ref() == name.as_str());
+                found.map(|(_, value)| value)
+            }
+            (DeValue::Array(items), Segment::Index(index)) => items.get(*index),
+            _ => None,
+        })
 }
 
 fn find_in(value: &Spanned<DeValue<'_>>, path: &[Segment]) -> Option<Range<usize>> {
