@@ -10,6 +10,32 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
+/// How far a guest may connect, whatever its rules name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// As far as the rules go.
+    Anywhere,
+    /// Not to a loopback, link-local or unspecified address, whatever its name says: what listens there takes whoever
+    /// comes for the host itself.
+    BeyondThisHost,
+}
+
+impl Reach {
+    /// Whether it goes as far as this address.
+    pub fn allows(self, address: IpAddr) -> bool {
+        match (self, address.to_canonical()) {
+            (Self::Anywhere, _) => true,
+            (Self::BeyondThisHost, IpAddr::V4(ip)) => {
+                // 0.0.0.0/8 is "this network" (RFC 1122 3.2.1.3); connecting there reaches this host.
+                !(ip.is_loopback() || ip.is_link_local() || ip.octets().starts_with(&[0]))
+            }
+            (Self::BeyondThisHost, IpAddr::V6(ip)) => {
+                !(ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unspecified())
+            }
+        }
+    }
+}
+
 /// One entry of the allow-list, like `https://api.example.com`, `https://*.example.com:8443`,
 /// `http://127.0.0.1:9000` or `http://10.0.0.0/8:80`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,6 +206,17 @@ impl EgressRule {
         }
     }
 
+    /// Whether it names nothing beyond the host itself.
+    pub fn is_of_this_host(&self) -> bool {
+        let is_own = |address| !Reach::BeyondThisHost.allows(address);
+        match &self.host {
+            // Both ends of a network may be the host's own with others between them, but not within one first byte.
+            HostRule::Net(net) => net.prefix_len() >= 8 && is_own(net.network()) && is_own(net.broadcast()),
+            HostRule::Name(name) => is_localhost(name),
+            HostRule::Under(_) => false,
+        }
+    }
+
     /// Whether this rule names `address` itself, which is what unlocks a private or loopback one.
     fn unlocks(&self, to: Destination<'_>, address: IpAddr) -> bool {
         if self.scheme != to.scheme || self.port != to.port {
@@ -213,7 +250,7 @@ pub(crate) fn allows(rules: &[EgressRule], to: Destination<'_>) -> bool {
     rules.iter().any(|rule| rule.covers(to))
 }
 
-/// Whether the resolved `address` of an allowed destination may be connected to: it is public, or a rule
+/// Whether the resolved `address` of an allowed destination, within reach, may be connected to: it is public, or a rule
 /// names it.
 pub(crate) fn allows_address(rules: &[EgressRule], to: Destination<'_>, address: IpAddr) -> bool {
     is_public(address) || rules.iter().any(|rule| rule.unlocks(to, address))

@@ -36,7 +36,7 @@ pub use artifact::{Artifact, CompilerCommand, PrepareError, Refusal, World, comp
 pub use capability::ConfigureError;
 pub use capacity::{Amount, Capacity, Reservation, Shortfall};
 pub use command_task::{CommandTask, Exit};
-pub use egress::{EgressRule, EgressRuleError, Scheme};
+pub use egress::{EgressRule, EgressRuleError, Reach, Scheme};
 pub use error::{ActivateError, CallError};
 pub use failure::FailureKind;
 pub use host::{HostFacts, HostFiles};

@@ -18,7 +18,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::capability::logging::TaskLog;
 use crate::cpu::CpuAccount;
-use crate::egress::{self, Destination, EgressRule, Scheme};
+use crate::egress::{self, Destination, EgressRule, Reach, Scheme};
 use crate::memory::{Charge, Envelope, UPSTREAM_CHARGE};
 
 mod connector;
@@ -46,10 +46,17 @@ const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(600);
 
 type HttpClient = Client<TlsConnector, WasiBody>;
 
+/// What one task may reach.
+#[derive(Debug, Clone)]
+pub(crate) struct Egress {
+    pub(crate) rules: Arc<[EgressRule]>,
+    pub(crate) reach: Reach,
+}
+
 /// What one task may reach, and its connections.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    rules: Arc<[EgressRule]>,
+    egress: Egress,
     envelope: Arc<Envelope>,
     log: TaskLog,
     metered: Metered,
@@ -60,13 +67,13 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     pub(crate) fn new(
-        rules: Vec<EgressRule>,
+        egress: Egress,
         envelope: Arc<Envelope>,
         account: Arc<CpuAccount>,
         log: TaskLog,
     ) -> Self {
         Self {
-            rules: rules.into(),
+            egress,
             envelope,
             log,
             metered: Metered::new(account),
@@ -90,7 +97,7 @@ impl Upstream {
     }
 
     fn new_client(&self) -> HttpClient {
-        let connector = Connector::new(Arc::clone(&self.rules), self.places.clone(), self.metered.clone());
+        let connector = Connector::new(self.egress.clone(), self.places.clone(), self.metered.clone());
         Client::builder(self.metered.clone())
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -106,7 +113,7 @@ impl Upstream {
     /// Whether a rule names where the request goes; the log says which rule is missing.
     fn check(&self, uri: &http::Uri) -> Result<(), Error> {
         let to = destination(uri).ok_or(Error::HttpRequestUriInvalid)?;
-        if egress::allows(&self.rules, to) {
+        if egress::allows(&self.egress.rules, to) {
             return Ok(());
         }
         let Destination { scheme, host, port } = to;

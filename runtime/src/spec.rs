@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::egress::EgressRule;
+use crate::egress::{EgressRule, Reach};
 use crate::size::{Bytes, CpuUnits};
 
 /// Everything that decides how one task runs.
@@ -37,6 +37,8 @@ pub struct TaskSpec {
     pub secrets: Arc<dyn SecretSource>,
     /// Where the guest may connect to.
     pub egress: Vec<EgressRule>,
+    /// How far that goes at most.
+    pub reach: Reach,
     /// Read-only directories the guest sees.
     pub files: Vec<Mount>,
     /// Where the guest's output goes.

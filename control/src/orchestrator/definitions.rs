@@ -76,6 +76,7 @@ impl Orchestrator {
                 .hint(format!("POST /v1/namespaces/{namespace}/bundles registers one")));
         };
         check_bundle(&checked, &bundle)?;
+        check_egress(namespace, &checked)?;
         // It was checked above, with the same types.
         let unreadable =
             |e: serde_json::Error| Refusal::new(Kind::Malformed, "InvalidManifest", e.to_string());
@@ -218,6 +219,18 @@ fn check_memory(bundle: &Bundle, memory: Bytes) -> Result<(), Refusal> {
     Err(Refusal::unprocessable("TaskTooSmall", message)
         .field("task.memory")
         .hint(format!("set task.memory to {enough} or more")))
+}
+
+/// Refuses what no task of the namespace could reach: what listens on the host itself is the operator's.
+fn check_egress(namespace: &NamespaceName, manifest: &Manifest) -> Result<(), Refusal> {
+    let mut rules = manifest.task.egress.iter();
+    let Some(rule) = rules.find(|rule| !namespace.is_default() && rule.is_of_this_host()) else {
+        return Ok(());
+    };
+    let message = format!("`{rule}` is on the server's own host, which only namespace `default` reaches");
+    Err(Refusal::unprocessable("EgressUnusable", message)
+        .field("task.egress")
+        .hint("remove it, or name an address of another host"))
 }
 
 /// The manifest says what the bundle has, and makes of it what its world can be.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use wharf_gateway::{CohortName, Demand, Gateway, Tally, TargetGroup, TargetId};
 use wharf_runtime::{
     ActivateError, Artifact, Bytes, Capacity, CommandTask, CpuUnits, HttpTask, Isolation, Mount,
-    PrepareError, Runtime, TaskSpec,
+    PrepareError, Reach, Runtime, TaskSpec,
 };
 
 use super::live::{LiveCommand, LiveHttp, TargetPlace};
@@ -104,6 +104,11 @@ impl Host {
             env: environment(order),
             secrets: Arc::new(held),
             egress: manifest.egress.clone(),
+            // What listens on the host's own addresses, the API for one, is the operator's.
+            reach: match task.namespace.is_default() {
+                true => Reach::Anywhere,
+                false => Reach::BeyondThisHost,
+            },
             files: self.files(&task.namespace, &blueprint.bundle).await?,
             log: self.logs.sink(&task.namespace, task.group.name(), &task.id),
         })

@@ -7,7 +7,7 @@ use wasmtime_wasi_http::p2::add_only_http_to_linker_async;
 
 use super::{Capability, ConfigureError, Configured, Prepare, PrepareError, TaskContext};
 use crate::guest_state::{GuestState, InstanceParts};
-use crate::outgoing::{OutgoingHooks, Upstream};
+use crate::outgoing::{Egress, OutgoingHooks, Upstream};
 
 mod setters;
 
@@ -22,7 +22,10 @@ impl Capability for OutgoingHttp {
 
     fn configure(&self, task: &TaskContext<'_>) -> Result<Configured, ConfigureError> {
         let upstream = Upstream::new(
-            task.spec.egress.clone(),
+            Egress {
+                rules: task.spec.egress.clone().into(),
+                reach: task.spec.reach,
+            },
             Arc::clone(task.envelope),
             Arc::clone(task.account),
             task.log.clone(),

@@ -138,3 +138,53 @@ fn rules_print_as_they_are_written_and_bad_ones_are_refused() {
         assert!(rule.parse::<EgressRule>().is_err(), "{rule}");
     }
 }
+
+#[test]
+fn the_hosts_own_addresses_are_out_of_reach_whatever_leads_there() {
+    for own in [
+        "127.0.0.1",
+        "127.8.8.8",
+        "0.0.0.0",
+        "0.1.2.3",
+        "169.254.169.254",
+        "::1",
+        "::",
+        "fe80::1",
+        "::ffff:127.0.0.1",
+    ] {
+        let own: IpAddr = own.parse().unwrap();
+        assert!(!Reach::BeyondThisHost.allows(own), "{own}");
+        assert!(Reach::Anywhere.allows(own), "{own}");
+    }
+    for other in [
+        "10.0.0.1",
+        "192.168.1.1",
+        "93.184.216.34",
+        "fd00::1",
+        "2606:4700::1111",
+    ] {
+        assert!(Reach::BeyondThisHost.allows(other.parse().unwrap()), "{other}");
+    }
+}
+
+#[test]
+fn a_rule_for_the_host_alone_is_told_from_one_that_goes_further() {
+    for (rule, is_own) in [
+        ("http://127.0.0.1:7070", true),
+        ("http://127.0.0.0/8", true),
+        ("http://[::1]:7070", true),
+        ("http://169.254.0.0/16", true),
+        ("http://localhost", true),
+        ("http://api.localhost:7070", true),
+        ("http://0.0.0.0/1", false),
+        ("http://0.0.0.0/0", false),
+        ("http://169.254.0.0/15", false),
+        ("http://10.0.0.0/8", false),
+        ("http://[::/0]", false),
+        ("https://api.example.com", false),
+        ("https://*.example.com", false),
+    ] {
+        let rule: EgressRule = rule.parse().unwrap();
+        assert_eq!(rule.is_of_this_host(), is_own, "{rule}");
+    }
+}

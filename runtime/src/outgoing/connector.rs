@@ -20,8 +20,8 @@ use tower_service::Service;
 use wasmtime_wasi_http::Error;
 
 use super::metered::Metered;
-use super::{CONNECT_TIMEOUT, destination};
-use crate::egress::{self, EgressRule};
+use super::{CONNECT_TIMEOUT, Egress, destination};
+use crate::egress;
 use crate::task::Seconds;
 
 /// Connections one task may have open.
@@ -46,15 +46,15 @@ impl Places {
 /// Makes connections under a task's egress list.
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
-    rules: Arc<[EgressRule]>,
+    egress: Egress,
     places: Places,
     metered: Metered,
 }
 
 impl Connector {
-    pub(super) fn new(rules: Arc<[EgressRule]>, places: Places, metered: Metered) -> Self {
+    pub(super) fn new(egress: Egress, places: Places, metered: Metered) -> Self {
         Self {
-            rules,
+            egress,
             places,
             metered,
         }
@@ -63,7 +63,7 @@ impl Connector {
     async fn connect(self, uri: Uri) -> Result<Socket, Refused> {
         let place = self.places.0.acquire_owned().await;
         let place = place.map_err(|_| Refused::TooManyConnections)?;
-        let stream = open(&self.rules, &uri, &self.metered).await?;
+        let stream = open(&self.egress, &uri, &self.metered).await?;
         // Small writes should leave at once; a socket that can't be told so still works.
         let _ = stream.set_nodelay(true);
         Ok(Socket {
@@ -124,16 +124,21 @@ impl Service<Uri> for TlsConnector {
     }
 }
 
-async fn open(rules: &[EgressRule], uri: &Uri, metered: &Metered) -> Result<TcpStream, Refused> {
+async fn open(by: &Egress, uri: &Uri, metered: &Metered) -> Result<TcpStream, Refused> {
     let to = destination(uri).ok_or(Refused::NoSuchHost)?;
     let found = resolve(to.host, to.port, metered).await?;
+    let within_reach = |at: &SocketAddr| by.reach.allows(at.ip());
     let allowed: Vec<SocketAddr> = found
         .iter()
         .copied()
-        .filter(|at| egress::allows_address(rules, to, at.ip()))
+        .filter(|at| within_reach(at) && egress::allows_address(&by.rules, to, at.ip()))
         .collect();
     if allowed.is_empty() {
         return Err(match found.first() {
+            Some(address) if !within_reach(address) => Refused::OwnAddress {
+                host: to.host.to_owned(),
+                address: *address,
+            },
             Some(address) => Refused::PrivateAddress {
                 host: to.host.to_owned(),
                 address: *address,
@@ -217,6 +222,7 @@ pub(super) enum Refused {
     TooManyConnections,
     Timeout(Duration),
     NoSuchHost,
+    OwnAddress { host: String, address: SocketAddr },
     PrivateAddress { host: String, address: SocketAddr },
     Connect(io::Error),
 }
@@ -231,7 +237,7 @@ impl Refused {
                 rcode: None,
                 info_code: None,
             },
-            Self::PrivateAddress { .. } => Error::DestinationIpProhibited,
+            Self::OwnAddress { .. } | Self::PrivateAddress { .. } => Error::DestinationIpProhibited,
             Self::Connect(_) => Error::ConnectionRefused,
         }
     }
@@ -248,6 +254,10 @@ impl fmt::Display for Refused {
             }
             Self::Timeout(limit) => write!(f, "no connection within {}", Seconds(*limit)),
             Self::NoSuchHost => f.write_str("the host name doesn't resolve"),
+            Self::OwnAddress { host, address } => write!(
+                f,
+                "{host} is at {address}, which is on the server's own host: only namespace `default` reaches that"
+            ),
             Self::PrivateAddress { host, address } => write!(
                 f,
                 "{host} is at {address}, which is not a public address: `egress` must name the address itself"

@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
-use wharf_runtime::RequestUsage;
+use wharf_runtime::{Reach, RequestUsage};
 
 use crate::support::{Bench, get, text, until};
 
@@ -98,6 +98,31 @@ async fn a_named_place_is_reached_over_pooled_connections() {
     // A redirect is an answer like another.
     let (_, body) = text(&task, &format!("/fetch?url={rule}/redirect")).await;
     assert!(body.contains("302"), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_is_kept_off_the_host_does_not_reach_it_by_any_rule() {
+    let upstream = Upstream::start().await;
+    let port = upstream.port;
+    let bench = Bench::new();
+    let rules = [
+        upstream.rule(),
+        format!("http://127.0.0.0/8:{port}"),
+        format!("http://0.0.0.0/0:{port}"),
+        format!("http://localhost:{port}"),
+    ];
+    let (task, log) = bench
+        .http(|spec| {
+            spec.egress = rules.iter().map(|rule| rule.parse().unwrap()).collect();
+            spec.reach = Reach::BeyondThisHost;
+        })
+        .await;
+    for host in ["127.0.0.1", "127.9.9.9", "0.0.0.0", "localhost"] {
+        let (_, body) = text(&task, &format!("/fetch?url=http://{host}:{port}/")).await;
+        assert!(!body.contains("200"), "{host}: {body}");
+    }
+    assert!(log.contains("is on the server's own host"));
+    assert_eq!(upstream.connections.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use wharf_runtime::{
     Artifact, Bytes as Size, CallError, CommandTask, CompilerCommand, CpuUnits, GuestBody, HostFiles,
-    HttpTask, Isolation, LogSink, LogStream, NoSecrets, PrepareError, Runtime, RuntimeConfig, TaskSpec,
+    HttpTask, Isolation, LogSink, LogStream, NoSecrets, PrepareError, Reach, Runtime, RuntimeConfig,
+    TaskSpec,
 };
 
 /// Longer than anything here takes on a slow machine.
@@ -149,6 +150,7 @@ pub(crate) fn spec() -> (TaskSpec, Arc<Log>) {
         env: Vec::new(),
         secrets: Arc::new(NoSecrets),
         egress: Vec::new(),
+        reach: Reach::Anywhere,
         files: Vec::new(),
         log: log.clone(),
     };

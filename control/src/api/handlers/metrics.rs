@@ -17,11 +17,20 @@ const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
 /// Who may read: programs on this machine, and who has a token for it. A request that a proxy on this machine passed on
-/// is not from this machine.
+/// is not from this machine; nor are guests of tenants, who don't reach it ([`wharf_runtime::Reach`]).
 #[derive(Debug)]
 pub(crate) struct Reader;
 
-const PASSED_ON: [&str; 3] = ["forwarded", "x-forwarded-for", "via"];
+/// The gateway, which may be such a proxy, always adds one of them.
+const PASSED_ON: [&str; 7] = [
+    "forwarded",
+    "via",
+    "x-amzn-trace-id",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
 
 impl FromRequestParts<SharedApi> for Reader {
     type Rejection = Refusal;
