@@ -16,19 +16,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use wharf_gateway::{
-    Bound, Explanation, Gateway, GroupName, GroupSpec, RequestSample, Routing, RuleName, Socket, TargetStatus,
+    Bound, Explanation, Gateway, GroupName, GroupSpec, RequestSample, Routing, RoutingError, RuleName,
+    Socket, TargetStatus,
 };
 
 use self::listening::Opened;
 pub use self::listening::{Ahead, BeginError, LISTENER_RETRY, ListenerState};
-pub use self::objects::{Objects, ObjectsError, StandingRoute};
+pub use self::objects::{Objects, StandingRoute};
 use self::outside::Outside;
 pub use self::outside::check_targets;
-pub use self::scene::{Fault, Scene, Served, short_name};
+pub use self::scene::{Asks, Fault, Gone, Scene, Served, Touches, short_name, worded};
 use crate::names::{ListenerName, NamespaceName, ServiceName};
 use crate::refusal::{Kind, Refusal};
 
@@ -62,7 +62,9 @@ struct State {
     waiting: Option<Socket>,
     /// Those that are to be opened with the rules that are put in force next.
     bound: BTreeMap<ListenerName, Bound>,
-    left_out: BTreeMap<RuleName, String>,
+    /// Those that are as a change wants them that isn't in force yet: they stay so until it is, or is taken back.
+    ahead: BTreeSet<ListenerName>,
+    left_out: BTreeMap<RuleName, RoutingError>,
 }
 
 impl Edge {
@@ -118,16 +120,17 @@ impl Edge {
         Ok(())
     }
 
-    /// Puts what was applied in force, and says how long that took.
+    /// Puts what was applied in force.
     ///
     /// # Errors
     /// Why not; what was in force before still is.
-    pub fn take_over(&self, objects: Arc<Objects>) -> Result<Duration, Refusal> {
-        let since = Instant::now();
-        let mut state = self.lock();
+    pub fn take_over(&self, objects: Arc<Objects>) -> Result<(), Refusal> {
+        self.take_over_in(&mut self.lock(), objects)
+    }
+
+    fn take_over_in(&self, state: &mut State, objects: Arc<Objects>) -> Result<(), Refusal> {
         let scene = Scene::new(objects, state.services.clone());
-        self.put_in_force(&mut state, scene)?;
-        Ok(since.elapsed())
+        self.put_in_force(state, scene)
     }
 
     /// A group's targets; none if there is no such group.
@@ -199,7 +202,7 @@ impl Edge {
 
     /// Puts rules in force. What was checked before it was written can be: if one can't all the same, it is left out, so
     /// that the others are.
-    fn route(&self, routing: Routing) -> Result<BTreeMap<RuleName, String>, Refusal> {
+    fn route(&self, routing: Routing) -> Result<BTreeMap<RuleName, RoutingError>, Refusal> {
         let mut left_out = BTreeMap::new();
         loop {
             let mut trial = routing.clone();
@@ -210,17 +213,16 @@ impl Edge {
                 return Ok(left_out);
             };
             let culprit = error.rule.clone().filter(|_| left_out.len() < MAX_LEFT_OUT);
-            let message = error.to_string();
             let Some(rule) = culprit else {
-                return Err(Refusal::new(Kind::Internal, "RoutingFailed", message));
+                return Err(Refusal::new(Kind::Internal, "RoutingFailed", error.to_string()));
             };
-            tracing::error!(%rule, error = message, "the rule can't be in force, and is left out");
-            left_out.insert(rule, message);
+            tracing::error!(%rule, %error, "the rule can't be in force, and is left out");
+            left_out.insert(rule, error);
         }
     }
 
     /// Rules that aren't in force, though they were applied, and why.
-    pub fn left_out(&self) -> BTreeMap<RuleName, String> {
+    pub fn left_out(&self) -> BTreeMap<RuleName, RoutingError> {
         self.lock().left_out.clone()
     }
 

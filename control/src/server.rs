@@ -25,7 +25,7 @@ use self::access_log::RotatingFile;
 use self::opened::Opened;
 use crate::api::{Api, SharedApi, router};
 use crate::blobs::BlobError;
-use crate::edge::{BeginError, Edge, ObjectsError};
+use crate::edge::{BeginError, Edge};
 use crate::logs::LogError;
 use crate::reconciler::control_loop::LoopError;
 use crate::secrets::{MasterKeySource, OpenSecretsError};
@@ -130,9 +130,6 @@ pub enum ServeError {
     /// What the store holds can't be taken over.
     #[error(transparent)]
     Recover(#[from] LoopError),
-    /// What was applied can't be read.
-    #[error(transparent)]
-    Objects(#[from] ObjectsError),
 }
 
 impl ServeError {

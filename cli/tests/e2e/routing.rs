@@ -468,6 +468,30 @@ fn a_namespaces_token_applies_routes_for_its_own_hosts_and_no_listeners() {
 }
 
 #[test]
+fn targets_whose_certificates_nothing_can_check_are_refused_before_anything_is_written() {
+    let server = Server::start_after("export SSL_CERT_FILE=/nonexistent SSL_CERT_DIR=/nonexistent");
+    let group = "[[target_group]]\nname = \"legacy\"\ntargets = [\"https://legacy.test\"]\n";
+    let words = ["https://legacy.test", "no certificates of authorities"];
+    let file = File::new(group);
+    server
+        .wharf()
+        .call(["apply", "-f", &file.path()])
+        .failed_saying(1, &words);
+    let route = "[[route]]\nforward = [{ target_group = \"legacy\" }]\n";
+    let project = Project::service("shop", &format!("{route}{group}"));
+    server
+        .wharf()
+        .call(["deploy", project.path()])
+        .failed_saying(1, &words);
+    assert_eq!(
+        server.wharf().json(["services"])["services"]
+            .as_array()
+            .map(Vec::len),
+        Some(0)
+    );
+}
+
+#[test]
 fn what_is_counted_is_read_on_this_machine_or_with_a_token_for_it() {
     let server = Server::start();
     let file =

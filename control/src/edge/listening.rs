@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wharf_gateway::{ListenerError, ListenerSpec, NameError};
 
@@ -55,7 +55,8 @@ pub struct ListenerState {
     pub error: Option<String>,
 }
 
-/// Listeners that were opened or changed ahead of what needs them. Unless it is [kept](Self::keep), everything goes back.
+/// Listeners that were opened or changed ahead of what needs them. Unless that is [put in force](Self::take_over),
+/// everything goes back.
 #[derive(Debug)]
 #[must_use = "dropped, it takes back what it opened"]
 pub struct Ahead {
@@ -115,19 +116,41 @@ impl Edge {
             if was_applied {
                 continue;
             }
+            let address = spec.address;
             let done = match before.as_ref().is_some_and(|before| before.open.is_some()) {
                 true => self.change_ahead(&mut state, name, before.as_ref(), spec),
                 false => self.bind_ahead(&mut state, name, spec),
             };
             if let Err(error) = done {
+                let holder = self.holder(name, address);
                 drop(state);
                 drop(ahead);
-                return Err(Refusal::unprocessable("ListenerUnusable", error).field("listener"));
+                let refusal = Refusal::unprocessable("ListenerUnusable", error).field("listener");
+                return Err(match holder {
+                    Some(holder) => refusal.hint(format!(
+                        "listener `{holder}` listens there: give that one another address first, in an apply of its own"
+                    )),
+                    None => refusal,
+                });
             }
+            state.ahead.insert(name.clone());
             ahead.before.push((name.clone(), before));
         }
         drop(state);
         Ok(ahead)
+    }
+
+    /// The listener that keeps another from an address.
+    fn holder(&self, but: &ListenerName, address: SocketAddr) -> Option<wharf_gateway::ListenerName> {
+        let overlaps = |held: SocketAddr| {
+            let everywhere = held.ip().is_unspecified() || address.ip().is_unspecified();
+            held.port() == address.port() && (everywhere || held.ip() == address.ip())
+        };
+        let open = self.gateway.listeners().into_iter();
+        let mut others = open.filter(|status| status.name.as_str() != but.as_str());
+        others
+            .find(|status| overlaps(status.address))
+            .map(|status| status.name)
     }
 
     fn change_ahead(
@@ -162,7 +185,7 @@ impl Edge {
         let failed: Vec<(ListenerName, Opened)> = state
             .listeners
             .iter()
-            .filter(|(_, opened)| opened.error.is_some())
+            .filter(|(name, opened)| opened.error.is_some() && !state.ahead.contains(*name))
             .map(|(name, opened)| (name.clone(), opened.clone()))
             .collect();
         let mut news = Vec::new();
@@ -203,6 +226,9 @@ impl Edge {
     pub(super) fn listen(&self, state: &mut State, scene: &Scene) -> Result<(), NameError> {
         let wanted = scene.listeners();
         for (name, listener) in &wanted {
+            if state.ahead.contains(*name) {
+                continue;
+            }
             let spec = self.spec(name, *listener)?;
             let before = state.listeners.get(*name);
             if before.is_some_and(|before| before.open.as_ref() == Some(&spec)) {
@@ -277,9 +303,20 @@ impl Edge {
 }
 
 impl Ahead {
-    /// What was opened stays open.
-    pub fn keep(mut self) {
+    /// Puts what was applied in force, and says how long that took. What was opened stays open.
+    ///
+    /// # Errors
+    /// Why not; what was in force before still is.
+    pub fn take_over(mut self, objects: Arc<Objects>) -> Result<Duration, Refusal> {
+        let since = Instant::now();
+        let mut state = self.edge.lock();
+        for (name, _) in &self.before {
+            state.ahead.remove(name);
+        }
+        self.edge.take_over_in(&mut state, objects)?;
+        drop(state);
         self.before.clear();
+        Ok(since.elapsed())
     }
 }
 
@@ -288,6 +325,7 @@ impl Drop for Ahead {
         let before = std::mem::take(&mut self.before);
         let mut state = self.edge.lock();
         for (name, before) in before.into_iter().rev() {
+            state.ahead.remove(&name);
             if state.bound.remove(&name).is_some() {
                 continue;
             }

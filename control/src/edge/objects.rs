@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::rules::Rule;
 use crate::manifest::{self, Listener, Objects as Written, Route, TargetGroup};
-use crate::model::stored::{Record as _, RecordError};
+use crate::model::stored::Record as _;
 use crate::model::{Applied, keys};
 use crate::names::{ListenerName, NamespaceName, RouteName, TargetGroupName};
 use crate::refusal::Refusal;
@@ -31,24 +31,13 @@ pub struct Objects {
     pub routes: BTreeMap<(NamespaceName, RouteName), Arc<StandingRoute>>,
 }
 
-/// What the store holds can't be taken over.
-#[derive(Debug, thiserror::Error)]
-pub enum ObjectsError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A record is damaged.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-}
-
 impl Objects {
     /// Reads what was applied. What this version can't make sense of is said, and left out: one damaged route must not
     /// keep the others down.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn load(store: &SharedStore) -> Result<Self, ObjectsError> {
+    pub async fn load(store: &SharedStore) -> Result<Self, StoreError> {
         let mut objects = Self::default();
         for prefix in [keys::LISTENERS, keys::TARGET_GROUPS, keys::ROUTES] {
             for entry in store.list(prefix).await?.entries {

@@ -1,26 +1,35 @@
 //! All rules and groups that are to be in force together, whoever's they are: what a change is checked in before it is
 //! made, and what the gateway is configured by after it was.
 
-use std::collections::{BTreeMap, HashSet};
+mod check;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use wharf_gateway::routing::MAX_RULES;
 use wharf_gateway::{
-    Action, GroupName, GroupSpec, Hold, ListenerRules, Routing, RoutingError, RoutingFault, Scheme,
+    Action, GroupName, GroupSpec, Hold, HostMatch, HostPattern, ListenerRules, Routing, Scheme,
 };
 
-use super::hosts::{self, Taken};
+pub use self::check::{Asks, Fault, Gone, Touches, worded};
 use super::objects::Objects;
-use super::outside::{self, OutsideGroup};
+use super::outside::OutsideGroup;
 use super::rules::{self, Rule, unusable};
 use crate::manifest::{Destination, Manifest, ServiceSpec, TargetGroup, Workload};
-use crate::names::{ListenerName, NamespaceName, ServiceName};
+use crate::names::{ListenerName, NamespaceName, Revision, ServiceName};
 use crate::refusal::Refusal;
+
+/// Places for rules that a check against some of what there is leaves free: deploys that were answered may not be in
+/// force yet.
+const PLACES_SPARED: usize = MAX_RULES / 10;
 
 /// A service that requests can reach.
 #[derive(Debug, Clone)]
 pub struct Served {
     namespace: NamespaceName,
     name: ServiceName,
+    /// Whose routes these are, if they are a revision's.
+    revision: Option<Revision>,
     /// What its tasks are targets of.
     group: GroupName,
     spec: GroupSpec,
@@ -45,35 +54,6 @@ pub(super) struct Wanted {
     pub(super) outside: Option<OutsideGroup>,
 }
 
-/// Why what is asked for can't be in force.
-#[derive(Debug)]
-pub enum Fault {
-    /// Something forwards to what isn't there.
-    NoDestination {
-        /// What forwards: `route `shop``.
-        who: String,
-        /// What isn't there.
-        to: Destination,
-        /// Where it was looked for.
-        namespace: NamespaceName,
-    },
-    /// A route is on a listener that isn't there.
-    NoListener {
-        /// The route: `route `shop``.
-        who: String,
-        /// What isn't there.
-        listener: ListenerName,
-    },
-    /// Anything else.
-    Refused(Refusal),
-}
-
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
 fn service_of(manifest: &Manifest) -> Option<&ServiceSpec> {
     match &manifest.workload {
         Workload::Service(service) => Some(service),
@@ -92,15 +72,21 @@ impl Served {
         Ok(Self {
             namespace: namespace.clone(),
             name: routes.name.clone(),
+            revision: None,
             group: rules::group_name(namespace, &routes.name)?,
             spec,
             rules: rules::rules(namespace, routes)?,
             target_groups: target_groups.into_iter().map(Arc::new).collect(),
         })
     }
-}
 
-impl Served {
+    /// The same, whose routes are this revision's.
+    #[must_use]
+    pub fn of(mut self, revision: Revision) -> Self {
+        self.revision = Some(revision);
+        self
+    }
+
     /// The same, whose requests wait for so long while it has no task.
     #[must_use]
     pub fn holding(mut self, hold: Option<Hold>) -> Self {
@@ -138,11 +124,29 @@ impl Served {
         Ok(Self {
             namespace: namespace.clone(),
             name: name.clone(),
+            revision: None,
             group: rules::group_name(namespace, name)?,
             spec: GroupSpec::default(),
             rules: Vec::new(),
             target_groups: Vec::new(),
         })
+    }
+
+    /// The target groups that come and go with it.
+    pub fn target_groups(&self) -> impl Iterator<Item = &TargetGroup> {
+        self.target_groups.iter().map(|group| &**group)
+    }
+
+    /// What others of its namespace can forward to for as long as it is there.
+    pub fn destinations(&self) -> impl Iterator<Item = Destination> {
+        let groups = self.target_groups();
+        let groups = groups.map(|group| Destination::TargetGroup(group.name.clone()));
+        groups.chain([Destination::Service(self.name.clone())])
+    }
+
+    /// Whether one of its routes is for this host by name.
+    pub fn names(&self, host: &HostPattern) -> bool {
+        self.rules.iter().any(|rule| names(rule, host))
     }
 }
 
@@ -152,10 +156,41 @@ impl Scene {
         Self { objects, services }
     }
 
-    /// The rules of a namespace, or of all.
+    /// One more service is to be in force.
+    pub fn add(&mut self, service: Arc<Served>) {
+        self.services.push(service);
+    }
+
+    /// All rules.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         let own = self.services.iter().flat_map(|service| &service.rules);
         own.chain(self.objects.routes.values().map(|standing| &standing.rule))
+    }
+
+    /// Whether a route of a namespace, but for those of one service, is for this host by name.
+    pub fn names(&self, namespace: &NamespaceName, host: &HostPattern, but: &ServiceName) -> bool {
+        let mut own = self.rules().filter(|rule| rule.namespace == *namespace);
+        own.any(|rule| rule.service.as_ref() != Some(but) && names(rule, host))
+    }
+
+    /// The revisions whose routes a namespace's services have here.
+    pub fn revisions_of(&self, namespace: &NamespaceName) -> BTreeMap<&ServiceName, Option<Revision>> {
+        let own = self
+            .services
+            .iter()
+            .filter(|served| served.namespace == *namespace);
+        own.map(|served| (&served.name, served.revision)).collect()
+    }
+
+    /// Whether a rule on every listener has room, whatever was asked for and isn't in force yet.
+    pub fn has_room(&self) -> bool {
+        let everywhere = self.listeners().len();
+        let places = |rule: &Rule| match rule.listeners.len() {
+            0 => everywhere,
+            some => some,
+        };
+        let taken: usize = self.rules().map(places).sum();
+        taken + everywhere + PLACES_SPARED <= MAX_RULES
     }
 
     /// Every listener there is to be; that of `--http` always is.
@@ -224,102 +259,13 @@ impl Scene {
         }
         Ok(Routing { listeners })
     }
+}
 
-    /// Refuses what a namespace asks for if it can't be in force beside everything else.
-    ///
-    /// # Errors
-    /// What is in the way, naming the rules; those of other namespaces are not named.
-    pub fn check(&self, namespace: &NamespaceName) -> Result<(), Fault> {
-        let (own, others): (Vec<&Rule>, Vec<&Rule>) =
-            self.rules().partition(|rule| rule.namespace == *namespace);
-        hosts::refuse_reserved(namespace, &own)?;
-        Taken::by(others.into_iter()).refuse(namespace, &own)?;
-        self.refuse_ambiguous(namespace)?;
-        for (group, _) in self.outside_of(namespace) {
-            outside::refuse_own_addresses(namespace, group)?;
-        }
-        self.check_references()?;
-        self.routing()?
-            .check()
-            .map_err(|error| Fault::Refused(in_use(&error, namespace)))
-    }
-
-    /// Refuses two target groups of one name, unless they are the same.
-    fn refuse_ambiguous(&self, namespace: &NamespaceName) -> Result<(), Refusal> {
-        let mut seen: BTreeMap<_, (&Arc<TargetGroup>, Option<&ServiceName>)> = BTreeMap::new();
-        for (group, by) in self.outside_of(namespace) {
-            match seen.get(&group.name) {
-                Some((first, first_by)) if first != &group => {
-                    let owner = |by: Option<&ServiceName>| match by {
-                        Some(service) => format!("service `{service}`"),
-                        None => "`wharf apply`".to_owned(),
-                    };
-                    let message = format!(
-                        "target group `{}` of {} is there already, from {}, and says something else",
-                        group.name,
-                        owner(by),
-                        owner(*first_by)
-                    );
-                    return Err(Refusal::conflict("TargetGroupInUse", message)
-                        .field("target_group")
-                        .hint("give one of them another name, or make them the same"));
-                }
-                Some(_) => {}
-                None => {
-                    seen.insert(&group.name, (group, by));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Refuses what leads nowhere: forwarding to what isn't there, routes on listeners that aren't.
-    ///
-    /// # Errors
-    /// The first such thing.
-    pub fn check_references(&self) -> Result<(), Fault> {
-        let services = self.services.iter();
-        let mut there: HashSet<(&NamespaceName, Destination)> = services
-            .map(|service| (&service.namespace, Destination::Service(service.name.clone())))
-            .collect();
-        there.extend(
-            self.outside()
-                .map(|(namespace, group, _)| (namespace, Destination::TargetGroup(group.name.clone()))),
-        );
-        let listeners = self.listeners();
-        for rule in self.rules() {
-            let who = || format!("route `{}`", short_name(rule.spec.name.as_str(), &rule.namespace));
-            for to in &rule.destinations {
-                if !there.contains(&(&rule.namespace, to.clone())) {
-                    let (to, namespace) = (to.clone(), rule.namespace.clone());
-                    return Err(Fault::NoDestination {
-                        who: who(),
-                        to,
-                        namespace,
-                    });
-                }
-            }
-            if let Some(listener) = rule.listeners.iter().find(|name| !listeners.contains_key(name)) {
-                let listener = listener.clone();
-                return Err(Fault::NoListener { who: who(), listener });
-            }
-        }
-        let default = NamespaceName::default_namespace();
-        for (name, of) in listeners {
-            let Some(of) = of else { continue };
-            for to in rules::default_action(&of.default)?.1 {
-                if !there.contains(&(&default, to.clone())) {
-                    let who = format!("the default of listener `{name}`");
-                    return Err(Fault::NoDestination {
-                        who,
-                        to,
-                        namespace: default,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
+fn names(rule: &Rule, host: &HostPattern) -> bool {
+    let hosts = &rule.spec.conditions.host;
+    hosts
+        .iter()
+        .any(|own| matches!(own, HostMatch::Pattern(own) if own.as_str() == host.as_str()))
 }
 
 /// What a rule is called within its namespace: `shop`, `api[0]`, `api`.
@@ -329,26 +275,4 @@ pub fn short_name<'r>(rule: &'r str, namespace: &NamespaceName) -> &'r str {
         .and_then(|rest| rest.strip_prefix('/'));
     let own = own.unwrap_or(rule);
     own.strip_prefix("routes/").unwrap_or(own)
-}
-
-/// What the gateway says of rules that can't be in force together; other namespaces' names are not for tenants to know.
-fn in_use(error: &RoutingError, namespace: &NamespaceName) -> Refusal {
-    let is_own = |rule: &wharf_gateway::RuleName| {
-        let rest = rule.as_str().strip_prefix(namespace.as_str());
-        namespace.is_default() || rest.is_some_and(|rest| rest.starts_with('/'))
-    };
-    let with = match &error.fault {
-        RoutingFault::SamePriority { with, .. } | RoutingFault::SameConditions { with, .. } => Some(with),
-        _ => None,
-    };
-    let message = match error.rule.iter().chain(with).all(is_own) {
-        true => error.to_string(),
-        false => format!(
-            "listener `{}`, {}: in conflict with a route of another namespace",
-            error.listener, error.field
-        ),
-    };
-    Refusal::conflict("RouteInUse", message)
-        .field("route")
-        .hint("change the route's conditions, priority or action")
 }

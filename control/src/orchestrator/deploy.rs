@@ -4,10 +4,11 @@ use jiff::Timestamp;
 
 use super::definitions::{Draft, next_revision, put_definition};
 use super::{DEPLOYMENTS_KEPT, MAX_SERVICES, Orchestrator};
-use crate::manifest::{DeploymentSpec, Strategy, Workload};
+use crate::manifest::{DeploymentSpec, Manifest, Strategy, Workload};
 use crate::model::stored::Record as _;
 use crate::model::{
-    Definition, Deployment, DeploymentId, RolloutState, Service, ServiceKind, ServiceStatus, World, keys,
+    Bundle, Definition, Deployment, DeploymentId, RolloutState, Service, ServiceKind, ServiceStatus, World,
+    keys,
 };
 use crate::names::{Digest, NamespaceName, ServiceName};
 use crate::refusal::Refusal;
@@ -40,9 +41,8 @@ impl Orchestrator {
         let _writing = self.writes.lock().await;
         self.namespace(namespace).await?;
         let draft = self.draft(namespace, &ask.bundle, ask.manifest).await?;
-        let kind = kind_of(&draft)?;
-        self.check_size(&draft.manifest.task, &draft.bundle)?;
         let name = &draft.manifest.name;
+        let kind = kind_of(&draft.manifest, &draft.bundle).ok_or_else(|| not_a_service(name))?;
         let service_key = keys::service(namespace, name);
         let existing = match self.store.get(&service_key).await? {
             Some(entry) => Some((Service::decode(&entry)?, Expect::Revision(entry.revision))),
@@ -93,9 +93,14 @@ impl Orchestrator {
         } = rolling;
         let (namespace, name) = (&service.namespace, &service.name);
         let definition = draft.definition(next_revision(&revisions));
-        self.check_edge(namespace, name, Some(&draft.manifest)).await?;
         let count = draft.count(Some(service.count));
-        check_bounds(&draft.deployment, &service, count)?;
+        let aim = Aim {
+            manifest: &draft.manifest,
+            bundle: &draft.bundle,
+            spec: &draft.deployment,
+            count,
+        };
+        self.check_aim(&service, &aim).await?;
         let used = self.revisions_in_use(namespace, name).await?;
         let transaction = put_definition(Transaction::new(), namespace, &definition, &revisions, &used);
         service.count = count;
@@ -105,6 +110,13 @@ impl Orchestrator {
         self.begin(service, expect, deployment, transaction)
             .await
             .map(Deployed::New)
+    }
+
+    /// Refuses a deployment that could never come to its end, or that others are in the way of.
+    pub(super) async fn check_aim(&self, service: &Service, aim: &Aim<'_>) -> Result<(), Refusal> {
+        self.check_size(&aim.manifest.task, aim.bundle)?;
+        check_bounds(aim.spec, service, aim.count)?;
+        self.check_edge(&service.namespace, aim.manifest).await
     }
 
     /// Begins a deployment: from now on its revision is the service's goal, and one that is in progress is superseded.
@@ -266,6 +278,16 @@ struct Rolling {
     revisions: Vec<Definition>,
 }
 
+/// What a deployment is to bring a service to.
+pub(super) struct Aim<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) bundle: &'a Bundle,
+    /// How.
+    pub(super) spec: &'a DeploymentSpec,
+    /// To how many tasks.
+    pub(super) count: u32,
+}
+
 pub(super) fn no_deployment(namespace: &NamespaceName, id: &DeploymentId) -> Refusal {
     let message = format!(
         "there is no deployment `{}` in `{namespace}`",
@@ -291,22 +313,22 @@ fn check_bounds(spec: &DeploymentSpec, service: &Service, count: u32) -> Result<
     }
 }
 
-fn kind_of(draft: &Draft) -> Result<ServiceKind, Refusal> {
-    let name = &draft.manifest.name;
-    match (&draft.manifest.workload, draft.bundle.world) {
-        (Workload::Job(_), _) => {
-            let message = format!("`{name}` is a job");
-            let hint = format!("PUT it to /v1/namespaces/NAME/jobs/{name}, or run it");
-            Err(Refusal::unprocessable("NotAService", message)
-                .field("job")
-                .hint(hint))
-        }
-        (Workload::Service(_), World::Http) => Ok(ServiceKind::Http),
-        (Workload::Service(_), World::Command) => Ok(ServiceKind::Worker),
+/// What a service of this manifest does; none if it is a job's.
+pub(super) fn kind_of(manifest: &Manifest, bundle: &Bundle) -> Option<ServiceKind> {
+    match (&manifest.workload, bundle.world) {
+        (Workload::Job(_), _) => None,
+        (Workload::Service(_), World::Http) => Some(ServiceKind::Http),
+        (Workload::Service(_), World::Command) => Some(ServiceKind::Worker),
     }
 }
 
-fn check_existing(service: &Service, kind: ServiceKind) -> Result<(), Refusal> {
+fn not_a_service(name: &ServiceName) -> Refusal {
+    Refusal::unprocessable("NotAService", format!("`{name}` is a job"))
+        .field("job")
+        .hint(format!("PUT it to /v1/namespaces/NAME/jobs/{name}, or run it"))
+}
+
+pub(super) fn check_existing(service: &Service, kind: ServiceKind) -> Result<(), Refusal> {
     let name = &service.name;
     if service.status == ServiceStatus::Draining {
         let message = format!("the service `{name}` is being deleted");
@@ -318,12 +340,12 @@ fn check_existing(service: &Service, kind: ServiceKind) -> Result<(), Refusal> {
             ServiceKind::Worker => "is a worker",
         };
         let message = format!(
-            "the service `{name}` {}, the new component {}",
+            "the service `{name}` {}, what it is to run {}",
             words(service.kind),
             words(kind)
         );
         return Err(Refusal::conflict("ServiceKindChanged", message)
-            .hint("delete the service first, or give this one another name"));
+            .hint("delete the service first, or deploy this one under another name"));
     }
     Ok(())
 }

@@ -102,7 +102,10 @@ impl Orchestrator {
             .delete_prefix(keys::definitions(name))
             .delete_prefix(keys::deployments(name))
             .delete_prefix(keys::jobs(name))
-            .delete_prefix(keys::runs(name));
+            .delete_prefix(keys::runs(name))
+            // Those whose records are damaged: no others are left.
+            .delete_prefix(keys::routes(name))
+            .delete_prefix(keys::target_groups(name));
         self.store.commit(transaction).await?;
         self.registry.remove_namespace(name);
         self.events.remove_namespace(name);

@@ -82,8 +82,8 @@ impl Orchestrator {
         name: &ServiceName,
     ) -> Result<Service, Refusal> {
         let _writing = self.writes.lock().await;
-        self.service(namespace, name).await?;
-        self.check_edge(namespace, name, None).await?;
+        let service = self.service(namespace, name).await?;
+        self.check_unneeded(&service).await?;
         self.write(namespace, name, |service| {
             service.status = ServiceStatus::Draining;
             Ok(())

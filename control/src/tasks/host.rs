@@ -348,7 +348,7 @@ fn not_activated(error: ActivateError) -> NotActivated {
 fn served(exposure: &Exposure) -> Result<Served, Refusal> {
     let Exposure { routes, health, hold } = exposure;
     let served = Served::new(&routes.namespace, &routes.manifest, &health.manifest)?;
-    Ok(served.holding(*hold))
+    Ok(served.of(routes.id().revision).holding(*hold))
 }
 
 fn refused(error: PrepareError) -> Refusal {

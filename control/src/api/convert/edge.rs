@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use wharf_gateway::{Action, Explanation, GroupName, Precedence, Ranked, RuleName, TargetStatus, Unmet};
+use wharf_gateway::{
+    Action, Explanation, GroupName, Precedence, Ranked, RoutingError, RuleName, TargetStatus, Unmet,
+};
 
 use super::wire;
 use crate::edge::rules::Rule;
-use crate::edge::{ListenerState, short_name};
+use crate::edge::{ListenerState, short_name, worded};
 use crate::manifest::{ForwardText, RedirectText, RouteText};
 use crate::names::NamespaceName;
 use crate::orchestrator::AppliedChange;
@@ -43,9 +45,17 @@ pub(in crate::api) fn rule(rule: &Rule) -> wire::Route {
 }
 
 /// The same of one that may have been left out.
-pub(in crate::api) fn standing(of: &Rule, left_out: &BTreeMap<RuleName, String>) -> wire::Route {
+pub(in crate::api) fn standing(
+    of: &Rule,
+    left_out: &BTreeMap<RuleName, RoutingError>,
+    sees: Sees<'_>,
+) -> wire::Route {
+    let error = left_out.get(&of.spec.name);
     wire::Route {
-        error: left_out.get(&of.spec.name).cloned(),
+        error: error.map(|error| match sees {
+            Sees::Everything => error.to_string(),
+            Sees::Own(namespace) => worded(error, namespace),
+        }),
         ..rule(of)
     }
 }
@@ -210,12 +220,22 @@ pub(in crate::api) fn explanation(
                 reason: None,
             },
         }),
-        action: match foreign {
-            false => action(&explanation.action, namespace),
-            true => "not this namespace's to know".to_owned(),
+        action: match (foreign, &explanation.matched, sees) {
+            (true, ..) => "not this namespace's to know".to_owned(),
+            // The targets of a listener's default are namespace `default`'s.
+            (false, None, Sees::Own(own)) if !own.is_default() => default_action(&explanation.action, own),
+            (false, ..) => action(&explanation.action, namespace),
         },
         left_out: explanation.tried.len().saturating_sub(tried.len()),
         tried,
+    }
+}
+
+/// A listener's default, as a namespace sees it that isn't `default`: as its clients do.
+fn default_action(of: &Action, namespace: &NamespaceName) -> String {
+    match of {
+        Action::Forward(_) => "forward to what is not this namespace's to know".to_owned(),
+        Action::Redirect(_) | Action::Fixed(_) | Action::NotFound => action(of, namespace),
     }
 }
 
@@ -223,3 +243,6 @@ pub(in crate::api) fn explanation(
 pub(in crate::api) fn json(text: &impl serde::Serialize) -> serde_json::Value {
     serde_json::to_value(text).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

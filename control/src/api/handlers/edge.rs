@@ -1,12 +1,13 @@
 //! Listeners, target groups and routes.
 
+mod sample;
+
 use axum::Json;
 use axum::extract::State;
-use http::header::HeaderName;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
-use wharf_gateway::RequestSample;
 
+use self::sample::sample;
 use crate::api::SharedApi;
 use crate::api::convert::edge::{self as convert, Sees};
 use crate::api::extract::{Caller, InNamespace, Json as Body, Named};
@@ -50,7 +51,7 @@ pub(crate) async fn list_routes(namespace: InNamespace, State(api): State<Shared
     Json(RouteList {
         routes: rules
             .into_iter()
-            .map(|rule| convert::standing(rule, &left_out))
+            .map(|rule| convert::standing(rule, &left_out, sees(&namespace)))
             .collect(),
     })
 }
@@ -70,7 +71,10 @@ pub(crate) async fn get_route(
     let mut found: Vec<&Rule> = of(&scene, &namespace.name).filter(is_it).collect();
     found.sort_by_key(|rule| rule.service.is_some());
     match found.first() {
-        Some(rule) => Ok(Json(convert::standing(rule, &api.orchestrator.edge.left_out()))),
+        Some(rule) => {
+            let left_out = api.orchestrator.edge.left_out();
+            Ok(Json(convert::standing(rule, &left_out, sees(&namespace))))
+        }
         None => Err(Refusal::not_found(
             "RouteNotFound",
             format!(
@@ -154,54 +158,19 @@ pub(crate) async fn test_route(
             .field("listener")
             .hint("`wharf listener list` shows those there are"));
     };
-    let sees = match namespace.caller.0.is_administrator() {
-        true => Sees::Everything,
-        false => Sees::Own(&namespace.name),
-    };
     Ok(Json(convert::explanation(
         &explanation,
         &listener,
         &namespace.name,
-        sees,
+        sees(&namespace),
     )))
 }
 
-fn sample(listener: &str, ask: TestRoute) -> Result<RequestSample, Refusal> {
-    let wrong = |field: &str, message: String| Refusal::unprocessable("InvalidRequest", message).field(field);
-    let mut headers = HeaderMap::new();
-    for (at, line) in ask.headers.iter().enumerate() {
-        let split = line.split_once(':');
-        let parsed = split.and_then(|(name, value)| {
-            let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
-            Some((name, HeaderValue::from_str(value.trim()).ok()?))
-        });
-        let (name, value) = parsed.ok_or_else(|| {
-            let message = format!("`{}` is no header line, like `x-canary: 1`", line.escape_debug());
-            wrong(&format!("headers[{at}]"), message)
-        })?;
-        headers.append(name, value);
+fn sees(namespace: &InNamespace) -> Sees<'_> {
+    match namespace.caller.0.is_administrator() {
+        true => Sees::Everything,
+        false => Sees::Own(&namespace.name),
     }
-    let method = ask.method.as_deref().unwrap_or("GET");
-    let source = ask.source_ip.as_deref().unwrap_or("127.0.0.1");
-    let path = ask.path.unwrap_or_else(|| "/".to_owned());
-    if !path.starts_with('/') {
-        let message = format!("the path `{}` doesn't begin with `/`", path.escape_debug());
-        return Err(wrong("path", message));
-    }
-    let (path, query) = path.split_once('?').unwrap_or((&path, ""));
-    Ok(RequestSample {
-        listener: wharf_gateway::ListenerName::new(listener)
-            .map_err(|error| wrong("listener", error.to_string()))?,
-        method: Method::from_bytes(method.as_bytes())
-            .map_err(|_| wrong("method", format!("`{}` is not a method", method.escape_debug())))?,
-        host: ask.host.unwrap_or_default(),
-        path: path.to_owned(),
-        query: query.to_owned(),
-        headers,
-        source: source
-            .parse()
-            .map_err(|_| wrong("sourceIp", format!("`{}` is no address", source.escape_debug())))?,
-    })
 }
 
 /// The namespace's target groups with targets outside, its services' among them.

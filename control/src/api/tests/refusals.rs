@@ -105,6 +105,21 @@ const CASES: &[(&str, &str, &str, u16, &str)] = &[
     ),
     ("DELETE", "~secrets/a", "", 404, "SecretNotFound"),
     ("DELETE", "~tokens/nope", "", 404, "TokenNotFound"),
+    (
+        "POST",
+        "~routes/test",
+        r#"{"host": "a b"}"#,
+        422,
+        "InvalidRequest",
+    ),
+    (
+        "POST",
+        "~routes/test",
+        r#"{"host": "me@a.test"}"#,
+        422,
+        "InvalidRequest",
+    ),
+    ("POST", "~routes/test", r#"{"path": "up"}"#, 422, "InvalidRequest"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,9 @@
 //! What is applied: all or none, refused naming both, in force, deleted only when nothing needs it.
 
+mod listeners;
+mod services;
+mod tenants;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -118,35 +122,6 @@ async fn one_bad_object_leaves_everything_as_it_was() {
 }
 
 #[tokio::test]
-async fn routes_that_clash_are_refused_naming_both() {
-    let harbour = Harbour::open().await;
-    harbour
-        .apply(json!({"route": [fixed("one", "/one")]}))
-        .await
-        .unwrap();
-    let refusal = refused(
-        harbour.apply(json!({"route": [fixed("two", "/one")]})).await,
-        "RouteInUse",
-    );
-    assert!(
-        refusal.message.contains("default/routes/one") && refusal.message.contains("default/routes/two"),
-        "{refusal}"
-    );
-    // A service's are compared with what was applied, and the other way round.
-    let manifest = json!({"name": "api", "task": {}, "route": [{"path": ["/one"]}]});
-    let refusal = refused(harbour.deploy("one", manifest).await, "RouteInUse");
-    assert!(refusal.message.contains("default/api[0]"), "{refusal}");
-    let manifest = json!({"name": "api", "task": {}, "route": [{"path": ["/api"]}]});
-    let deployed = harbour.deploy("one", manifest).await.unwrap();
-    harbour.ended(deployed).await;
-    let refusal = refused(
-        harbour.apply(json!({"route": [fixed("three", "/api")]})).await,
-        "RouteInUse",
-    );
-    assert!(refusal.message.contains("default/routes/three"), "{refusal}");
-}
-
-#[tokio::test]
 async fn a_redirect_takes_a_host_over_on_one_listener_of_several() {
     let harbour = Harbour::open().await;
     let shop = json!({"name": "shop", "path": ["/shop"], "fixed": {"status": 404}});
@@ -187,35 +162,6 @@ async fn a_reordering_undoes_no_change_that_comes_between() {
             "the change of round {round} is undone"
         );
     }
-}
-
-#[tokio::test]
-async fn targets_at_the_hosts_own_addresses_are_for_the_operator() {
-    let harbour = Harbour::open().await;
-    let tenant: NamespaceName = "tenant".parse().unwrap();
-    harbour
-        .orchestrator
-        .create_namespace(tenant.clone())
-        .await
-        .unwrap();
-    let group = |url: &str| json!({"target_group": [{"name": "legacy", "targets": [url]}]});
-    for url in [
-        "http://127.0.0.1:7070",
-        "http://169.254.169.254",
-        "http://[::1]:80",
-        "http://0.0.0.0:80",
-    ] {
-        refused(
-            harbour.orchestrator.apply(&tenant, group(url)).await,
-            "TargetUnusable",
-        );
-        harbour.apply(group(url)).await.unwrap();
-    }
-    let other = harbour
-        .orchestrator
-        .apply(&tenant, group("http://10.0.0.1:80"))
-        .await;
-    assert_eq!(other.unwrap().created, 1);
 }
 
 #[tokio::test]
@@ -289,87 +235,6 @@ async fn whoever_comes_first_to_a_new_listener_meets_its_rules() {
 }
 
 #[tokio::test]
-async fn what_a_route_needs_is_not_deleted() {
-    let harbour = Harbour::open().await;
-    let deployed = harbour
-        .deploy("one", json!({"name": "api", "task": {}}))
-        .await
-        .unwrap();
-    harbour.ended(deployed).await;
-    let forward = json!([{"service": "api", "weight": 9}, {"target_group": "legacy"}]);
-    harbour
-        .apply(json!({
-            "target_group": [{"name": "legacy", "targets": ["http://127.0.0.1:9"]}],
-            "route": [{"name": "shop", "path": ["/shop"], "forward": forward}],
-        }))
-        .await
-        .unwrap();
-    let orchestrator = &harbour.orchestrator;
-    let (service, group) = (
-        "api".parse().unwrap(),
-        ObjectName::TargetGroup("legacy".parse().unwrap()),
-    );
-    let refusal = refused(
-        orchestrator.delete_service(&harbour.namespace, &service).await,
-        "ResourceInUse",
-    );
-    assert!(refusal.message.contains("route `shop`"), "{refusal}");
-    let refusal = refused(
-        orchestrator.delete_object(&harbour.namespace, &group).await,
-        "ResourceInUse",
-    );
-    assert!(refusal.message.contains("route `shop`"), "{refusal}");
-    let route = ObjectName::Route("shop".parse().unwrap());
-    orchestrator
-        .delete_object(&harbour.namespace, &route)
-        .await
-        .unwrap();
-    refused(
-        orchestrator.delete_object(&harbour.namespace, &route).await,
-        "RouteNotFound",
-    );
-    orchestrator
-        .delete_object(&harbour.namespace, &group)
-        .await
-        .unwrap();
-    orchestrator
-        .delete_service(&harbour.namespace, &service)
-        .await
-        .unwrap();
-    assert_eq!(harbour.met("/shop"), None);
-}
-
-#[tokio::test]
-async fn a_target_group_has_one_meaning_in_its_namespace() {
-    let harbour = Harbour::open().await;
-    let group = |url: &str| json!([{"name": "legacy", "targets": [url]}]);
-    let manifest = |url: &str| json!({"name": "api", "task": {}, "target_group": group(url), "route": [{"forward": [{"target_group": "legacy"}]}]});
-    let deployed = harbour
-        .deploy("one", manifest("http://127.0.0.1:1"))
-        .await
-        .unwrap();
-    harbour.ended(deployed).await;
-    let refusal = refused(
-        harbour
-            .apply(json!({"target_group": group("http://127.0.0.1:2")}))
-            .await,
-        "TargetGroupInUse",
-    );
-    assert!(
-        refusal.message.contains("service `api`") && refusal.message.contains("wharf apply"),
-        "{refusal}"
-    );
-    harbour
-        .apply(json!({"target_group": group("http://127.0.0.1:1")}))
-        .await
-        .unwrap();
-    refused(
-        harbour.deploy("one", manifest("http://127.0.0.1:3")).await,
-        "TargetGroupInUse",
-    );
-}
-
-#[tokio::test]
 async fn priorities_are_exchanged_at_once() {
     let harbour = Harbour::open().await;
     let ranked = |name: &str, priority: i64, method: &str| json!({"name": name, "priority": priority, "method": [method], "fixed": {"status": 404}});
@@ -411,87 +276,6 @@ async fn priorities_are_exchanged_at_once() {
 }
 
 #[tokio::test]
-async fn a_listener_that_cannot_be_opened_changes_nothing() {
-    let harbour = Harbour::open().await;
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    let ask = json!({
-        "listener": [{"name": "free", "address": "127.0.0.1:0"}, {"name": "taken", "address": address}],
-        "route": [fixed("one", "/one")],
-    });
-    let refusal = refused(harbour.apply(ask.clone()).await, "ListenerUnusable");
-    assert!(refusal.message.contains(&address), "{refusal}");
-    let edge = &harbour.orchestrator.edge;
-    let names = || {
-        edge.listeners()
-            .iter()
-            .map(|of| of.name.to_string())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!((names(), harbour.met("/one")), (vec!["http".to_owned()], None));
-    drop(taken);
-    harbour.apply(ask).await.unwrap();
-    assert_eq!(names(), ["free", "http", "taken"]);
-    assert!(
-        edge.listeners()
-            .iter()
-            .all(|of| of.address.is_some() && of.error.is_none())
-    );
-}
-
-#[tokio::test]
-async fn a_listener_is_deleted_when_no_route_is_on_it() {
-    let harbour = Harbour::open().await;
-    let listener = json!([{"name": "taken", "address": "127.0.0.1:0"}]);
-    harbour.apply(json!({ "listener": listener })).await.unwrap();
-    let edge = &harbour.orchestrator.edge;
-    let address = |name: &str| {
-        let listeners = edge.listeners();
-        listeners
-            .iter()
-            .find(|of| of.name.as_str() == name)
-            .and_then(|of| of.address)
-    };
-    let address_of_it = address("taken").unwrap();
-    let on = json!({"route": [{"name": "on", "listener": ["taken"], "fixed": {"status": 200}}]});
-    harbour.apply(on).await.unwrap();
-    let taken = ObjectName::Listener("taken".parse().unwrap());
-    let refusal = refused(
-        harbour
-            .orchestrator
-            .delete_object(&harbour.namespace, &taken)
-            .await,
-        "ResourceInUse",
-    );
-    assert!(refusal.message.contains("route `on`"), "{refusal}");
-    let route = ObjectName::Route("on".parse().unwrap());
-    harbour
-        .orchestrator
-        .delete_object(&harbour.namespace, &route)
-        .await
-        .unwrap();
-    harbour
-        .orchestrator
-        .delete_object(&harbour.namespace, &taken)
-        .await
-        .unwrap();
-    assert_eq!(address("taken"), None);
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-    while std::net::TcpListener::bind(address_of_it).is_err() {
-        assert!(std::time::Instant::now() < deadline, "its address is never free");
-        tokio::task::yield_now().await;
-    }
-    let http = ObjectName::Listener("http".parse().unwrap());
-    refused(
-        harbour
-            .orchestrator
-            .delete_object(&harbour.namespace, &http)
-            .await,
-        "ListenerInUse",
-    );
-}
-
-#[tokio::test]
 async fn ten_thousand_routes_go_in_one_transaction() {
     let harbour = Harbour::open().await;
     let route = |at: usize| {
@@ -504,4 +288,45 @@ async fn ten_thousand_routes_go_in_one_transaction() {
     assert_eq!(came_to.created, 10_000);
     let after = harbour.orchestrator.store.list("routes/").await.unwrap();
     assert_eq!((after.entries.len(), after.revision), (10_000, before.next()));
+}
+
+#[tokio::test]
+async fn what_is_damaged_in_the_store_is_deleted_like_anything_else() {
+    let harbour = Harbour::open().await;
+    let tenant: NamespaceName = "tenant".parse().unwrap();
+    let orchestrator = &harbour.orchestrator;
+    orchestrator.create_namespace(tenant.clone()).await.unwrap();
+    let objects = || {
+        [
+            ObjectName::Route("broken".parse().unwrap()),
+            ObjectName::TargetGroup("broken".parse().unwrap()),
+            ObjectName::Listener("broken".parse().unwrap()),
+        ]
+    };
+    let damage = async || {
+        let mut transaction = Transaction::new();
+        for key in [
+            keys::route(&tenant, &"broken".parse().unwrap()),
+            keys::target_group(&tenant, &"broken".parse().unwrap()),
+            keys::listener(&"broken".parse().unwrap()),
+        ] {
+            transaction = transaction.put(key, "{");
+        }
+        orchestrator.store.commit(transaction).await.unwrap();
+    };
+    damage().await;
+    for object in objects() {
+        orchestrator.delete_object(&tenant, &object).await.unwrap();
+        let gone = orchestrator.delete_object(&tenant, &object).await.unwrap_err();
+        assert_eq!(gone.kind, crate::refusal::Kind::NotFound, "{gone}");
+    }
+    // With the namespace, whoever comes next by its name doesn't inherit them.
+    damage().await;
+    orchestrator.delete_namespace(&tenant).await.unwrap();
+    for prefix in [keys::ROUTES, keys::TARGET_GROUPS] {
+        assert!(
+            orchestrator.store.list(prefix).await.unwrap().entries.is_empty(),
+            "{prefix}"
+        );
+    }
 }
