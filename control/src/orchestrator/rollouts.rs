@@ -1,10 +1,10 @@
 //! What people do to deployments in progress, and back to earlier ones: abort, pause, continue, roll back.
 
-use super::deploy::{Deployed, no_deployment};
+use super::deploy::{Aim, Deployed, check_existing, kind_of, no_deployment};
 use super::{Orchestrator, services::no_service};
 use crate::model::stored::Record as _;
-use crate::model::{Deployment, Pace, RolloutState, Service, ServiceStatus, keys};
-use crate::names::{NamespaceName, Revision, ServiceName};
+use crate::model::{Deployment, Pace, RolloutState, Service, keys};
+use crate::names::{FamilyRevision, NamespaceName, Revision, ServiceName};
 use crate::refusal::Refusal;
 use crate::store::{Expect, Transaction};
 
@@ -156,7 +156,7 @@ impl Orchestrator {
     /// Brings a service back to `to`, or to the completed revision before the one that runs.
     ///
     /// # Errors
-    /// If there is no such revision.
+    /// If there is no such revision, it isn't a service's of this kind, or it can't be deployed as things stand.
     pub async fn roll_back(
         &self,
         namespace: &NamespaceName,
@@ -168,10 +168,6 @@ impl Orchestrator {
         let entry = self.store.get(&keys::service(namespace, name)).await?;
         let entry = entry.ok_or_else(|| no_service(namespace, name))?;
         let service = Service::decode(&entry)?;
-        if service.status == ServiceStatus::Draining {
-            let message = format!("the service `{name}` is being deleted");
-            return Err(Refusal::conflict("ServiceDraining", message));
-        }
         let deployments: Vec<Deployment> = self.records(&keys::service_deployments(namespace, name)).await?;
         let revisions = self.revisions(namespace, name).await?;
         let known = |revision: &Revision| revisions.iter().any(|known| known.id.revision == *revision);
@@ -182,13 +178,28 @@ impl Orchestrator {
                 .filter(known)
                 .ok_or_else(|| nothing_before(&service))?,
         };
+        let id = FamilyRevision {
+            family: name.clone(),
+            revision: target,
+        };
+        let blueprint = self.blueprints.load(namespace, &id).await?;
+        let kind = kind_of(&blueprint.manifest, &blueprint.bundle).ok_or_else(|| not_a_services(&id))?;
+        check_existing(&service, kind)?;
         if service.goal == Some(target) {
             let latest = deployments.into_iter().rfind(|old| old.revision == target);
             return latest
                 .map(Deployed::Unchanged)
                 .ok_or_else(|| nothing_before(&service));
         }
-        let mut back = Deployment::new(&service, target, service.deployment.rollback());
+        let spec = service.deployment.rollback();
+        let aim = Aim {
+            manifest: &blueprint.manifest,
+            bundle: &blueprint.bundle,
+            spec: &spec,
+            count: service.count,
+        };
+        self.check_aim(&service, &aim).await?;
+        let mut back = Deployment::new(&service, target, spec);
         back.reason = format!("rolling back to {name}:{target}");
         back.before = service.goal;
         back.rollback_of = service.rollout.clone();
@@ -222,6 +233,15 @@ fn nothing_before(service: &Service) -> Refusal {
     Refusal::conflict("NothingToRollBackTo", message).hint(format!(
         "`wharf rollback {name} --to REV` goes to any revision; `wharf describe service {name}` shows them"
     ))
+}
+
+fn not_a_services(id: &FamilyRevision) -> Refusal {
+    let family = &id.family;
+    Refusal::unprocessable("NotAService", format!("{id} is a job's, a service can't run it"))
+        .field("revision")
+        .hint(format!(
+            "`wharf describe service {family}` shows the service's deployments"
+        ))
 }
 
 fn no_revision(name: &ServiceName, revision: Revision, known: &[crate::model::Definition]) -> Refusal {

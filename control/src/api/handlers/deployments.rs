@@ -252,7 +252,8 @@ pub(crate) async fn resume(
 #[utoipa::path(post, path = "/v1/namespaces/{ns}/services/{name}/rollback", tag = "deployments", request_body = RollBack,
     params(("ns" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The service")), responses(
     (status = 201, body = Deployment), (status = 200, body = Deployment, description = "It runs that revision"),
-    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
+    (status = 422, body = ErrorBody)))]
 pub(crate) async fn roll_back(
     namespace: InNamespace,
     name: Named,

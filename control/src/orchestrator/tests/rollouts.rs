@@ -4,9 +4,11 @@ use serde_json::json;
 
 use super::*;
 use crate::manifest::Strategy;
-use crate::model::{Pace, Stage};
+use crate::model::stored::Record as _;
+use crate::model::{Definition, Pace, Stage, keys};
 use crate::names::{Revision, ServiceName};
-use crate::reconciler::control_loop::tests::fake::Behaviour;
+use crate::reconciler::control_loop::tests::fake::{Behaviour, LARGEST_CPU};
+use crate::store::Transaction;
 
 fn api() -> ServiceName {
     "api".parse().unwrap()
@@ -195,4 +197,77 @@ async fn a_service_goes_back_to_what_completed_before_and_no_further_than_it_is(
     assert_eq!(harbour.ended(fourth).await.state, RolloutState::Superseded);
     let back = harbour.ended(back).await;
     assert_eq!((back.state, back.revision.get()), (RolloutState::Completed, 1));
+}
+
+#[tokio::test]
+async fn a_service_goes_back_only_to_what_could_be_deployed() {
+    let harbour = Harbour::open().await;
+    let (orchestrator, namespace) = (&harbour.orchestrator, &harbour.namespace);
+    let back = async |to: u64| orchestrator.roll_back(namespace, &api(), Revision::new(to)).await;
+    let routed =
+        |path: &str, cpu: u32| json!({"name": "api", "task": {"cpu": cpu}, "route": [{"path": [path]}]});
+    for (content, path) in [("one", "/one"), ("two", "/two")] {
+        let deployed = harbour.deploy(content, routed(path, 256)).await.unwrap();
+        harbour.ended(deployed).await;
+    }
+    // Somebody has its route since.
+    let route = json!({"name": "taken", "path": ["/one"], "fixed": {"status": 404}});
+    let apply = orchestrator.apply(namespace, json!({ "route": [route] }));
+    apply.await.unwrap();
+    let refusal = refused(back(1).await, "RouteInUse");
+    assert!(refusal.message.contains("default/routes/taken"), "{refusal}");
+    // A job's, and a worker's, of the same family.
+    harbour.is_command();
+    for kind in ["job", "service"] {
+        let (bundle, component) = harbour.bundle(kind).await;
+        let mut manifest = json!({"name": "api", "task": {"component": component.as_str()}});
+        manifest[kind] = json!({});
+        let ask = NewRun {
+            what: What::Bundle { bundle, manifest },
+            overrides: crate::model::Overrides::default(),
+            count: None,
+        };
+        orchestrator.run(namespace, ask).await.unwrap();
+    }
+    let refusal = refused(back(3).await, "NotAService");
+    assert!(refusal.message.contains("api:3 is a job's"), "{refusal}");
+    refused(back(4).await, "ServiceKindChanged");
+    let service = orchestrator.service(namespace, &api()).await.unwrap();
+    assert_eq!(
+        (service.goal, service.rollout),
+        (Revision::new(2), None),
+        "none of them has begun"
+    );
+}
+
+#[tokio::test]
+async fn a_service_goes_back_only_to_what_fits_and_can_be_replaced() {
+    let harbour = Harbour::open().await;
+    let (orchestrator, namespace) = (&harbour.orchestrator, &harbour.namespace);
+    let narrow = |content| {
+        let mut manifest = how(json!({"minimum_healthy": 50, "maximum": 100}));
+        manifest["service"] = json!({"count": 2});
+        harbour.deploy(content, manifest)
+    };
+    for content in ["one", "two"] {
+        let deployed = narrow(content).await.unwrap();
+        harbour.ended(deployed).await;
+    }
+    orchestrator.scale(namespace, &api(), 1).await.unwrap();
+    refused(
+        orchestrator.roll_back(namespace, &api(), None).await,
+        "DeploymentDeadlock",
+    );
+    orchestrator.scale(namespace, &api(), 2).await.unwrap();
+    // A host that is smaller than it was.
+    let key = keys::definition(namespace, &"api:1".parse().unwrap());
+    let entry = orchestrator.store.get(&key).await.unwrap().unwrap();
+    let mut large = Definition::decode(&entry).unwrap();
+    large.manifest["task"]["cpu"] = json!(LARGEST_CPU + 1);
+    let transaction = Transaction::new().put(key, large.encode());
+    orchestrator.store.commit(transaction).await.unwrap();
+    refused(
+        orchestrator.roll_back(namespace, &api(), None).await,
+        "TaskTooLarge",
+    );
 }
