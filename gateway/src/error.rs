@@ -128,7 +128,9 @@ fn of_target(kind: TargetErrorKind) -> Answer {
     match kind {
         TargetErrorKind::QueueFull { retry_after } => retry(retry_after, "the service is busy"),
         TargetErrorKind::Overloaded => retry(RETRY_SOON, "the service is busy"),
-        TargetErrorKind::Stopping => retry(RETRY_SOON, "the service is restarting"),
+        TargetErrorKind::Stopping | TargetErrorKind::Stopped => {
+            retry(RETRY_SOON, "the service is restarting")
+        }
         TargetErrorKind::SecretUnavailable => retry(RETRY_SOON, "the service is not ready"),
         TargetErrorKind::QueueDeadline
         | TargetErrorKind::Deadline

@@ -139,8 +139,10 @@ pub enum TargetErrorKind {
     OutOfMemory,
     /// A secret it needs cannot be had.
     SecretUnavailable,
-    /// It is going away and takes no more requests.
+    /// It is going away and takes no more requests; this one was not begun.
     Stopping,
+    /// It went away with the request under way.
+    Stopped,
     /// Nothing is left to answer the request with; it was not begun.
     Overloaded,
     /// There is no way to it: its name, its address, its port, TLS. Nothing was sent.
@@ -169,10 +171,12 @@ pub(crate) enum Repeat {
 impl TargetErrorKind {
     pub(crate) fn repeat(self) -> Repeat {
         match self {
-            Self::QueueFull { .. } | Self::Overloaded | Self::Unreachable | Self::ConnectTimeout => {
-                Repeat::Always
-            }
-            Self::Stopping | Self::Broken | Self::Stale => Repeat::IfHarmless,
+            Self::QueueFull { .. }
+            | Self::Stopping
+            | Self::Overloaded
+            | Self::Unreachable
+            | Self::ConnectTimeout => Repeat::Always,
+            Self::Stopped | Self::Broken | Self::Stale => Repeat::IfHarmless,
             Self::QueueDeadline
             | Self::Deadline
             | Self::CpuTimeout

@@ -153,7 +153,7 @@ impl Program {
         running.store(0, Ordering::Relaxed);
         let ended = ended.and_then(|()| {
             let result = result.lock().unwrap_or_else(PoisonError::into_inner).take();
-            result.unwrap_or_else(|| Err(Failure::new(FailureKind::Stopping, "the program was dropped")))
+            result.unwrap_or_else(|| Err(Failure::new(FailureKind::Stopped, "the program was dropped")))
         });
         ended.map_or_else(
             |failure| {
@@ -212,7 +212,7 @@ async fn until_killed(program: impl Future<Output = ()>, core: &TaskCore) -> Res
     let killed: &CancellationToken = &core.kill;
     tokio::select! {
         () = program => Ok(()),
-        () = killed.cancelled() => Err(Failure::new(FailureKind::Stopping, "the program was stopped")),
+        () = killed.cancelled() => Err(Failure::new(FailureKind::Stopped, "the program was stopped")),
         () = timeout => Err(core.deadline_failure()),
     }
 }
@@ -224,7 +224,7 @@ impl From<Failure> for Exit {
             FailureKind::Deadline => Self::TimedOut(reason),
             FailureKind::CpuTimeout => Self::CpuTimedOut(reason),
             FailureKind::OutOfMemory => Self::OutOfMemory(reason),
-            FailureKind::Stopping => Self::Stopped,
+            FailureKind::Stopped => Self::Stopped,
             _ => Self::Trapped(reason),
         }
     }

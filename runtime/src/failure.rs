@@ -29,8 +29,10 @@ pub enum FailureKind {
     OutOfMemory,
     /// A secret could not be had, or a file could not be opened.
     Unprepared,
-    /// The task is being stopped.
+    /// The task is being stopped and takes nothing on: this was not begun.
     Stopping,
+    /// The task was stopped while this ran.
+    Stopped,
     /// The engine has no room for another instance.
     Overloaded,
 }
@@ -50,6 +52,7 @@ impl FailureKind {
             Self::OutOfMemory => "out of memory",
             Self::Unprepared => "not prepared",
             Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
             Self::Overloaded => "overloaded",
         }
     }

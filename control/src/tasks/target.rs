@@ -136,6 +136,7 @@ fn kind_of(kind: FailureKind) -> TargetErrorKind {
         FailureKind::OutOfMemory => TargetErrorKind::OutOfMemory,
         FailureKind::Unprepared => TargetErrorKind::SecretUnavailable,
         FailureKind::Stopping => TargetErrorKind::Stopping,
+        FailureKind::Stopped => TargetErrorKind::Stopped,
         FailureKind::Overloaded => TargetErrorKind::Overloaded,
     }
 }

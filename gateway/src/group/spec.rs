@@ -168,7 +168,7 @@ impl Default for TargetWeight {
 
 /// When a request that failed is tried again, on another target where there is one.
 ///
-/// Always tried again may be what never reached its target (no connection, a task that is stopping). Of the rest
+/// Always tried again may be what never reached its target (no connection, a task that is stopping or full). Of the rest
 /// only what is safe to repeat: an idempotent request without a body whose connection ended before a response.
 ///
 /// The budget keeps a failing group from being buried under its own retries: they may be this share of the

@@ -250,8 +250,10 @@ async fn a_task_that_had_not_begun_is_given_up_for_another() {
         (TargetErrorKind::Overloaded, "precious", 200),
         (TargetErrorKind::Overloaded, "", 200),
         (TargetErrorKind::Stopping, "", 200),
-        (TargetErrorKind::Stopping, "precious", 503), // it may have begun
-        (TargetErrorKind::Trapped, "", 502),          // another would trap, too
+        (TargetErrorKind::Stopping, "precious", 200),
+        (TargetErrorKind::Stopped, "", 200),
+        (TargetErrorKind::Stopped, "precious", 503), // it may have done something
+        (TargetErrorKind::Trapped, "", 502),         // another would trap, too
     ] {
         let rig = Rig::new();
         rig.register("fails", &Closure::new(move |_| async move { Err(failure(kind)) }));

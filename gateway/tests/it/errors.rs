@@ -30,6 +30,7 @@ async fn every_kind_of_target_failure_has_its_status() {
         ),
         (SecretUnavailable, 503, Some("1")),
         (Stopping, 503, Some("1")),
+        (Stopped, 503, Some("1")),
         (Overloaded, 503, Some("1")),
         (QueueDeadline, 504, None),
         (Deadline, 504, None),

@@ -44,7 +44,7 @@ impl Task {
                 self.timeouts_in_a_row.fetch_add(1, Ordering::Relaxed);
                 return Err(self.failed(self.core.deadline_failure(), flight));
             }
-            Progress::Killed => return Err(Failure::new(FailureKind::Stopping, "the task was stopped")),
+            Progress::Killed => return Err(Failure::new(FailureKind::Stopped, "the task was stopped")),
         };
         let remainder = (!ended).then(|| self.continue_after_head(run, flight, deadline));
         Ok(GuestBody::attach(
@@ -119,7 +119,7 @@ impl Task {
             match interrupted {
                 Progress::Deadline => task.failed(task.core.deadline_failure(), &flight),
                 _ => task.failed(
-                    Failure::new(FailureKind::Stopping, "the task was stopped"),
+                    Failure::new(FailureKind::Stopped, "the task was stopped"),
                     &flight,
                 ),
             };

@@ -173,9 +173,8 @@ async fn stopping_ends_what_runs_and_what_waits() {
     let waits = call("/ok");
     until("one waits", || task.usage().queued == 1).await;
     task.stop();
-    for call in [runs, waits] {
-        assert_eq!(call.await.unwrap().unwrap_err().kind(), FailureKind::Stopping);
-    }
+    assert_eq!(runs.await.unwrap().unwrap_err().kind(), FailureKind::Stopped);
+    assert_eq!(waits.await.unwrap().unwrap_err().kind(), FailureKind::Stopping);
     task.idle().await;
     assert_eq!(get(&task, "/ok").await.unwrap_err().kind(), FailureKind::Stopping);
 }
