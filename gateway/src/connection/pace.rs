@@ -30,8 +30,8 @@ pub(crate) enum Overdue {
     Age,
 }
 
-/// How often to look whether a client has left while its request's body lies unread. Otherwise hyper reads, and
-/// notices at once.
+/// How often to look whether a client has left while what it sent lies unread: its request's body, or what it sent behind
+/// a request. Otherwise hyper reads, and notices at once.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Over which time HTTP/2 requests that were given up are counted: what a browser gives up when its user goes
@@ -56,7 +56,7 @@ pub(crate) struct Pace {
     write_since: Mark,
     /// The client has taken nothing for too long.
     stuck: AtomicBool,
-    /// Since when a request's body has not been read to its end, or the last look.
+    /// Since when something that the client sent lies unread, or the last look.
     unread_since: Mark,
     /// The stream is to look whether the client has left.
     look: AtomicBool,
@@ -196,13 +196,13 @@ impl Pace {
         self.aged.store(true, Relaxed);
     }
 
-    /// A request's body is to be read.
-    pub(crate) fn upload_begun(&self) {
+    /// Something the client sent lies unread, so hyper does not see it leave.
+    pub(crate) fn unread(&self) {
         self.unread_since.set_once(self.now());
     }
 
     /// It has been read, or will not be.
-    pub(crate) fn upload_ended(&self) {
+    pub(crate) fn all_read(&self) {
         self.unread_since.clear();
     }
 
@@ -237,7 +237,7 @@ impl Pace {
     }
 
     /// None while a request is being answered: target and bodies have bounds of their own, and hyper notices who leaves
-    /// unless a body stands in its way.
+    /// unless something unread stands in its way.
     fn silence(&self, limits: &Limits) -> Option<(Instant, Overdue)> {
         let at = |since: u64, allowed: Duration| self.born + Duration::from_millis(since) + allowed;
         if let Some(since) = self.write_since.get() {
@@ -288,9 +288,9 @@ mod tests {
         pace.write_blocked();
         assert_eq!(due(&pace), Some((75, Overdue::Write)), "even when busy");
         pace.written();
-        pace.upload_begun();
+        pace.unread();
         assert_eq!(due(&pace), Some((16, Overdue::Look)));
-        pace.upload_ended();
+        pace.all_read();
         pace.aged();
         assert_eq!(due(&pace), None);
         pass(5).await;

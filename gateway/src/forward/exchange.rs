@@ -1,5 +1,7 @@
 //! What is known of a request so far. Dropped at its end, it writes the access-log line and lets go of the target.
 
+mod ending;
+
 use std::{
     borrow::Cow,
     net::IpAddr,
@@ -17,15 +19,12 @@ use super::{
     upload::Upload,
 };
 use crate::{
-    access_log::{AccessEntry, TlsEntry},
-    body::{BodyError, Seconds},
+    body::BodyError,
     config::DesyncMode,
     connection::{Connection, taking::Taking},
     error::Cause,
     group::{Lease, Member, TargetGroup},
     inspect::{Class, Reason},
-    listener::connections::Phase,
-    metrics::Counted,
     routing::snapshot::Rule,
     target::{SharedProbe, Usage},
 };
@@ -64,9 +63,6 @@ pub(super) struct Exchange {
     taking: Option<Arc<Taking>>,
 }
 
-/// What is logged for a client that closed its connection before there was a response. ALB: 460.
-const CLIENT_CLOSED: u16 = 460;
-
 /// How a response came to its end. Without one, the client has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -83,6 +79,11 @@ impl Exchange {
             Version::HTTP_2 => Reason::Compliant,
             _ => connection.pace.handoff.take_reason(),
         };
+        let has_body = !request.body().is_end_stream();
+        // HTTP/2 connections are read all the time.
+        if has_body && request.version() <= Version::HTTP_11 {
+            connection.pace.unread();
+        }
         Self {
             classification: reason,
             trace: Trace::of(request.headers()),
@@ -105,7 +106,7 @@ impl Exchange {
             lease: None,
             retries: 0,
             upload: None,
-            has_body: !request.body().is_end_stream(),
+            has_body,
             head: None,
             probe: None,
             usage: Usage::default(),
@@ -172,10 +173,6 @@ impl Exchange {
 
     /// The request's body is on its way.
     pub(super) fn uploads(&mut self, upload: Option<Arc<Upload>>) {
-        // HTTP/2 connections are read all the time.
-        if upload.is_some() && self.version <= Version::HTTP_11 {
-            self.connection.pace.upload_begun();
-        }
         self.upload = upload;
     }
 
@@ -283,122 +280,6 @@ impl Exchange {
             lease.failed();
         }
     }
-
-    /// A client that still sends would lose the answer if its connection were closed under it.
-    fn leave_unread(&self) {
-        let read = match &self.upload {
-            Some(upload) => upload.has_ended(),
-            None => !self.has_body,
-        };
-        if !read && self.version <= Version::HTTP_11 {
-            self.connection.pace.handoff.leave_unread();
-        }
-    }
-
-    fn count(&self, entry: &AccessEntry<'_>) {
-        let counted = Counted {
-            status: entry.status,
-            class: self.classification.class(),
-            received: entry.request_bytes,
-            sent: entry.response_bytes,
-            duration: self.started.elapsed(),
-            head: self.head.map(|(_, at)| at - self.started),
-            retries: self.retries,
-        };
-        self.connection.listener.counts.count(&counted);
-        if let Some(rule) = &self.rule {
-            rule.count();
-        }
-        if let Some(group) = &self.group {
-            group.counts.count(&counted);
-        }
-        if let (Some(lease), Some(status)) = (&self.lease, counted.status) {
-            lease.member().count(status, counted.head);
-        }
-    }
-
-    /// How it came to its end: whether by the client, and for what reason.
-    fn client_left(&mut self) -> bool {
-        let cut = self.ending.is_none() && self.connection.listener.connections.phase() == Phase::Cut;
-        if cut {
-            self.reason
-                .get_or_insert("the gateway shut down before the response had ended".into());
-        }
-        // A target may end its response as if nothing were wrong with the request.
-        if self.ending == Some(Ending::Complete) && self.reason.is_none() {
-            self.reason = self.upload_failure().map(|cause| cause.reason());
-        }
-        // What was handed over may lie there untaken.
-        let stuck = self.ending != Some(Ending::BrokeOff) && self.is_stuck();
-        let left = stuck || (self.ending.is_none() && !cut);
-        if stuck {
-            let allowed = Seconds(self.connection.limits().write_timeout);
-            self.reason.get_or_insert_with(|| {
-                format!("the client took nothing of the response for {allowed}").into()
-            });
-        } else if left && self.version == Version::HTTP_2 {
-            self.connection.pace.reset();
-        }
-        left
-    }
-
-    fn log(&mut self) {
-        let left = self.client_left();
-        let usage = self.probe.as_ref().map_or(self.usage, |probe| probe.usage());
-        let millis = |until: Instant| (until - self.started).as_micros() as f64 / 1000.0;
-        let entry = AccessEntry {
-            time: self.time,
-            request_id: self.request_id.to_str().unwrap_or_default(),
-            client: self.connection.client.ip(),
-            forwarded_for: self.origin,
-            trace_id: self.trace.id(),
-            listener: self.connection.listener.name.as_str(),
-            method: self.method.as_str(),
-            host: self.host.as_ref().and_then(|host| host.to_str().ok()),
-            path: self.uri.path(),
-            protocol: protocol(self.version),
-            rule: self.rule.as_ref().map(|rule| rule.name().as_str()),
-            service: self.group.as_ref().map(|group| group.name().as_str()),
-            task: self.lease.as_ref().map(|lease| lease.member().id().as_str()),
-            status: self
-                .head
-                .map(|(status, _)| status.as_u16())
-                .or(left.then_some(CLIENT_CLOSED)),
-            retries: self.retries,
-            request_bytes: self
-                .upload
-                .as_ref()
-                .map_or(self.upgraded_bytes, |upload| upload.bytes()),
-            response_bytes: self.response_bytes,
-            duration_ms: millis(Instant::now()),
-            head_ms: self.head.map(|(_, at)| millis(at)),
-            cpu_us: usage.cpu_us,
-            peak_memory: usage.peak_memory,
-            reason: self.reason.as_deref().map(Cow::Borrowed),
-            classification: self.classification.class().label(),
-            classification_reason: match self.classification {
-                Reason::Compliant => None,
-                reason => Some(reason.code()),
-            },
-            tls: self.connection.encryption.as_ref().map(|encryption| TlsEntry {
-                version: encryption.version,
-                cipher: encryption.cipher,
-                server_name: encryption.server_name.as_deref(),
-            }),
-            client_left: left,
-        };
-        self.count(&entry);
-        self.connection.shared.access_log.record(&entry);
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        self.leave_unread();
-        self.connection.pace.upload_ended();
-        self.log();
-        self.connection.pace.end();
-    }
 }
 
 /// RFC 9112 3.2.2: an absolute URI's authority wins over the Host header; HTTP/2 has it in `:authority`.
@@ -406,13 +287,5 @@ fn authority<B>(request: &Request<B>) -> Option<HeaderValue> {
     match request.uri().authority() {
         Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
         None => request.headers().get(header::HOST).cloned(),
-    }
-}
-
-fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "HTTP/1.0",
-        Version::HTTP_2 => "HTTP/2.0",
-        _ => "HTTP/1.1",
     }
 }

@@ -147,7 +147,7 @@ impl UploadBody {
 
     fn ended(&self) {
         self.upload.ended.store(true, Relaxed);
-        self.connection.pace.upload_ended();
+        self.connection.pace.all_read();
     }
 
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {

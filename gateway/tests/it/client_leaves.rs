@@ -61,6 +61,31 @@ async fn leaving_is_noticed_even_while_the_requests_body_lies_unread() {
 }
 
 #[tokio::test]
+async fn leaving_is_noticed_even_behind_a_request_that_came_early() {
+    for behind in ["GET / HTTP/1.1\r\nHost: app.test\r\n\r\n", "\r\n"] {
+        let (dropped, gone) = Dropped::new();
+        let dropped = Mutex::new(Some(dropped));
+        let (called, calls) = tokio::sync::watch::channel(false);
+        let rig = Rig::answering(move |_| {
+            let dropped = dropped.lock().unwrap().take();
+            called.send_replace(true);
+            async move {
+                let _dropped = dropped;
+                std::future::pending().await
+            }
+        });
+        let mut client = rig.connect().await;
+        client
+            .send(format!("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n{behind}"))
+            .await;
+        seen("the call", calls, |called| *called).await;
+        drop(client);
+        seen("the call's end", gone, |gone| *gone).await;
+        assert_eq!(rig.log.line().await["status"], 460);
+    }
+}
+
+#[tokio::test]
 async fn leaving_amid_the_response_drops_its_body() {
     let (feed, body) = fed();
     let body = Mutex::new(Some(body));

@@ -126,6 +126,7 @@ impl<S: Transport> ClientStream<S> {
     fn poll_early(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<Turn>> {
         if !self.intake.held.is_empty() {
             self.pace.handoff.await_end();
+            self.pace.unread();
             return Poll::Pending;
         }
         let before = buf.filled().len();
