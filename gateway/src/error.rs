@@ -222,6 +222,17 @@ impl Cause {
         matches!(self, Self::Target(error) if error.kind == TargetErrorKind::Stale)
     }
 
+    /// A target that had no room, and did not begin.
+    pub(crate) fn is_busy(&self) -> bool {
+        let is_busy = |kind| {
+            matches!(
+                kind,
+                TargetErrorKind::QueueFull { .. } | TargetErrorKind::Overloaded
+            )
+        };
+        matches!(self, Self::Target(error) if is_busy(error.kind))
+    }
+
     /// For the access log.
     pub(crate) fn reason(&self) -> Cow<'static, str> {
         match self {

@@ -4,6 +4,7 @@
 //! changes; that is rare, choosing is not. Members change under one short lock that choosing never takes.
 
 mod budget;
+mod choice;
 mod cohort;
 mod drain;
 mod hold;
@@ -30,7 +31,12 @@ use self::{
     cohort::Choice,
     hold::{Held, Waking},
     members::{Entry, Members},
-    rotation::Draw,
+};
+pub(crate) use self::{
+    choice::{ChoiceHints, Policy},
+    drain::Lease,
+    hold::Patience,
+    member::{CheckRun, Member},
 };
 pub use self::{
     cohort::{Shares, Tally},
@@ -38,10 +44,6 @@ pub use self::{
     hold::WakeUp,
     registry::{GroupError, Groups},
     spec::{Algorithm, FailOpen, GroupSpec, Hold, RetrySpec, SlowStart, SpecError, StickyFor, TargetWeight},
-};
-pub(crate) use self::{
-    drain::Lease,
-    member::{CheckRun, Member},
 };
 use crate::{
     health::{self, Checks, Health, HealthReason, checks::Kind, standing::Verdict},
@@ -56,8 +58,10 @@ pub struct TargetGroup {
     members: Mutex<Members>,
     /// Those who take requests: the healthy, or all if none is and the group fails open.
     rotation: ArcSwap<Choice>,
-    /// Choices made: whose turn it is, and what the lots are drawn from.
+    /// Choices tried: whose turn it is, and what the lots are drawn from.
     turns: AtomicUsize,
+    /// Attempts at requests, however often a target was looked for meanwhile.
+    attempts: AtomicUsize,
     retries: Budget,
     held: Held,
     waking: Waking,
@@ -87,7 +91,7 @@ pub struct TargetStatus {
 /// What is asked of a group, all targets together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
-    /// Requests that a target was looked for, so far; second attempts included.
+    /// Requests so far that a target was looked for; each once, however long it waited, and once more for a second attempt.
     pub requests: u64,
     /// Requests that the gateway has with targets, upgraded connections included.
     pub in_flight: u32,
@@ -131,26 +135,6 @@ pub struct AlreadyRegistered {
     pub id: TargetId,
 }
 
-/// What a request wants of the choice.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ChoiceHints<'h> {
-    /// The target its client is bound to: it gets the request as long as it takes any.
-    pub(crate) bound_to: Option<&'h str>,
-    /// Those that failed it already.
-    pub(crate) tried: &'h [TargetId],
-}
-
-/// What is in force for a request that comes now.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Policy {
-    /// How long its clients stay with their targets.
-    pub(crate) stickiness: Option<StickyFor>,
-    /// Attempts after the first that a request may have.
-    pub(crate) retries: u8,
-    /// How many targets take requests.
-    pub(crate) takers: usize,
-}
-
 impl TargetGroup {
     fn new(name: GroupName, spec: GroupSpec, shared: &registry::Shared) -> Arc<Self> {
         Arc::new_cyclic(|myself| Self {
@@ -162,6 +146,7 @@ impl TargetGroup {
             rotation: ArcSwap::from_pointee(Choice::new(&spec, &Shares::new(), Vec::new())),
             members: Mutex::new(Members::new(spec)),
             turns: AtomicUsize::new(0),
+            attempts: AtomicUsize::new(0),
             changes: shared.changes.clone(),
             serve: shared.serve.clone(),
             myself: myself.clone(),
@@ -289,7 +274,7 @@ impl TargetGroup {
     pub fn demand(&self) -> Demand {
         let members = self.lock();
         let mut demand = Demand {
-            requests: self.turns.load(Ordering::Relaxed) as u64,
+            requests: self.attempts.load(Ordering::Relaxed) as u64,
             held: self.held.count(),
             ..Demand::default()
         };
@@ -304,42 +289,6 @@ impl TargetGroup {
     pub(crate) fn members(&self) -> Vec<Arc<Member>> {
         let members = self.lock();
         members.all.iter().map(|entry| entry.member.clone()).collect()
-    }
-
-    /// The target whose turn it is, held for one request. None when there is none that may have it.
-    pub(crate) fn choose(self: &Arc<Self>, hints: ChoiceHints<'_>) -> Option<Lease> {
-        loop {
-            let turn = self.turns.fetch_add(1, Ordering::Relaxed);
-            let rotation = self.rotation.load();
-            let bound = hints
-                .bound_to
-                .and_then(|id| rotation.all.get(id))
-                .filter(|member| !hints.tried.contains(member.id()));
-            let member = bound.or_else(|| {
-                let tried = hints.tried;
-                rotation.pick(Draw { turn, tried })
-            })?;
-            if let Some(lease) = Lease::take(self, member) {
-                return Some(lease);
-            }
-            // It began to drain since, so there is a newer rotation without it.
-        }
-    }
-
-    /// What a request has to know before it chooses.
-    pub(crate) fn policy(&self) -> Policy {
-        let rotation = self.rotation.load();
-        Policy {
-            stickiness: rotation.all.spec.stickiness,
-            retries: rotation.all.spec.retry.per_request(),
-            takers: rotation.all.len(),
-        }
-    }
-
-    /// Takes one retry from the budget, if there is one.
-    pub(crate) fn spend_retry(&self) -> bool {
-        let spec = self.rotation.load().all.spec.retry;
-        self.retries.spend(spec, self.turns.load(Ordering::Relaxed))
     }
 
     /// Whether there are targets, and every one was found ill.

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     body::{self, Body},
     error::Cause,
-    group::{ChoiceHints, Lease, Policy, TargetGroup},
+    group::{ChoiceHints, Lease, Patience, Policy, TargetGroup},
     names::TargetId,
     routing::snapshot::Rule,
     target::{Repeat, TargetError, TargetProtocol},
@@ -45,6 +45,8 @@ struct Attempts<'a> {
     bound_to: Option<String>,
     tried: Vec<TargetId>,
     left: u8,
+    /// How long it may wait for room, having waited for a target.
+    patience: Option<Patience>,
     /// The largest body, in bytes.
     limit: u64,
 }
@@ -78,6 +80,7 @@ pub(super) async fn call(
         bound_to: bound_to(&head.headers, group, policy, exchange),
         tried: Vec::new(),
         left: policy.retries,
+        patience: None,
         limit,
     };
     headers::for_target(&mut head, exchange);
@@ -119,7 +122,7 @@ impl Attempts<'_> {
         let mut lease = match self.choose() {
             Some(lease) => lease,
             // Boxed: waiting is rare, and is not to weigh on requests that find a target.
-            None => Box::pin(self.group.wait(self.hints())).await?,
+            None => Box::pin(self.wait()).await?,
         };
         loop {
             let member = exchange.chose(lease);
@@ -150,14 +153,42 @@ impl Attempts<'_> {
                     untouched => untouched,
                 },
             };
-            self.note(&cause, member.id());
-            lease = match self.choose() {
-                Some(other) if self.group.spend_retry() => other,
-                _ => return Err(cause),
+            lease = match self.another(&cause, member.id(), exchange).await {
+                Some(other) => other,
+                None => return Err(cause),
             };
-            exchange.tries_again(&cause);
             head = next;
         }
+    }
+
+    /// Waits for a target to come.
+    async fn wait(&mut self) -> Result<Lease, Cause> {
+        let (lease, patience) = self.group.wait(self.hints()).await?;
+        // What was in force before is of a group without targets.
+        self.policy = self.group.policy();
+        self.left = self.policy.retries;
+        self.patience = Some(patience);
+        Ok(lease)
+    }
+
+    /// Another target, if the budget allows; or room with any, for a request that has waited for them to come.
+    async fn another(&mut self, cause: &Cause, failed: &TargetId, exchange: &mut Exchange) -> Option<Lease> {
+        if self.left > 0 {
+            self.left -= 1;
+            if !cause.is_stale() {
+                self.tried.push(failed.clone());
+            }
+            if let Some(other) = self.choose()
+                && self.group.spend_retry()
+            {
+                exchange.tries_again(cause);
+                return Some(other);
+            }
+        }
+        let patience = self.patience.filter(|_| cause.is_busy())?;
+        exchange.turned_away();
+        self.tried.clear();
+        Box::pin(self.group.wait_for_room(self.hints(), patience)).await
     }
 
     fn choose(&self) -> Option<Lease> {
@@ -175,7 +206,8 @@ impl Attempts<'_> {
     fn may_come_again(&self, target: TargetProtocol) -> bool {
         // Alone it is asked again only about a connection that was closing.
         let may_be_stale = self.is_harmless && target == TargetProtocol::Http1;
-        self.left > 0 && (self.policy.takers > 1 || may_be_stale)
+        let has_retry = self.left > 0 && (self.policy.takers > 1 || may_be_stale);
+        has_retry || self.patience.is_some()
     }
 
     fn is_worth_another(&self, cause: &Cause) -> bool {
@@ -186,13 +218,6 @@ impl Attempts<'_> {
             Repeat::Always => true,
             Repeat::IfHarmless => self.is_harmless && self.wish.is_none(),
             Repeat::Never => false,
-        }
-    }
-
-    fn note(&mut self, cause: &Cause, id: &TargetId) {
-        self.left -= 1;
-        if !cause.is_stale() {
-            self.tried.push(id.clone());
         }
     }
 }

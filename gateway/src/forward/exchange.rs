@@ -188,6 +188,13 @@ impl Exchange {
         }
     }
 
+    /// The target had no room, and the request goes back to wait.
+    pub(super) fn turned_away(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.turned_away();
+        }
+    }
+
     /// Ready when the target was deregistered and its time to finish is over.
     pub(super) fn poll_cut(&mut self, cx: &Context<'_>) -> Poll<()> {
         match &mut self.lease {

@@ -25,6 +25,8 @@ pub(crate) struct Lease {
 enum Outcome {
     Unknown,
     Failed,
+    /// The target had no room for it.
+    TurnedAway,
 }
 
 impl Lease {
@@ -51,6 +53,11 @@ impl Lease {
         self.outcome = Outcome::Failed;
     }
 
+    /// Lets go of a target that had no room: nobody else need try because of that.
+    pub(crate) fn turned_away(mut self) {
+        self.outcome = Outcome::TurnedAway;
+    }
+
     /// Ready when the target was deregistered and its time to drain is over; wakes the request then.
     pub(crate) fn poll_cut(&mut self, cx: &Context<'_>) -> Poll<()> {
         self.member.wait_for_cut(&mut self.place, cx.waker());
@@ -72,6 +79,9 @@ impl Drop for Lease {
             self.member.stop_waiting(place);
         }
         self.member.leave();
+        if !matches!(self.outcome, Outcome::TurnedAway) {
+            self.group.held.one_left();
+        }
     }
 }
 

@@ -1,14 +1,18 @@
 //! Requests that wait for a target while their group has none.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
-use tokio::sync::watch;
-use wharf_gateway::{Condition, FailOpen, GroupName, GroupSpec, Hold, WakeUp};
+use http_body_util::BodyExt as _;
+use tokio::sync::{Semaphore, watch};
+use wharf_gateway::{Condition, FailOpen, GroupName, GroupSpec, Hold, TargetErrorKind, WakeUp};
 
-use crate::support::{Answer, Closure, Raw, Rig, ok, seen, within};
+use crate::support::{Answer, Closure, Raw, Rig, failure, ok, seen, within};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(50);
@@ -127,9 +131,128 @@ async fn a_client_that_leaves_gives_its_place_up() {
     let (rig, wakes) = holding(LONG, 1);
     drop(wait_in_line(&rig, &wakes, 1).await);
     assert_eq!(rig.log.line().await["status"], 460);
-    let mut next = wait_in_line(&rig, &wakes, 2).await;
+    let mut sender = rig.connect().await;
+    sender
+        .send("POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 1\r\n\r\nx")
+        .await;
+    seen("the wake-up", wakes.0.subscribe(), |wakes| wakes.len() >= 2).await;
+    drop(sender);
+    assert_eq!(rig.log.lines(2).await[1]["status"], 460, "with its body unread");
+    let mut next = wait_in_line(&rig, &wakes, 3).await;
     rig.register("t1", &Closure::saying("awake"));
     assert_eq!(next.answer().await.status, 200);
+    assert_eq!(rig.app.demand().requests, 3, "each once");
+}
+
+/// A target for two at a time, which turns others away; and the permits by which they end.
+fn narrow() -> (Arc<Closure>, Arc<Semaphore>) {
+    let (room, gate) = (Arc::new(Semaphore::new(2)), Arc::new(Semaphore::new(0)));
+    let held = gate.clone();
+    let target = Closure::new(move |request| {
+        let (room, gate) = (room.clone(), held.clone());
+        async move {
+            let retry_after = LONG;
+            let Ok(_place) = room.try_acquire() else {
+                return Err(failure(TargetErrorKind::QueueFull { retry_after }));
+            };
+            gate.acquire().await.unwrap().forget();
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            Ok(ok(body))
+        }
+    });
+    (target, gate)
+}
+
+#[tokio::test]
+async fn whoever_waited_for_a_target_waits_on_for_room() {
+    let (rig, wakes) = holding(LONG, 10);
+    let mut clients = Vec::new();
+    for nth in 1..=6 {
+        let mut client = rig.connect().await;
+        client
+            .send(format!(
+                "POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 1\r\n\r\n{nth}"
+            ))
+            .await;
+        seen("the wake-up", wakes.0.subscribe(), |wakes| wakes.len() >= nth).await;
+        clients.push(client);
+    }
+    let (target, gate) = narrow();
+    rig.register("t1", &target);
+    target.called(6).await;
+    within("four to wait on", async {
+        while rig.app.demand().held < 4 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(rig.app.targets()[0].in_flight, 2);
+    gate.add_permits(6);
+    for (nth, client) in (1..).zip(&mut clients) {
+        let answer = client.answer().await;
+        assert_eq!((answer.status, answer.body), (200, nth.to_string()));
+    }
+    let demand = rig.app.demand();
+    assert_eq!((demand.requests, demand.held), (6, 0));
+    assert_eq!(rig.app.tallies().len(), 0);
+}
+
+#[tokio::test]
+async fn room_is_waited_for_as_long_as_a_target_is() {
+    let (rig, wakes) = holding(SHORT, 10);
+    let mut clients = Vec::new();
+    let (target, _gate) = narrow();
+    for nth in 1..=3 {
+        clients.push(wait_in_line(&rig, &wakes, nth).await);
+    }
+    rig.register("t1", &target);
+    let line = rig.log.line().await;
+    assert_eq!(
+        (&line["status"], &line["reason"]),
+        (&503.into(), &"guest says: s3cret".into())
+    );
+    assert_eq!(rig.app.demand().held, 0);
+    // Who comes when there is a target has waited for none.
+    let answer = rig.get("/").await;
+    let said = "the service is busy";
+    assert_eq!(refused(&answer), (503, Some("60"), said.to_owned()));
+}
+
+#[tokio::test]
+async fn room_may_come_from_where_nobody_tells() {
+    let (rig, wakes) = holding(LONG, 10);
+    let turned_away = AtomicU32::new(0);
+    let target = Closure::new(move |_| {
+        let has_room = turned_away.fetch_add(1, Ordering::Relaxed) >= 2;
+        async move {
+            match has_room {
+                true => Ok(ok("at last")),
+                false => Err(failure(TargetErrorKind::Overloaded)),
+            }
+        }
+    });
+    let mut client = wait_in_line(&rig, &wakes, 1).await;
+    rig.register("t1", &target);
+    assert_eq!(client.answer().await.body, "at last");
+}
+
+/// What is in force is looked up when they are here.
+#[tokio::test]
+async fn of_several_targets_that_come_at_once_another_is_tried() {
+    let (rig, wakes) = holding(LONG, 10);
+    let ill = Closure::new(|_| async { Err(failure(TargetErrorKind::Unreachable)) });
+    let mut client = wait_in_line(&rig, &wakes, 1).await;
+    // Nothing runs between these.
+    rig.register("t1", &ill);
+    rig.register("t2", &Closure::saying("well"));
+    rig.register("t3", &ill);
+    let mut answers = vec![client.answer().await];
+    while ill.calls() == 0 {
+        answers.push(rig.get("/").await);
+    }
+    for answer in answers {
+        assert_eq!(answer.status, 200);
+    }
 }
 
 #[tokio::test]
