@@ -4,6 +4,7 @@
 //! connection is moved to the serve runtime at once, and greeted there.
 
 mod accept;
+mod change;
 pub(crate) mod connections;
 pub(crate) mod set;
 mod settings;
@@ -50,6 +51,19 @@ pub enum ListenerError {
         address: SocketAddr,
         /// What the system says.
         source: io::Error,
+    },
+    /// Its new address is its old one and others, at the port that it has itself.
+    #[error(
+        "listener `{listener}` cannot move from {from} to {to}: the system lets nobody listen on both at once, not even \
+         the same listener; choose another port, or delete the listener and open it anew"
+    )]
+    Overlap {
+        /// The listener.
+        listener: ListenerName,
+        /// Where it listens, and goes on to.
+        from: SocketAddr,
+        /// The address asked for.
+        to: SocketAddr,
     },
     /// A bound of nought would refuse everything.
     #[error(
@@ -148,29 +162,6 @@ impl Listener {
             .spawn(watch_certificates(Arc::downgrade(&listener)));
         *lock(&listener.watching) = Some(watching);
         listener
-    }
-
-    /// Takes over new settings: connections that come from now on have them, those that are open keep theirs. At a
-    /// new address, that one is bound first, and whoever waits at the old one is still let in.
-    pub(crate) fn reconfigure(
-        self: &Arc<Self>,
-        spec: &ListenerSpec,
-        threads: &Threads,
-        shared: &Arc<Shared>,
-    ) -> Result<(), ListenerError> {
-        let here = lock(&self.accepting)
-            .as_ref()
-            .is_some_and(|accepting| [accepting.asked, accepting.local].contains(&spec.address));
-        if here {
-            let local = self.local_addr().unwrap_or(spec.address);
-            self.settings.store(Arc::new(Settings::new(spec, local)?));
-        } else {
-            let socket = bind(spec, threads)?;
-            self.settings.store(Arc::new(Settings::new(spec, socket.local)?));
-            self.accept_from(socket, spec.address, threads, shared);
-        }
-        self.changed.send_replace(());
-        Ok(())
     }
 
     fn accept_from(

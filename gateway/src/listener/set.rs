@@ -21,6 +21,8 @@ pub(crate) struct Listeners {
     threads: Threads,
     shared: Arc<Shared>,
     sets: Mutex<Sets>,
+    /// Held while one listener is changed.
+    changing: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -36,6 +38,7 @@ impl Listeners {
             threads,
             shared,
             sets: Mutex::default(),
+            changing: Mutex::default(),
         }
     }
 
@@ -58,12 +61,19 @@ impl Listeners {
     }
 
     pub(crate) fn reconfigure(&self, spec: &ListenerSpec) -> Result<SocketAddr, ListenerError> {
+        let unknown = || ListenerError::Unknown(spec.name.clone());
+        let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let listener = self.get(&spec.name).ok_or_else(unknown)?;
+        // Files are read for this, and nobody who asks for a listener is to wait for a disk.
+        let change = listener.prepare(spec, &self.threads)?;
         let sets = self.lock();
+        // It may have been closed meanwhile.
         let listener = sets
             .open
             .get(&spec.name)
-            .ok_or_else(|| ListenerError::Unknown(spec.name.clone()))?;
-        listener.reconfigure(spec, &self.threads, &self.shared)?;
+            .filter(|open| Arc::ptr_eq(open, &listener))
+            .ok_or_else(unknown)?;
+        listener.change(change, &self.threads, &self.shared);
         Ok(listener.local_addr().unwrap_or(spec.address))
     }
 

@@ -5,7 +5,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, sync::Semaphore};
 use wharf_gateway::{Closed, Config, Gateway, Limits, ListenerError, ListenerName, ListenerSpec, Threads};
 
-use crate::support::{Closure, LISTENER, Log, Raw, Rig, local, ok, within};
+use crate::{
+    certificates::Files,
+    support::{Closure, LISTENER, Log, Raw, Rig, local, ok, within},
+};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -238,4 +241,57 @@ async fn if_one_listener_cannot_be_opened_none_is() {
     };
     Gateway::build(config, threads, Arc::new(Log::default())).unwrap_err();
     refuses(good).await;
+}
+
+#[tokio::test]
+async fn a_listener_in_its_own_way_is_said_to_be_and_stays() {
+    let rig = answering();
+    let address = rig.address();
+    let everywhere = std::net::SocketAddr::from(([0, 0, 0, 0], address.port()));
+    let spec = ListenerSpec {
+        address: everywhere,
+        ..local(LISTENER)
+    };
+    let error = rig.gateway.reconfigure(&spec).unwrap_err();
+    let said = format!(
+        "listener `main` cannot move from {address} to {everywhere}: the system lets nobody listen on both"
+    );
+    assert!(error.to_string().starts_with(&said), "{error}");
+    assert_eq!((rig.address(), rig.get("/").await.status), (address, 200));
+}
+
+/// A file that is slow to read is a pipe nobody has written to.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_the_files_of_a_listener_that_is_changed() {
+    let files = Files::new();
+    files.ecdsa("a", &["a.test"]);
+    let rig = Arc::new(Rig::at(files.spec(&["a"])));
+    let slow = files.pair("slow");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&slow.cert)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let spec = files.spec(&["slow"]);
+    let changing = tokio::task::spawn_blocking({
+        let rig = rig.clone();
+        move || rig.gateway.reconfigure(&spec).map_err(|error| error.to_string())
+    });
+    // Opening it for writing takes until somebody reads.
+    let pipe = tokio::task::spawn_blocking(move || std::fs::OpenOptions::new().write(true).open(slow.cert));
+    let pipe = within("the reader", pipe).await.unwrap().unwrap();
+    let listed = tokio::task::spawn_blocking({
+        let rig = rig.clone();
+        move || rig.gateway.listeners().len()
+    });
+    let listed = tokio::time::timeout(Duration::from_secs(10), listed).await;
+    // Before anything can fail, or the test would wait for its reader.
+    drop(pipe);
+    let changed = within("the change", changing).await.unwrap();
+    assert_eq!(listed.unwrap().unwrap(), 1);
+    assert_eq!(
+        changed,
+        Err("listener `main`: its certificates cannot be used".to_owned())
+    );
 }

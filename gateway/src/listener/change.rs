@@ -1,0 +1,66 @@
+//! Changing a listener that is open: first what may fail or take its time, then what is done at once.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use super::{Listener, ListenerError, Settings, Socket, bind, lock};
+use crate::{
+    config::ListenerSpec,
+    gateway::{Shared, Threads},
+};
+
+/// What becomes of a listener that is open: its settings, and a socket if it is to be somewhere else.
+pub(crate) struct Change {
+    settings: Settings,
+    socket: Option<Socket>,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Binds at a new address, and reads certificates: what may fail, or take its time.
+    pub(crate) fn prepare(&self, spec: &ListenerSpec, threads: &Threads) -> Result<Change, ListenerError> {
+        let here = lock(&self.accepting)
+            .as_ref()
+            .map(|accepting| (accepting.asked, accepting.local));
+        let socket = match here {
+            Some((asked, local)) if [asked, local].contains(&spec.address) => None,
+            _ => Some(bind(spec, threads).map_err(|error| told_of(error, here.map(|(_, local)| local)))?),
+        };
+        let local = match (&socket, here) {
+            (Some(socket), _) => socket.local,
+            (None, Some((_, local))) => local,
+            (None, None) => spec.address,
+        };
+        Ok(Change {
+            settings: Settings::new(spec, local)?,
+            socket,
+            address: spec.address,
+        })
+    }
+
+    /// Takes over new settings: connections that come from now on have them, those that are open keep theirs. At a
+    /// new address, whoever waits at the old one is still let in.
+    pub(crate) fn change(self: &Arc<Self>, change: Change, threads: &Threads, shared: &Arc<Shared>) {
+        self.settings.store(Arc::new(change.settings));
+        if let Some(socket) = change.socket {
+            self.accept_from(socket, change.address, threads, shared);
+        }
+        self.changed.send_replace(());
+    }
+}
+
+/// What keeps a listener from binding may be itself.
+fn told_of(error: ListenerError, from: Option<SocketAddr>) -> ListenerError {
+    match (error, from) {
+        (
+            ListenerError::Bind {
+                listener,
+                address: to,
+                source,
+            },
+            Some(from),
+        ) if source.kind() == io::ErrorKind::AddrInUse && from.port() == to.port() => {
+            ListenerError::Overlap { listener, from, to }
+        }
+        (error, _) => error,
+    }
+}
