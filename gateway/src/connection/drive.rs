@@ -5,6 +5,7 @@ use std::{
     future::poll_fn,
     pin::{Pin, pin},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use hyper::{
@@ -22,6 +23,10 @@ use crate::{
     config::Limits,
     listener::connections::{Opened, Phase},
 };
+
+/// What lies in a new connection's socket is told of by the reactor, which has had its turn when a timer of this length
+/// has gone off.
+const REACTOR_TURN: Duration = Duration::from_millis(5);
 
 /// What comes of something that is not worth waiting for when the listener closes; none when it does.
 pub(super) async fn unless_closing<F: Future>(future: F, opened: &Opened) -> Option<F::Output> {
@@ -51,13 +56,20 @@ async fn begins<S: Transport>(stream: &mut ClientStream<S>, limits: &Limits, ope
     let pace = opened.pace();
     let mut detecting = pin!(stream.detect());
     let mut alarm = pin!(tokio::time::sleep(limits.keep_alive_timeout));
+    let mut last_look = None;
     poll_fn(|cx| {
         pace.driver.register(cx.waker());
-        if opened.phase() != Phase::Open {
+        let phase = opened.phase();
+        if phase == Phase::Cut {
             return Poll::Ready(false);
         }
         if let Poll::Ready(detected) = detecting.as_mut().poll(cx) {
             return Poll::Ready(detected.unwrap_or(false));
+        }
+        if phase == Phase::Draining {
+            // A request that is here already was sent while the listener was open.
+            let last_look = last_look.get_or_insert_with(|| Box::pin(tokio::time::sleep(REACTOR_TURN)));
+            return last_look.as_mut().poll(cx).map(|()| false);
         }
         Poll::Ready(match ready!(poll_overdue(alarm.as_mut(), pace, limits, cx)) {
             Overdue::Head => {
@@ -121,6 +133,10 @@ pub(super) async fn drive(
             Phase::Cut => return Poll::Ready(Ok(())),
             Phase::Draining if !closing => {
                 closing = true;
+                // First what is here already: hyper closes at once when it has not begun to read.
+                if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                    return Poll::Ready(ended);
+                }
                 connection.as_mut().close();
             }
             Phase::Draining | Phase::Open => {}

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt as _;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -48,10 +47,20 @@ pub(super) async fn run(
             accepted = socket.accept(), if free => admit(accepted, &listener, &shared).await,
         }
     }
-    while room(*count.borrow_and_update())
-        && let Some(Ok((stream, client))) = socket.accept().now_or_never()
-    {
-        admit(Ok((stream, client)), &listener, &shared).await;
+    // Asked of the kernel itself: the reactor may not have told of them yet.
+    let Ok(socket) = socket.into_std() else { return };
+    while room(*count.borrow_and_update()) {
+        match socket.accept() {
+            Ok((stream, client)) => {
+                let Some(listener) = listener.upgrade() else {
+                    return;
+                };
+                let stream = stream.set_nonblocking(true).map(|()| stream);
+                hand_over(stream, client, listener, &shared);
+            }
+            Err(error) if is_the_clients(&error) => {}
+            Err(_) => return,
+        }
     }
 }
 
@@ -63,7 +72,7 @@ async fn admit(
     match accepted {
         Ok((stream, client)) => {
             if let Some(listener) = listener.upgrade() {
-                hand_over(stream, client, listener, shared);
+                hand_over(stream.into_std(), client, listener, shared);
             }
         }
         Err(error) => recover(&error).await,
@@ -71,8 +80,14 @@ async fn admit(
 }
 
 /// Moves a connection to the serve runtime, whose reactor has to know the socket instead of this one.
-fn hand_over(stream: TcpStream, client: SocketAddr, listener: Arc<Listener>, shared: &Arc<Shared>) {
-    let stream = match stream.set_nodelay(true).and_then(|()| stream.into_std()) {
+fn hand_over(
+    stream: io::Result<std::net::TcpStream>,
+    client: SocketAddr,
+    listener: Arc<Listener>,
+    shared: &Arc<Shared>,
+) {
+    let prompt = stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream));
+    let stream = match prompt {
         Ok(stream) => stream,
         Err(error) => return tracing::debug!(%client, %error, "connection lost at once"),
     };
@@ -88,13 +103,17 @@ fn hand_over(stream: TcpStream, client: SocketAddr, listener: Arc<Listener>, sha
     });
 }
 
-async fn recover(error: &io::Error) {
+/// Whether it is the client's business, and over.
+fn is_the_clients(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    // The client's business, and over.
-    if matches!(
+    matches!(
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
-    ) {
+    )
+}
+
+async fn recover(error: &io::Error) {
+    if is_the_clients(error) {
         return;
     }
     tracing::warn!(%error, "cannot accept connections; trying again");

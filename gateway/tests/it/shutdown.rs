@@ -116,3 +116,19 @@ async fn dropping_the_gateway_closes_everything() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_request_that_was_sent_before_the_end_is_answered() {
+    use std::io::{Read as _, Write as _};
+    let rig = Rig::answering(|_| async { Ok(ok("done")) });
+    // Nothing of the gateway runs until the request lies in its socket.
+    let mut client = std::net::TcpStream::connect(rig.address()).unwrap();
+    client
+        .write_all(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
+        .unwrap();
+    let closed = within("the end", rig.gateway.shutdown(LONG)).await;
+    assert_eq!(closed, Closed::Drained);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+}
