@@ -192,7 +192,9 @@ async fn a_target_that_takes_its_time_does_not_make_its_client_slow() {
     });
     let target = Closure::new(|request| async move {
         // Longer than the client may be silent while somebody waits for it; here nobody does.
-        tokio::time::sleep(4 * SHORT).await;
+        tokio::time::pause();
+        tokio::time::advance(4 * SHORT).await;
+        tokio::time::resume();
         Ok(ok(request.into_body().collect().await.unwrap().to_bytes()))
     });
     rig.register("t1", &target);

@@ -172,23 +172,37 @@ async fn a_slow_head_is_408() {
 }
 
 #[tokio::test]
-async fn idle_connections_are_closed_without_a_word() {
+async fn connections_on_which_nothing_is_said_are_closed_without_a_word() {
     let rig = reading(Limits {
         keep_alive_timeout: SHORT,
         ..Limits::default()
     });
-    assert!(rig.connect().await.is_closed().await, "nothing was ever sent");
-    let mut client = rig.connect().await;
-    assert_eq!(client.get("/").await.status, 200);
-    assert!(client.is_closed().await);
-    let mut http2 = http2(&rig).await;
-    assert_eq!(http2.send_request(get("/")).await.unwrap().status(), 200);
-    within("the connection's end", async {
-        while http2.ready().await.is_ok() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    assert!(rig.connect().await.is_closed().await);
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_without_a_word() {
+    // Long enough for a slow machine to connect and ask.
+    let rig = reading(Limits {
+        keep_alive_timeout: Duration::from_secs(2),
+        ..Limits::default()
+    });
+    let http1 = async {
+        let mut client = rig.connect().await;
+        assert_eq!(client.get("/").await.status, 200);
+        assert!(client.is_closed().await);
+    };
+    let http2 = async {
+        let mut client = http2(&rig).await;
+        assert_eq!(client.send_request(get("/")).await.unwrap().status(), 200);
+        within("the connection's end", async {
+            while client.ready().await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    };
+    futures_util::future::join(http1, http2).await;
 }
 
 #[tokio::test]
