@@ -7,16 +7,19 @@
 mod crew;
 mod retire;
 mod rollout;
+mod shares;
 mod verdict;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::crew::{Crew, maintain, stop, stop_surplus};
+use self::crew::{Crew, maintain, number, stop, stop_replaced, stop_surplus};
 use crate::manifest::{Bounds, DeploymentSpec};
 use crate::model::{Compared, Pace, Stage};
 use crate::names::{Revision, TaskId};
+
+pub use self::shares::shares;
 
 /// Failed tasks after which a deployment fails, whatever its size (ECS: 3, then half the desired count,
 /// at most 200).
@@ -263,27 +266,6 @@ pub fn plan(desired: &Desired, observed: &Observed, now: Instant) -> Vec<Action>
     actions
 }
 
-/// Which revisions get which share of the requests; none: all tasks alike.
-///
-/// A revision that isn't named gets requests only while no named one has a task that takes any.
-pub fn shares(desired: &Desired) -> Vec<(Revision, u32)> {
-    let (Some(goal), Some(stable)) = (desired.goal, desired.stable) else {
-        return Vec::new();
-    };
-    match &desired.rollout {
-        // Back to what ran well, at once.
-        Some(_) if goal == stable => vec![(stable, 100)],
-        Some(rollout) if rollout.shifts() => {
-            let share = rollout.share.min(100);
-            let shares = [(goal, share), (stable, 100 - share)];
-            shares.into_iter().filter(|(_, share)| *share > 0).collect()
-        }
-        // It failed and stays where it is: the old tasks are those that are known to be good.
-        None if goal != stable => vec![(stable, 100)],
-        Some(_) | None => Vec::new(),
-    }
-}
-
 /// How many failed tasks end a deployment of `count` tasks. ECS: half of them, within bounds.
 pub fn failed_tasks_allowed(count: u32) -> u32 {
     count.div_ceil(2).clamp(FEWEST_FAILED_TASKS, MOST_FAILED_TASKS)
@@ -304,9 +286,36 @@ fn plan_steady(desired: &Desired, observed: &Observed, now: Instant) -> Vec<Acti
     if desired.stable != Some(goal) {
         return plan_halted(desired, goal, observed, now);
     }
-    let mut actions = maintain(&Crew::of(goal, observed), desired.count, desired.bounds, now);
-    actions.extend(stop_all_but(&[goal], observed, StopWhy::DeploymentFailed));
+    let crew = Crew::of(goal, observed);
+    let mut actions = maintain(&crew, desired.count, desired.bounds, now);
+    actions.extend(stop_left(&crew, desired.count, observed));
     actions
+}
+
+/// Stops what a deployment left that could be brought neither forth nor back: its healthy tasks have the requests until
+/// those of `crew` are there.
+fn stop_left(crew: &Crew<'_>, count: u32, observed: &Observed) -> Vec<Action> {
+    let healthy = number(observed.tasks.iter().filter(|task| task.phase == Phase::Healthy));
+    let spare = healthy.saturating_sub(count);
+    // Where the host has no room for both, one goes first; the next when that one's successor has proved itself, and the
+    // last not at all.
+    let is_first_to_go = spare == 0
+        && healthy > 1
+        && crew.blocked_on(Blocker::Capacity) > 0
+        && crew.vacant() == 0
+        && crew
+            .tasks()
+            .all(|task| matches!(task.phase, Phase::Healthy | Phase::Blocked { .. }))
+        && observed.tasks.iter().all(|task| task.phase != Phase::Leaving);
+    let left = observed
+        .tasks
+        .iter()
+        .filter(|task| task.revision != crew.revision);
+    stop_replaced(
+        left,
+        spare.max(u32::from(is_first_to_go)),
+        StopWhy::DeploymentFailed,
+    )
 }
 
 /// A deployment failed and shall not be rolled back: what is healthy stays, only the old revision is started.

@@ -96,11 +96,11 @@ impl ControlLoop {
     }
 
     /// Puts the shares of the requests in force, if they differ.
-    pub(super) fn put_shares(&mut self, key: &ServiceKey) {
+    pub(super) fn put_shares(&mut self, key: &ServiceKey, observed: &Observed) {
         let Some(watched) = self.services.get_mut(key) else {
             return;
         };
-        let shares = plan::shares(&watched.desired());
+        let shares = plan::shares(&watched.desired(), observed);
         if watched.shares.as_ref() != Some(&shares) {
             self.parts.executor.share(&key.0, &key.1, &shares);
             watched.shares = Some(shares);

@@ -39,7 +39,7 @@ impl ControlLoop {
             };
             let observed = watched.observe(&self.parts.registry);
             self.look(key, Look::IfDue);
-            self.put_shares(key);
+            self.put_shares(key, &observed);
             let Some(watched) = self.services.get(key) else {
                 return Ok(());
             };

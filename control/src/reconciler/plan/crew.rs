@@ -171,6 +171,25 @@ pub(super) fn stop_unhealthy(crew: &Crew<'_>, leaving: u32) -> Vec<Action> {
         .collect()
 }
 
+/// Stops tasks of revisions that are wanted no more: what isn't healthy at once, of the healthy ones as many as can be
+/// `spared`. Who is kept for the requests it takes is let go of by `retire`.
+pub(super) fn stop_replaced<'a>(
+    tasks: impl Iterator<Item = &'a ObservedTask>,
+    mut spared: u32,
+    why: StopWhy,
+) -> Vec<Action> {
+    let leaving = tasks.filter(|task| match task.phase {
+        Phase::Leaving | Phase::Retiring { .. } => false,
+        Phase::Healthy if spared == 0 => false,
+        Phase::Healthy => {
+            spared -= 1;
+            true
+        }
+        Phase::Blocked { .. } | Phase::Starting | Phase::Unready | Phase::Unhealthy => true,
+    });
+    leaving.map(|task| stop_for(task, why)).collect()
+}
+
 /// Stops a task; one of a failed deployment that is unhealthy, for what that failed of.
 pub(super) fn stop_for(task: &ObservedTask, why: StopWhy) -> Action {
     match (why, &task.phase) {

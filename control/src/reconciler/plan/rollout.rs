@@ -252,16 +252,7 @@ impl Scene<'_> {
     /// Stops what is of neither revision, left by a deployment that was superseded or failed: what isn't healthy at
     /// once, the rest when it isn't needed any more.
     fn stop_remains(&self) -> Vec<Action> {
-        let mut spare = self.spare();
-        let leaving = self.remains().filter(|task| match task.phase {
-            Phase::Healthy if spare == 0 => false,
-            Phase::Healthy => {
-                spare -= 1;
-                true
-            }
-            _ => true,
-        });
-        leaving.map(|task| crew::stop_for(task, self.why())).collect()
+        crew::stop_replaced(self.remains(), self.spare(), self.why())
     }
 
     /// What is of neither revision, and doesn't leave yet.

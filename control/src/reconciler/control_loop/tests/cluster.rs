@@ -477,6 +477,11 @@ impl Cluster {
     }
 
     pub(super) async fn deployment(&self, revision: u64) -> Deployment {
+        self.deployments(revision).await.pop().unwrap()
+    }
+
+    /// The deployments of a revision, oldest first.
+    pub(super) async fn deployments(&self, revision: u64) -> Vec<Deployment> {
         let (namespace, name) = key();
         let entries = self
             .store
@@ -486,8 +491,7 @@ impl Cluster {
             .entries;
         let all = entries.iter().map(|entry| Deployment::decode(entry).unwrap());
         all.filter(|deployment| deployment.revision.get() == revision)
-            .last()
-            .unwrap()
+            .collect()
     }
 }
 

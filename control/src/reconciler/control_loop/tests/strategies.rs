@@ -1,5 +1,7 @@
 //! Strategies over time: what is in force, what is said, and what happens when things go wrong on the way.
 
+mod protecting;
+
 use wharf_gateway::Tally;
 
 use super::cluster::key;
@@ -27,6 +29,20 @@ impl Cluster {
     /// The shares that were put in force since the last time this was asked, without repetitions.
     fn shares(&self) -> Vec<Vec<(u64, u32)>> {
         std::mem::take(&mut *self.fake.shares.lock().unwrap())
+    }
+
+    /// Waits until so many deployments of a revision and one more have ended; the last of them.
+    async fn ended_after(&self, revision: u64, others: usize) -> Deployment {
+        let mut changes = self.registry.changes();
+        loop {
+            let all = self.deployments(revision).await;
+            if let Some(last) = all.get(others)
+                && last.state != RolloutState::InProgress
+            {
+                return last.clone();
+            }
+            changes.changed().await.unwrap();
+        }
     }
 
     fn count(&self, revision: u64, requests: u64, errors: u64) {
