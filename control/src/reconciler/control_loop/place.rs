@@ -75,14 +75,14 @@ impl ControlLoop {
         tokio::spawn(drive.run());
     }
 
-    /// A deployment's time runs while its tasks could have become healthy.
+    /// A deployment's time runs while its own tasks could have become healthy.
     fn begin_deadline_anew(&mut self, task: &Task) {
         let Group::Service(name) = &task.group else { return };
-        let course = self
-            .services
-            .get_mut(&(task.namespace.clone(), name.clone()))
-            .and_then(|watched| watched.course.as_mut());
-        if let Some(course) = course {
+        let watched = self.services.get_mut(&(task.namespace.clone(), name.clone()));
+        if let Some(watched) = watched
+            && watched.service.goal == Some(task.definition.revision)
+            && let Some(course) = &mut watched.course
+        {
             course.begin_deadline_anew(Instant::now());
         }
     }

@@ -332,10 +332,8 @@ impl Scene<'_> {
         }
     }
 
-    /// Without a revision to go back to, a task that waits may wait: nothing is gained by giving up.
     fn deadline(&self) -> Option<Action> {
-        let may_wait = self.desired.stable.is_none() && self.new.blocked().is_some();
         let end = self.rollout.clock.reaches(self.rollout.spec.deadline);
-        end.filter(|end| !may_wait && *end > self.now).map(Action::WakeAt)
+        end.filter(|end| *end > self.now).map(Action::WakeAt)
     }
 }

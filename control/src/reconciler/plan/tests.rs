@@ -356,20 +356,19 @@ fn a_deployment_that_gets_nowhere_fails() {
 }
 
 #[test]
-fn a_first_deployment_may_wait_for_a_secret() {
+fn a_first_deployment_waits_until_its_deadline() {
     let now = Instant::now();
     let desired = Desired {
         stable: None,
         ..rolling(1, now)
     };
-    let late = now + DEFAULT_DEADLINE * 3;
-    assert_eq!(plan(&desired, &observed("2K"), late), []);
-    // Blocked it isn't: the deadline holds, and wakes the planner.
-    assert_eq!(
-        plan(&desired, &observed("2s"), now),
-        [Action::WakeAt(now + DEFAULT_DEADLINE)]
-    );
-    assert_eq!(written(&plan(&desired, &observed("2s"), late)), "fail");
+    let late = now + DEFAULT_DEADLINE;
+    for (tasks, why) in [("2K", "; no secret"), ("2B", "; no room"), ("2s", "")] {
+        let waiting = plan(&desired, &observed(tasks), now);
+        assert_eq!(waiting, [Action::WakeAt(late)], "for `{tasks}`");
+        let reason = format!("0 of 1 tasks became healthy in 5 minutes{why}");
+        assert_eq!(plan(&desired, &observed(tasks), late), [Action::Fail { reason }]);
+    }
 }
 
 #[test]

@@ -59,8 +59,6 @@ fn overdue(scene: &Scene<'_>, now: Instant) -> Option<String> {
         desired.count
     );
     match scene.new.blocked() {
-        // Without a revision to go back to, a task that waits may wait: nothing is gained by giving up.
-        Some(_) if desired.stable.is_none() => None,
         Some(reason) => Some(format!("{healthy}; {reason}{}", scene.why_none_made_room())),
         None if rollout.last_failure.is_empty() => Some(healthy),
         None => Some(format!("{healthy}; the last failure: {}", rollout.last_failure)),
