@@ -16,6 +16,7 @@ mod resync;
 mod scaling;
 mod service;
 mod shutdown;
+mod timers;
 mod watched;
 mod wording;
 
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 
 use self::commands::Command;
 use self::jobs::Jobs;
+use self::timers::Timers;
 use self::watched::{Stale, Watched, was_started};
 use crate::blueprint::{BlueprintError, Blueprints};
 use crate::clock::Clock;
@@ -108,7 +110,7 @@ pub(super) struct ControlLoop {
     /// Services to plan.
     dirty: BTreeSet<ServiceKey>,
     /// When which service is planned again.
-    timers: BTreeSet<(Instant, ServiceKey)>,
+    timers: Timers,
     activations: Arc<Semaphore>,
     commands: mpsc::Receiver<Command>,
     reports: mpsc::Receiver<Report>,
@@ -150,7 +152,7 @@ pub async fn start(parts: Parts) -> Result<Reconciler, LoopError> {
         services: HashMap::new(),
         jobs: Jobs::default(),
         dirty: BTreeSet::new(),
-        timers: BTreeSet::new(),
+        timers: Timers::default(),
         activations: Arc::new(Semaphore::new(ACTIVATIONS_AT_ONCE)),
         commands,
         reports,
@@ -209,7 +211,7 @@ impl ControlLoop {
             self.reconcile_jobs().await;
             self.settle_readiness();
             self.schedule_batch();
-            let timer = self.timers.first().map(|(at, _)| *at);
+            let timer = self.timers.first();
             let next_job = self.next_job();
             let executor = self.parts.executor.clone();
             tokio::select! {
@@ -243,16 +245,14 @@ impl ControlLoop {
 
     fn take_timers(&mut self) {
         let now = Instant::now();
-        while self.timers.first().is_some_and(|(at, _)| *at <= now) {
-            if let Some((_, key)) = self.timers.pop_first() {
-                self.dirty.insert(key);
-            }
+        while let Some(key) = self.timers.take_due(now) {
+            self.dirty.insert(key);
         }
     }
 
     /// Plans the service again at `at`, if nothing happens before.
     fn wake(&mut self, key: &ServiceKey, at: Instant) {
-        self.timers.insert((at, key.clone()));
+        self.timers.wake(key, at);
     }
 
     /// The service's cached records are read again before it is planned.
