@@ -155,10 +155,14 @@ impl Orchestrator {
         let deployments: Vec<Deployment> = self.records(&prefix).await?;
         let key = |id: &DeploymentId| keys::deployment(&service.namespace, &service.name, id);
         let surplus = (deployments.len() + 1).saturating_sub(DEPLOYMENTS_KEPT);
+        // What brought a revision that runs is asked for when its content is deployed again: the newest that did.
+        let current = [service.goal, service.stable].into_iter().flatten();
+        let kept: Vec<DeploymentId> = current
+            .filter_map(|revision| deployments.iter().rfind(|old| old.revision == revision))
+            .map(|newest| newest.id.clone())
+            .collect();
         for (position, old) in deployments.into_iter().enumerate() {
-            // What brought a revision that runs is asked for when its content is deployed again.
-            let is_current = [service.goal, service.stable].contains(&Some(old.revision));
-            if position < surplus && !is_current {
+            if position < surplus && !kept.contains(&old.id) {
                 transaction = transaction.delete(key(&old.id));
             } else if old.state == RolloutState::InProgress {
                 let mut ended = old;

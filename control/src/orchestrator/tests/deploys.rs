@@ -3,8 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::ServiceKind;
+use crate::model::stored::Record as _;
+use crate::model::{ServiceKind, keys};
 use crate::reconciler::control_loop::tests::fake::Behaviour;
+use crate::store::Transaction;
 
 #[tokio::test]
 async fn the_same_content_again_is_unchanged() {
@@ -243,4 +245,44 @@ async fn what_deleted_services_left_is_cleared_away() {
     assert_eq!(forgotten, ["gone", "left", "gone-too"]);
     assert_eq!(registry.task(&id), None);
     assert_eq!(registry.of_namespace(&harbour.namespace).len(), 1);
+}
+
+#[tokio::test]
+async fn of_the_deployments_of_a_revision_that_runs_the_newest_is_kept() {
+    let harbour = Harbour::open().await;
+    let manifest = |value: &str| json!({"name": "api", "task": {"env": {"A": value}}});
+    let first = harbour.deploy("one", manifest("1")).await.unwrap();
+    let first = harbour.ended(first).await;
+    // As after so many deployments that failed: each way back to the revision that runs has its record.
+    let mut newest = first.id.clone();
+    for _ in 0..DEPLOYMENTS_KEPT + 5 {
+        newest = crate::model::DeploymentId::generate();
+        let back = Deployment {
+            id: newest.clone(),
+            ..first.clone()
+        };
+        let at = keys::deployment(&harbour.namespace, &back.service, &back.id);
+        let written = Transaction::new().put(at, back.encode());
+        harbour.orchestrator.store.commit(written).await.unwrap();
+    }
+    let known = async || {
+        let name = first.service.clone();
+        let all = harbour.orchestrator.deployments(&harbour.namespace, Some(&name));
+        all.await.unwrap()
+    };
+    let same = harbour.deploy("one", manifest("1")).await.unwrap();
+    assert!(
+        matches!(&same, Deployed::Unchanged(same) if same.id == newest),
+        "{same:?}"
+    );
+    // What runs is asked for when it is deployed again, however long ago it came.
+    for value in 2..=DEPLOYMENTS_KEPT + 5 {
+        let next = harbour.deploy("one", manifest(&value.to_string())).await.unwrap();
+        let next = harbour.ended(next).await;
+        assert!(known().await.len() <= DEPLOYMENTS_KEPT, "{value}");
+        assert_eq!(
+            known().await.first().map(|latest| latest.id.clone()),
+            Some(next.id)
+        );
+    }
 }
