@@ -151,10 +151,8 @@ pub enum NotActivated {
 /// A service that requests shall reach.
 #[derive(Debug, Clone)]
 pub struct Exposure {
-    /// Whose routes are in force.
-    pub routes: Arc<Blueprint>,
-    /// Whose health check is.
-    pub health: Arc<Blueprint>,
+    /// Whose routes are in force, and what it says of its target group.
+    pub blueprint: Arc<Blueprint>,
     /// How long requests wait while it has no task; none: not at all.
     pub hold: Option<Hold>,
 }

@@ -108,11 +108,17 @@ pub struct Membership {
     pub weight: TargetWeight,
     /// Those it has a share of the requests with, and is counted with.
     pub cohort: Option<CohortName>,
+    /// How it is checked for as long as it is registered; none: as the group says ([`GroupSpec::checks`]). For groups
+    /// whose targets are not all of one kind.
+    pub checks: Option<Checks>,
 }
 
 impl From<TargetWeight> for Membership {
     fn from(weight: TargetWeight) -> Self {
-        Self { weight, cohort: None }
+        Self {
+            weight,
+            ..Self::default()
+        }
     }
 }
 
@@ -120,6 +126,7 @@ impl From<CohortName> for Membership {
     fn from(cohort: CohortName) -> Self {
         Self {
             weight: TargetWeight::default(),
+            ..Self::default()
             cohort: Some(cohort),
         }
     }
@@ -185,12 +192,9 @@ impl TargetGroup {
                 id,
             });
         }
-        let Membership { weight, cohort } = membership.into();
-        let cohort = cohort.map(|name| {
-            let counts = members.cohorts.join(&name);
-            (name, counts)
-        });
-        let member = Arc::new(Member::new(id, target, weight, cohort));
+        let membership = membership.into();
+        let counts = membership.cohort.as_ref().map(|name| members.cohorts.join(name));
+        let member = Arc::new(Member::new(id, target, membership, counts));
         self.start_checks(&member, &members.spec.checks);
         member.settle();
         let health = member.watch();
@@ -215,8 +219,8 @@ impl TargetGroup {
         Some(Drain::new(group, member, timeout))
     }
 
-    /// Changes what is asked of the group. If targets are to be checked otherwise, all start over, except that those
-    /// with traffic keep it until they have failed the new checks as often as these allow.
+    /// Changes what is asked of the group. If targets are to be checked otherwise, those without checks of their own start
+    /// over, except that those with traffic keep it until they have failed the new checks as often as these allow.
     pub fn configure(&self, spec: GroupSpec) {
         let mut members = self.lock();
         if members.spec == spec {
@@ -225,7 +229,8 @@ impl TargetGroup {
         let checks_differ = members.spec.checks != spec.checks;
         members.spec = spec;
         if checks_differ {
-            for Entry { member, .. } in members.all.iter().filter(|entry| !entry.member.is_draining()) {
+            let all = members.all.iter().map(|entry| &entry.member);
+            for member in all.filter(|member| !member.is_draining() && !member.has_own_checks()) {
                 self.start_checks(member, &members.spec.checks);
                 member.settle();
             }
@@ -337,8 +342,8 @@ impl TargetGroup {
         self.changed();
     }
 
-    fn start_checks(&self, member: &Arc<Member>, checks: &Checks) {
-        let mut checks = checks.clone();
+    fn start_checks(&self, member: &Arc<Member>, of_group: &Checks) {
+        let mut checks = member.checks_or(of_group).clone();
         if member.is_healthy() {
             // It has traffic: it is past its start.
             checks.startup = None;

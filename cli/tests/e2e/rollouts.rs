@@ -172,6 +172,30 @@ fn a_canary_that_answers_worse_is_rolled_back_and_says_why() {
     assert!(events.contains("Rolling back to web:1"), "{events}");
 }
 
+/// The old revision has no check, the new one fails its own: that says nothing about the old one's tasks.
+#[test]
+fn a_health_check_that_a_revision_brings_along_takes_no_request_from_the_old_one() {
+    for strategy in ["rolling", "canary"] {
+        let server = Server::start();
+        let project = Project::service("web", "");
+        let deployment = format!("strategy = {strategy:?}");
+        project.write("wharf.toml", &manifest("v0", &deployment));
+        server.wharf().ok(["deploy", project.path()]);
+        let health = "[health]\npath = \"/status?code=500\"\ninterval = \"100ms\"\n";
+        project.write("wharf.toml", &(manifest("v1", &deployment) + health));
+        let failed = under_load(&server, "/ok", || {
+            server.wharf().call(["deploy", project.path()])
+        });
+        failed.failed_saying(1, &["web:2 was not deployed", "Health checks failed"]);
+        let all = server.wharf().json(["describe", "service", "web"]);
+        let id = all["deployments"][0]["rollbackOf"].as_str().expect("text");
+        let failed = server.wharf().json(["describe", "deployment", id]);
+        assert_eq!(failed["figures"]["requests"], 0, "{failed}");
+        assert!(failed["replaces"]["requests"].as_u64() > Some(0), "{failed}");
+        assert_eq!(version(&server), "v0");
+    }
+}
+
 #[test]
 fn a_deployment_is_paused_continued_aborted_and_rolled_back() {
     let server = Server::start();

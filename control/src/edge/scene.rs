@@ -62,20 +62,21 @@ fn service_of(manifest: &Manifest) -> Option<&ServiceSpec> {
 }
 
 impl Served {
-    /// A service by the routes of one manifest and the health check of another: they differ during a rollout.
+    /// A service as a manifest has it.
     ///
     /// # Errors
     /// If a name is none to the gateway.
-    pub fn new(namespace: &NamespaceName, routes: &Manifest, health: &Manifest) -> Result<Self, Refusal> {
-        let spec = service_of(health).map_or_else(GroupSpec::default, |service| service.group.clone());
-        let target_groups = service_of(routes).map_or(Vec::new(), |service| service.target_groups.clone());
+    pub fn new(namespace: &NamespaceName, manifest: &Manifest) -> Result<Self, Refusal> {
+        let service = service_of(manifest);
+        let spec = service.map_or_else(GroupSpec::default, |service| service.group.clone());
+        let target_groups = service.map_or(Vec::new(), |service| service.target_groups.clone());
         Ok(Self {
             namespace: namespace.clone(),
-            name: routes.name.clone(),
+            name: manifest.name.clone(),
             revision: None,
-            group: rules::group_name(namespace, &routes.name)?,
+            group: rules::group_name(namespace, &manifest.name)?,
             spec,
-            rules: rules::rules(namespace, routes)?,
+            rules: rules::rules(namespace, manifest)?,
             target_groups: target_groups.into_iter().map(Arc::new).collect(),
         })
     }

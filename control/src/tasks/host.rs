@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wharf_gateway::{CohortName, Demand, Gateway, Tally, TargetGroup, TargetId};
+use wharf_gateway::{Checks, CohortName, Demand, Gateway, Tally, TargetGroup, TargetId};
 use wharf_runtime::{
     ActivateError, Artifact, Bytes, Capacity, CommandTask, CpuUnits, HttpTask, Isolation, Mount,
     PrepareError, Reach, Runtime, TaskSpec,
@@ -18,7 +18,7 @@ use crate::blobs::{Blobs, FolderContent};
 use crate::edge::rules::{group_name, service_of};
 use crate::edge::{Edge, Served};
 use crate::logs::{LogQuery, Logs};
-use crate::manifest::MountPath;
+use crate::manifest::{MountPath, Workload};
 use crate::model::{Bundle, Group, Task, World};
 use crate::names::{Digest, NamespaceName, Revision, ServiceName};
 use crate::refusal::{Kind, Refusal};
@@ -163,6 +163,10 @@ impl Host {
             group,
             id,
             cohort: cohort(order.task.definition.revision),
+            checks: match &order.blueprint.manifest.workload {
+                Workload::Service(service) => service.group.checks.clone(),
+                Workload::Job(_) => Checks::default(),
+            },
         };
         LiveHttp::register(task, cost, place)
     }
@@ -346,9 +350,9 @@ fn not_activated(error: ActivateError) -> NotActivated {
 
 /// What a service comes to at the gateway.
 fn served(exposure: &Exposure) -> Result<Served, Refusal> {
-    let Exposure { routes, health, hold } = exposure;
-    let served = Served::new(&routes.namespace, &routes.manifest, &health.manifest)?;
-    Ok(served.of(routes.id().revision).holding(*hold))
+    let Exposure { blueprint, hold } = exposure;
+    let served = Served::new(&blueprint.namespace, &blueprint.manifest)?;
+    Ok(served.of(blueprint.id().revision).holding(*hold))
 }
 
 fn refused(error: PrepareError) -> Refusal {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use wharf_gateway::{CohortName, Health as TargetHealth, HealthReason, Membership, TargetGroup, TargetId};
+use wharf_gateway::{
+    Checks, CohortName, Health as TargetHealth, HealthReason, Membership, TargetGroup, TargetId,
+};
 use wharf_runtime::{CommandTask, HttpTask, TaskUsage};
 
 use super::target::{Cost, HttpTarget};
@@ -24,6 +26,8 @@ pub(super) struct TargetPlace {
     pub(super) id: TargetId,
     /// Its revision's.
     pub(super) cohort: Option<CohortName>,
+    /// Its revision's: while another replaces it, each is judged by its own.
+    pub(super) checks: Checks,
 }
 
 /// A task that answers requests, registered with its target group.
@@ -37,13 +41,19 @@ pub(super) struct LiveHttp {
 impl LiveHttp {
     /// Registers the task: from now on it gets requests, or health checks first.
     pub(super) fn register(task: HttpTask, cost: Cost, place: TargetPlace) -> Result<Self, String> {
-        let TargetPlace { group, id, cohort } = place;
+        let TargetPlace {
+            group,
+            id,
+            cohort,
+            checks,
+        } = place;
         let target = Arc::new(HttpTarget {
             task: task.clone(),
             cost,
         });
         let membership = Membership {
             cohort,
+            checks: Some(checks),
             ..Membership::default()
         };
         let mut seen = group

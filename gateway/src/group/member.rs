@@ -16,7 +16,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{TargetStatus, cohort::Counts, spec::TargetWeight};
+use super::{Membership, TargetStatus, cohort::Counts, spec::TargetWeight};
 use crate::{
     health::{
         Checks, Health, HealthReason,
@@ -34,6 +34,8 @@ pub(crate) struct Member {
     target: Arc<dyn Target>,
     weight: TargetWeight,
     cohort: Option<(CohortName, Arc<Counts>)>,
+    /// How it is checked, if not as the group says.
+    own_checks: Option<Checks>,
     registered_at: Instant,
     /// The verdict, from the checks, the target's own condition and whether it drains.
     health: watch::Sender<Health>,
@@ -82,14 +84,20 @@ impl Member {
     pub(super) fn new(
         id: TargetId,
         target: Arc<dyn Target>,
-        weight: TargetWeight,
-        cohort: Option<(CohortName, Arc<Counts>)>,
+        membership: Membership,
+        counts: Option<Arc<Counts>>,
     ) -> Self {
+        let Membership {
+            weight,
+            cohort,
+            checks,
+        } = membership;
         Self {
             id,
             target,
             weight,
-            cohort,
+            cohort: cohort.zip(counts),
+            own_checks: checks,
             registered_at: Instant::now(),
             health: watch::Sender::new(Health::Initial),
             replace: watch::Sender::new(None),
@@ -117,6 +125,15 @@ impl Member {
 
     pub(super) fn cohort(&self) -> Option<&CohortName> {
         self.cohort.as_ref().map(|(name, _)| name)
+    }
+
+    pub(super) fn has_own_checks(&self) -> bool {
+        self.own_checks.is_some()
+    }
+
+    /// How it is checked, in a group that says this.
+    pub(super) fn checks_or<'c>(&'c self, of_group: &'c Checks) -> &'c Checks {
+        self.own_checks.as_ref().unwrap_or(of_group)
     }
 
     /// A request it was given has ended.

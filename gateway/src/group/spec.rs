@@ -17,7 +17,7 @@ pub struct GroupSpec {
     pub stickiness: Option<StickyFor>,
     /// What happens when no target is healthy.
     pub fail_open: FailOpen,
-    /// How targets are checked.
+    /// How targets are checked that come without checks of their own.
     pub checks: Checks,
     /// When a failed request is tried on another target.
     pub retry: RetrySpec,

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use wharf_gateway::{CohortName, Membership, TargetErrorKind, TargetWeight};
+use wharf_gateway::{Checks, CohortName, Health, HealthSpec, Membership, TargetErrorKind};
 
-use crate::support::{Closure, Rig, failure};
+use crate::support::{Closure, Rig, failure, ok, seen, status};
 
 fn register(rig: &Rig, id: &str, cohort: &str, target: &Arc<Closure>) {
-    let membership = Membership {
-        weight: TargetWeight::default(),
-        cohort: Some(name(cohort)),
-    };
+    let membership = Membership::from(name(cohort));
     rig.app
         .register(id.parse().unwrap(), target.clone(), membership)
         .unwrap();
@@ -70,4 +67,53 @@ async fn who_has_no_share_helps_out_where_nobody_else_is() {
     for _ in 0..20 {
         assert_eq!(client.get("/").await.body, "two");
     }
+}
+
+/// As when a revision brings a health check along that the one before doesn't know.
+#[tokio::test]
+async fn each_target_is_judged_by_its_own_checks() {
+    let rig = Rig::new();
+    let health = Checks::health(HealthSpec {
+        interval: std::time::Duration::from_millis(5),
+        ..HealthSpec::new("/health".parse().unwrap())
+    });
+    let old = Closure::new(|request| async move {
+        Ok(match request.uri().path() {
+            "/health" => status(404),
+            _ => ok("old"),
+        })
+    });
+    let new = Closure::new(|request| async move {
+        Ok(match request.uri().path() {
+            "/health" => status(500),
+            _ => ok("new"),
+        })
+    });
+    let register = |id: &str, cohort: &str, target: &Arc<Closure>, checks: Checks| {
+        let membership = Membership {
+            checks: Some(checks),
+            ..Membership::from(name(cohort))
+        };
+        rig.app
+            .register(id.parse().unwrap(), target.clone(), membership)
+            .unwrap()
+    };
+    let of_old = register("a", "1", &old, Checks::default());
+    let of_new = register("b", "2", &new, health.clone());
+    let is_ill = |health: &Health| matches!(health, Health::Unhealthy { .. });
+    seen("its check", of_new.clone(), is_ill).await;
+    assert_eq!((&*of_old.borrow(), old.calls()), (&Health::Healthy, 0));
+    let mut client = rig.connect().await;
+    for _ in 0..20 {
+        assert_eq!(client.get("/").await.body, "old");
+    }
+    // What the group says of checks is said of others.
+    rig.app.configure(wharf_gateway::GroupSpec {
+        checks: health,
+        ..rig.app.spec()
+    });
+    let third = Closure::new(|_| async { Ok(status(500)) });
+    let checked = rig.register("c", &third);
+    seen("the group's check", checked, is_ill).await;
+    assert_eq!((&*of_old.borrow(), old.calls()), (&Health::Healthy, 20));
 }

@@ -25,7 +25,7 @@ impl Orchestrator {
             return Ok(());
         }
         let name = &manifest.name;
-        let served = Arc::new(Served::new(namespace, manifest, manifest)?);
+        let served = Arc::new(Served::new(namespace, manifest)?);
         let but = Some((namespace, name));
         let mut scenes = self.scenes(self.edge.objects(), but).await?;
         for scene in &mut scenes {
@@ -136,7 +136,7 @@ impl Orchestrator {
             None => None,
         };
         match blueprint {
-            Some(blueprint) => Served::new(namespace, &blueprint.manifest, &blueprint.manifest),
+            Some(blueprint) => Served::new(namespace, &blueprint.manifest),
             None => Served::unreleased(namespace, &service.name),
         }
     }

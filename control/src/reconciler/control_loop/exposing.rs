@@ -20,8 +20,7 @@ const RECREATED_WITHIN: Duration = Duration::from_secs(60);
 /// What is in force for one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Exposed {
-    routes: Revision,
-    health: Revision,
+    revision: Revision,
     hold: Option<Hold>,
 }
 
@@ -71,21 +70,14 @@ impl ControlLoop {
     }
 }
 
-/// The routes of the revision that runs, until its successor does; the health check of the successor, which
-/// its tasks are waited for with.
+/// As the revision says that runs, until its successor does. How tasks are checked is said with each of them.
 fn exposure(watched: &Watched) -> Option<(Exposed, Exposure)> {
     let service = &watched.service;
     if service.kind == ServiceKind::Worker || service.status == ServiceStatus::Draining {
         return None;
     }
-    let goal = service.goal?;
     // What failed and stays is not what the requests are for.
-    let failed = service.rollout.is_none() && service.stable.is_some_and(|stable| stable != goal);
-    let health = service.stable.filter(|_| failed).unwrap_or(goal);
-    let routes = service
-        .stable
-        .filter(|_| failed || service.rollout.is_some())
-        .unwrap_or(goal);
+    let revision = service.stable.or(service.goal)?;
     let recreates = watched
         .deployment
         .as_ref()
@@ -95,10 +87,9 @@ fn exposure(watched: &Watched) -> Option<(Exposed, Exposure)> {
         false => service.scaling.as_ref().and_then(ScalingSpec::hold),
     };
     let exposure = Exposure {
-        routes: watched.blueprints.get(&routes)?.clone(),
-        health: watched.blueprints.get(&health)?.clone(),
+        blueprint: watched.blueprints.get(&revision)?.clone(),
         hold,
     };
-    let exposed = Exposed { routes, health, hold };
+    let exposed = Exposed { revision, hold };
     Some((exposed, exposure))
 }

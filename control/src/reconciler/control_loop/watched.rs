@@ -160,26 +160,12 @@ impl Watched {
             self.service.namespace.clone(),
             Group::Service(self.service.name.clone()),
         );
-        let tasks = registry.visit(&group, |entry| self.observe_task(entry));
+        let tasks = registry.visit(&group, observe_task);
         self.trim_vacancies(&tasks);
         Observed {
             tasks,
             vacancies: self.vacancies.clone(),
         }
-    }
-
-    fn observe_task(&self, entry: &Entry) -> Option<ObservedTask> {
-        let (id, revision) = (entry.task.id.clone(), entry.task.definition.revision);
-        let phase = match phase(entry)? {
-            // While it is being replaced as a whole, the health check is already its successor's.
-            Phase::Unhealthy | Phase::Unready if self.is_replaced(revision) => Phase::Healthy,
-            phase => phase,
-        };
-        Some(ObservedTask { id, revision, phase })
-    }
-
-    fn is_replaced(&self, revision: Revision) -> bool {
-        self.course.is_some() && self.service.stable == Some(revision) && self.service.goal != Some(revision)
     }
 
     /// Drops the vacancies of places that are filled: the task recovered, or there are fewer places now.
@@ -216,6 +202,14 @@ fn count_of(desired: &Desired, revision: Revision) -> u32 {
         Some(stable) if stable == revision && desired.goal != desired.stable => desired.stable_count,
         _ => desired.count,
     }
+}
+
+fn observe_task(entry: &Entry) -> Option<ObservedTask> {
+    Some(ObservedTask {
+        id: entry.task.id.clone(),
+        revision: entry.task.definition.revision,
+        phase: phase(entry)?,
+    })
 }
 
 fn phase(entry: &Entry) -> Option<Phase> {

@@ -222,8 +222,8 @@ impl Scene<'_> {
         let blocked = self.new.blocked_on(Blocker::Capacity).saturating_sub(leaving);
         let beyond = self.all().saturating_sub(self.upper());
         let wanted = surplus.max(kept_out + blocked + beyond);
-        let mut actions = stop_unhealthy(stable, wanted);
-        let wanted = wanted - number(actions.iter());
+        let mut actions = stop_unhealthy(stable, wanted.max(self.made_up_for(stable)));
+        let wanted = wanted.saturating_sub(number(actions.iter()));
         let not_healthy = stable.hopeful() - stable.healthy();
         let remains = self.remains().filter(|task| task.phase == Phase::Healthy);
         let spare = self.spare().saturating_sub(number(remains));
@@ -233,6 +233,13 @@ impl Scene<'_> {
             self.why(),
         ));
         actions
+    }
+
+    /// Unhealthy old tasks that healthy ones, of either revision, have replaced.
+    fn made_up_for(&self, stable: &Crew<'_>) -> u32 {
+        let unhealthy = stable.unhealthy();
+        let healthy = stable.healthy() + self.new.healthy();
+        unhealthy.saturating_sub(self.desired.stable_count.saturating_sub(healthy))
     }
 
     /// Replaces old tasks that were lost, unless the new ones lack room.

@@ -3,7 +3,10 @@ use std::collections::HashMap;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 
-use super::{super::spec::*, *};
+use super::{
+    super::{Membership, spec::*},
+    *,
+};
 use crate::{
     body::{self, Body},
     names::TargetId,
@@ -31,12 +34,11 @@ fn name(name: &str) -> CohortName {
 }
 
 fn taker(id: &str, cohort: &str) -> Taker {
-    let cohort = (name(cohort), Arc::<Counts>::default());
     let member = Member::new(
         id.parse().unwrap(),
         Arc::new(Idle),
-        TargetWeight::default(),
-        Some(cohort),
+        Membership::from(name(cohort)),
+        Some(Arc::default()),
     );
     Taker {
         member: Arc::new(member),

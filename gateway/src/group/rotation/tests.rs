@@ -44,7 +44,7 @@ fn taker(id: &str, weight: u32, load: Load, ramp: Option<Instant>) -> Taker {
     let target = Arc::new(Said(Mutex::new(load)));
     let weight = TargetWeight::new(weight).unwrap();
     Taker {
-        member: Arc::new(Member::new(id.parse().unwrap(), target, weight, None)),
+        member: Arc::new(Member::new(id.parse().unwrap(), target, weight.into(), None)),
         ramp,
     }
 }

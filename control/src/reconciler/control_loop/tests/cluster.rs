@@ -252,7 +252,7 @@ impl Cluster {
         *self.fake.missing.lock().unwrap() = what.map(str::to_owned);
     }
 
-    pub(super) fn exposed(&self) -> Vec<(u64, u64)> {
+    pub(super) fn exposed(&self) -> Vec<u64> {
         self.fake.exposed.lock().unwrap().values().copied().collect()
     }
 

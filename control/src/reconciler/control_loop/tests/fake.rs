@@ -73,7 +73,7 @@ pub(crate) struct Fake {
     pub(crate) places: Arc<Mutex<(usize, Option<usize>)>>,
     pub(super) missing: Mutex<Option<String>>,
     pub(super) live: Mutex<HashMap<TaskId, Arc<FakeTask>>>,
-    pub(super) exposed: Mutex<BTreeMap<(NamespaceName, ServiceName), (u64, u64)>>,
+    pub(super) exposed: Mutex<BTreeMap<(NamespaceName, ServiceName), u64>>,
     /// The shares that were put in force, one after the other.
     pub(crate) shares: Mutex<Vec<Vec<(u64, u32)>>>,
     /// What is counted of the requests to each revision.
@@ -234,9 +234,7 @@ impl Executor for Fake {
         let mut exposed = self.exposed.lock().unwrap();
         for (service, exposure) in changes {
             match exposure {
-                Some(exposure) => {
-                    exposed.insert(service, (number(&exposure.routes), number(&exposure.health)))
-                }
+                Some(exposure) => exposed.insert(service, number(&exposure.blueprint)),
                 None => exposed.remove(&service),
             };
         }

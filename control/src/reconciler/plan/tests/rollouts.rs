@@ -65,6 +65,12 @@ fn a_rolling_deployment_keeps_within_its_bounds() {
         (within(0, 100), 2, "1h 1h", "-1 -0"),
         // An unhealthy new one makes room for its successor.
         (within(50, 100), 2, "1h 2u", "-1"),
+        // Old ones that are stuck go before those that serve.
+        (within(50, 100), 4, "1u 1u 1h 1h", "-0 -1"),
+        (within(50, 100), 4, "1r 1r 1h 1h", "-1 -0"),
+        (within(50, 100), 4, "1h 1h 1u 1h", "-2 -3"),
+        (within(100, 200), 2, "1u 1h 2h 2s", "-0"),
+        (within(100, 200), 2, "1u 1h 2s 2s", ""),
         // There is room, so none goes first though it might.
         (within(50, 200), 2, "1h 1h", "+2 +2"),
         (within(50, 200), 2, "1h 1h 2B 2B", "-1"),
@@ -115,6 +121,8 @@ fn a_canary_comes_beside_the_old_ones_and_takes_its_share_step_by_step() {
         // What is lost is replaced, on both sides, and shares aren't shifted meanwhile.
         (linear, Stage::Bake, 40, "1h 2h", "+2 +1"),
         (linear, Stage::Bake, 40, "1h 1h 2h 2s", ""),
+        (linear, Stage::Bake, 40, "1u 1h 2h 2s", "+1"),
+        (linear, Stage::Bake, 40, "1u 1h 2h 2s 1h", "-0"),
     ] {
         check(&going(2, strategy, stage, share), tasks, expected);
     }
@@ -267,14 +275,6 @@ fn a_rollback_keeps_what_is_healthy_until_the_old_ones_are_back() {
 }
 
 #[test]
-fn a_failed_deployment_that_is_not_rolled_back_stays_where_it_is() {
-    let halted = Desired {
-        goal: Some(revision("2")),
-        ..steady(2)
-    };
-    for (tasks, expected) in [
-        ("1h 1h 2h 2s 2u", "-3 -4"),
-#[test]
 fn what_a_failed_rollback_left_serves_until_the_old_ones_do() {
     for (count, tasks, expected) in [
         (2, "2h 2h", "+1 +1"),
@@ -341,6 +341,14 @@ fn going_back_gives_nobody_more_than_it_can_carry() {
     }
 }
 
+#[test]
+fn a_failed_deployment_that_is_not_rolled_back_stays_where_it_is() {
+    let halted = Desired {
+        goal: Some(revision("2")),
+        ..steady(2)
+    };
+    for (tasks, expected) in [
+        ("1h 1h 2h 2s 2u", "-3 -4"),
         ("1h 2h", ""),
         // Only the old revision is started.
         ("2h", "+1"),

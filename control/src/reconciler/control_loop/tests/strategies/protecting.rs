@@ -1,5 +1,6 @@
 //! What serves goes on serving, and every deployment ends, whatever goes wrong besides.
 
+use super::super::fake::unhealthy;
 use super::*;
 use crate::manifest::DEFAULT_DEADLINE;
 
@@ -63,4 +64,16 @@ async fn old_tasks_that_come_to_their_place_put_no_verdict_off() {
     assert_eq!(cluster.ended(2).await.state, RolloutState::Failed);
     let took = began.elapsed();
     assert!(took < DEFAULT_DEADLINE + Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_task_that_gets_stuck_while_a_canary_is_watched_is_replaced() {
+    let cluster = Cluster::steady(2).await;
+    cluster.roll(2, 2, canary()).await;
+    cluster.until_stage(2, Stage::Bake, 5).await;
+    let stuck = cluster.tasks()[0].id.clone();
+    cluster.turn(&stuck, unhealthy("Request timed out"));
+    cluster.until_picture("1h 2h 2h 1h").await;
+    assert_eq!(cluster.deployment(2).await.stage, Stage::Bake);
+    assert_eq!(cluster.ended(2).await.state, RolloutState::Completed);
 }
