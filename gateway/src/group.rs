@@ -30,7 +30,7 @@ use self::{
     budget::Budget,
     cohort::Choice,
     hold::{Held, Waking},
-    members::{Entry, Members},
+    members::{Entry, Members, Takers},
 };
 pub(crate) use self::{
     choice::{ChoiceHints, Policy},
@@ -125,9 +125,8 @@ impl From<TargetWeight> for Membership {
 impl From<CohortName> for Membership {
     fn from(cohort: CohortName) -> Self {
         Self {
-            weight: TargetWeight::default(),
-            ..Self::default()
             cohort: Some(cohort),
+            ..Self::default()
         }
     }
 }
@@ -150,7 +149,7 @@ impl TargetGroup {
             held: Held::default(),
             waking: shared.waking.clone(),
             counts: GroupCounts::default(),
-            rotation: ArcSwap::from_pointee(Choice::new(&spec, &Shares::new(), Vec::new())),
+            rotation: ArcSwap::from_pointee(Choice::new(&spec, &Shares::new(), Takers::default())),
             members: Mutex::new(Members::new(spec)),
             turns: AtomicUsize::new(0),
             attempts: AtomicUsize::new(0),

@@ -53,6 +53,17 @@ impl TargetGroup {
         }
     }
 
+    /// As [`Self::look`], for a request that has waited in vain: a target whose first check isn't over may have it, if the
+    /// group fails open.
+    pub(super) fn look_at_last(self: &Arc<Self>, hints: ChoiceHints<'_>) -> Option<Lease> {
+        self.look(hints).or_else(|| {
+            let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+            let rotation = self.rotation.load();
+            let tried = hints.tried;
+            Lease::take(self, rotation.pick_at_last(Draw { turn, tried })?)
+        })
+    }
+
     pub(super) fn count_attempt(&self) {
         self.attempts.fetch_add(1, Ordering::Relaxed);
     }

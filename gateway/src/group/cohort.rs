@@ -16,6 +16,7 @@ use std::{
 
 use super::{
     GroupSpec, Member,
+    members::Takers,
     rotation::{Draw, Rotation, Taker, lot},
 };
 use crate::names::CohortName;
@@ -171,6 +172,8 @@ pub(super) struct Choice {
     lanes: Vec<Lane>,
     /// Those of cohorts without a share.
     rest: Rotation,
+    /// Those who get what has waited in vain, whatever they are.
+    at_last: Rotation,
 }
 
 #[derive(Debug)]
@@ -180,7 +183,8 @@ struct Lane {
 }
 
 impl Choice {
-    pub(super) fn new(spec: &GroupSpec, shares: &Shares, takers: Vec<Taker>) -> Self {
+    pub(super) fn new(spec: &GroupSpec, shares: &Shares, takers: Takers) -> Self {
+        let Takers { now: takers, at_last } = takers;
         let mut rest = if shares.is_empty() {
             Vec::new()
         } else {
@@ -200,7 +204,13 @@ impl Choice {
             all: Rotation::new(spec.clone(), takers),
             lanes,
             rest: Rotation::new(spec.clone(), rest),
+            at_last: Rotation::new(spec.clone(), at_last),
         }
+    }
+
+    /// A target for a request that has waited in vain; none where it is not to have an unhealthy one.
+    pub(super) fn pick_at_last(&self, draw: Draw<'_>) -> Option<&Arc<Member>> {
+        self.at_last.pick(draw)
     }
 
     /// The target whose turn it is; none when none is left.

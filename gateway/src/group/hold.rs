@@ -104,9 +104,10 @@ impl TargetGroup {
         if let Some(wake_up) = self.waking.get() {
             wake_up.wake(&self.name);
         }
+        let too_long = Cause::HeldTooLong { waited: hold.wait() };
         tokio::time::timeout_at(patience.until, self.next_taker(hints))
             .await
-            .unwrap_or(Err(Cause::HeldTooLong { waited: hold.wait() }))
+            .unwrap_or_else(|_| self.look_at_last(hints).ok_or(too_long))
             .map(|lease| (lease, patience))
     }
 

@@ -24,6 +24,14 @@ pub(super) struct Entry {
     standing: Standing,
 }
 
+/// Who takes requests.
+#[derive(Default)]
+pub(super) struct Takers {
+    pub(super) now: Vec<Taker>,
+    /// Those that have waited as long as they may.
+    pub(super) at_last: Vec<Taker>,
+}
+
 /// What a member was when the rotation was last made.
 #[derive(Clone, Copy)]
 enum Standing {
@@ -48,7 +56,7 @@ impl Members {
     }
 
     /// Those who take requests from now on, as they stand: the healthy; if there are none, those who may do all the same.
-    pub(super) fn takers(&mut self, leaving: Option<&Arc<Member>>) -> Vec<Taker> {
+    pub(super) fn takers(&mut self, leaving: Option<&Arc<Member>>) -> Takers {
         self.stand();
         let staying = |entry: &&Entry| {
             let leaves = leaving.is_some_and(|leaving| Arc::ptr_eq(&entry.member, leaving));
@@ -57,18 +65,30 @@ impl Members {
         let staying: Vec<_> = self.all.iter().filter(staying).collect();
         let healthy: Vec<_> = staying.iter().filter_map(|entry| entry.healthy()).collect();
         if !healthy.is_empty() {
-            return healthy;
+            return Takers {
+                now: healthy,
+                at_last: Vec::new(),
+            };
         }
         let may_do = |entry: &&&Entry| match (self.spec.fail_open, self.spec.hold) {
             // ALB: when all are unhealthy, all get requests; nobody knows better.
-            (FailOpen::Open, _) => true,
+            (FailOpen::Open, None) => true,
+            // Those whose first check is not over are waited for.
+            (FailOpen::Open, Some(_)) => entry.member.is_ill(),
             // Whose first check is not over is not known to be ill: when targets are replaced, nobody else may be left.
             (FailOpen::Closed, None) => !entry.member.is_ill(),
             // Requests wait for the check.
             (FailOpen::Closed, Some(_)) => false,
         };
-        let last_resort = staying.iter().filter(may_do);
-        last_resort.map(|entry| entry.at_full_share()).collect()
+        let at_last = match self.spec.fail_open {
+            FailOpen::Open => staying.iter().map(|entry| entry.at_full_share()).collect(),
+            FailOpen::Closed => Vec::new(),
+        };
+        let now = staying.iter().filter(may_do);
+        Takers {
+            now: now.map(|entry| entry.at_full_share()).collect(),
+            at_last,
+        }
     }
 
     /// Notes who has become healthy, and whether it begins slowly.

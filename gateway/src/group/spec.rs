@@ -43,7 +43,8 @@ pub enum Algorithm {
 /// What a group does when none of its targets is healthy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FailOpen {
-    /// All targets get requests: nobody knows better. ALB's way.
+    /// All targets get requests: nobody knows better. ALB's way. Where requests wait ([`GroupSpec::hold`]), they wait for
+    /// the first checks of those that are new, and get such a target only when their time is up.
     #[default]
     Open,
     /// None does: requests are answered 503. Targets whose first check is not over get them all the same, unless they wait

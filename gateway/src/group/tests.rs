@@ -147,7 +147,7 @@ async fn new_targets_take_requests_unchecked_when_nobody_else_is_left() {
     let hold = Hold::new(Duration::from_secs(30), 10).unwrap();
     for (fail_open, hold, next) in [
         (FailOpen::Open, None, Some("new")),
-        (FailOpen::Open, Some(hold), Some("new")),
+        (FailOpen::Open, Some(hold), None),
         (FailOpen::Closed, None, Some("new")),
         (FailOpen::Closed, Some(hold), None),
     ] {

@@ -10,9 +10,11 @@ use std::{
 
 use http_body_util::BodyExt as _;
 use tokio::sync::{Semaphore, watch};
-use wharf_gateway::{Condition, FailOpen, GroupName, GroupSpec, Hold, TargetErrorKind, WakeUp};
+use wharf_gateway::{
+    Checks, Condition, FailOpen, GroupName, GroupSpec, Health, HealthSpec, Hold, TargetErrorKind, WakeUp,
+};
 
-use crate::support::{Answer, Closure, Raw, Rig, failure, ok, seen, within};
+use crate::support::{Answer, Closure, Raw, Rig, failure, ok, seen, status, within};
 
 const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(50);
@@ -322,4 +324,63 @@ async fn an_upgraded_or_running_request_counts_as_under_way() {
     .await;
     let demand = rig.app.demand();
     assert_eq!((demand.requests, demand.held, demand.queued), (1, 0, 2));
+}
+
+/// A health check's first pass is what a request waits for, not that a task is there.
+#[tokio::test]
+async fn who_waits_gets_a_target_that_has_passed_its_check() {
+    let (rig, wakes) = holding(LONG, 10);
+    rig.check(HealthSpec {
+        interval: Duration::from_millis(5),
+        ..HealthSpec::new("/health".parse().unwrap())
+    });
+    let (ready, is_ready) = watch::channel(false);
+    let target = Closure::new(move |request| {
+        let mut ready = is_ready.clone();
+        async move {
+            if request.uri().path() == "/health" {
+                ready.wait_for(|ready| *ready).await.unwrap();
+                return Ok(ok(""));
+            }
+            Ok(if *ready.borrow() { ok("ready") } else { status(500) })
+        }
+    });
+    let mut client = wait_in_line(&rig, &wakes, 1).await;
+    let health = rig.register("t1", &target);
+    within("its check", async {
+        while target.calls() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut late = wait_in_line(&rig, &wakes, 2).await;
+    assert_eq!((&*health.borrow(), rig.app.demand().held), (&Health::Initial, 2));
+    ready.send_replace(true);
+    for client in [&mut client, &mut late] {
+        let answer = client.answer().await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "ready"));
+    }
+}
+
+#[tokio::test]
+async fn who_has_waited_in_vain_gets_a_target_that_is_not_checked_yet_if_the_group_fails_open() {
+    for (fail_open, expected) in [(FailOpen::Open, 200), (FailOpen::Closed, 503)] {
+        let (rig, _wakes) = holding(SHORT, 10);
+        rig.app.configure(GroupSpec {
+            fail_open,
+            checks: Checks::health(HealthSpec {
+                timeout: LONG,
+                ..HealthSpec::new("/health".parse().unwrap())
+            }),
+            ..rig.app.spec()
+        });
+        let target = Closure::new(|request| async move {
+            if request.uri().path() == "/health" {
+                std::future::pending::<()>().await;
+            }
+            Ok(ok(""))
+        });
+        rig.register("t1", &target);
+        assert_eq!(rig.get("/").await.status, expected, "{fail_open:?}");
+    }
 }

@@ -67,7 +67,10 @@ fn check(given: &str, targets: &[(&str, &str)], tried: &[&str], expected: &[(&st
             algorithm,
             ..GroupSpec::default()
         };
-        let takers = targets.iter().map(|(id, cohort)| taker(id, cohort)).collect();
+        let takers = Takers {
+            now: targets.iter().map(|(id, cohort)| taker(id, cohort)).collect(),
+            at_last: Vec::new(),
+        };
         let choice = Choice::new(&spec, &shares(given), takers);
         let tried: Vec<TargetId> = tried.iter().map(|id| id.parse().unwrap()).collect();
         let mut picks: HashMap<String, usize> = HashMap::new();
