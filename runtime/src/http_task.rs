@@ -36,8 +36,8 @@ mod instance;
 
 use admission::{Admission, Place};
 pub use body::{BodyError, GuestBody};
-use flight::Flight;
 pub use flight::RequestUsage;
+use flight::{Flight, Purpose};
 use instance::{Instance, Tending, WARM_LIFETIME, WarmInstances};
 
 /// A live task of the `wasi:http/proxy` world. Cheap to clone.
@@ -122,8 +122,29 @@ impl HttpTask {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        self.answer(request, Purpose::Service).await
+    }
+
+    /// Answers a health check, as [`Self::call`] does. What comes of it neither counts among the failures in a row nor
+    /// ends them: a task that fails every request may pass its checks.
+    ///
+    /// # Errors
+    /// As of [`Self::call`].
+    pub async fn check<B>(&self, request: Request<B>) -> Result<Response<GuestBody>, CallError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.answer(request, Purpose::Check).await
+    }
+
+    async fn answer<B>(&self, request: Request<B>, purpose: Purpose) -> Result<Response<GuestBody>, CallError>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let task = &self.0;
-        let flight = Arc::new(Flight::new(task.core.meter()));
+        let flight = Arc::new(Flight::new(purpose, task.core.meter()));
         let deadline = task.core.timeout.map(|timeout| Instant::now() + timeout);
         let answered = task.answer(into_wasi(request), &flight, deadline).await;
         task.requests.fetch_add(1, Ordering::Relaxed);
@@ -327,17 +348,17 @@ impl Task {
 
     /// The guest returned: well if it had answered.
     fn returned(&self, flight: &Flight) {
-        if flight.head_sent() {
+        if !flight.head_sent() {
+            self.failed(flight.failure(), flight);
+        } else if flight.purpose == Purpose::Service {
             self.failures_in_a_row.store(0, Ordering::Relaxed);
             self.timeouts_in_a_row.store(0, Ordering::Relaxed);
-        } else {
-            self.failed(flight.failure(), flight);
         }
     }
 
     /// Books a failure: for the caller, in the task's log, in its health.
     fn failed(&self, failure: Failure, flight: &Flight) -> Failure {
-        if failure.kind.is_the_guests() {
+        if failure.kind.is_the_guests() && flight.purpose == Purpose::Service {
             self.failures_in_a_row.fetch_add(1, Ordering::Relaxed);
         }
         self.core.report(&failure);

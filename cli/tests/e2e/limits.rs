@@ -122,3 +122,20 @@ fn three_traps_in_a_row_make_a_task_unhealthy_and_it_is_replaced() {
     let events = server.wharf().ok(["events", "web"]);
     assert!(events.contains("unhealthy"), "{events}");
 }
+
+#[test]
+fn a_task_that_traps_is_replaced_although_it_passes_its_checks() {
+    let server = Server::start();
+    deploy(&server, "web", "[health]\npath = \"/ok\"\ninterval = \"1s\"\n");
+    let task = || {
+        let tasks = server.wharf().json(["ps", "web"]);
+        tasks["tasks"][0]["taskId"].as_str().map(str::to_owned)
+    };
+    let first = task().expect("a task");
+    until("another task runs in its place", || {
+        server.get("web.localhost", "/trap");
+        task().filter(|now| *now != first)
+    });
+    let events = server.wharf().ok(["events", "web"]);
+    assert!(!events.contains("is healthy again"), "{events}");
+}

@@ -7,9 +7,10 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use wharf_gateway::{
-    Body, BodyError, Condition, Load, SharedProbe, Target, TargetError, TargetErrorKind, Usage, UsageProbe,
+    Body, BodyError, Condition, HealthPort, Load, SharedProbe, Target, TargetError, TargetErrorKind, Usage,
+    UsageProbe,
 };
-use wharf_runtime::{CallError, FailureKind, HttpTask, RequestUsage};
+use wharf_runtime::{CallError, FailureKind, GuestBody, HttpTask, RequestUsage};
 
 /// Failures in a row after which a task says itself that it is unfit.
 const MAX_FAILURES_IN_A_ROW: u32 = 3;
@@ -40,7 +41,17 @@ pub(super) enum Cost {
 
 impl Target for HttpTarget {
     fn call(&self, request: Request<Body>) -> BoxFuture<'_, Result<Response<Body>, TargetError>> {
-        self.answer(request).boxed()
+        let answered = self.task.call(request);
+        async move { self.told(answered.await) }.boxed()
+    }
+
+    fn probe(
+        &self,
+        request: Request<Body>,
+        _port: HealthPort,
+    ) -> BoxFuture<'_, Result<Response<Body>, TargetError>> {
+        let answered = self.task.check(request);
+        async move { self.told(answered.await) }.boxed()
     }
 
     fn load(&self) -> Load {
@@ -67,8 +78,7 @@ impl Target for HttpTarget {
 }
 
 impl HttpTarget {
-    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, TargetError> {
-        let answered = self.task.call(request).await;
+    fn told(&self, answered: Result<Response<GuestBody>, CallError>) -> Result<Response<Body>, TargetError> {
         let mut response = answered.map_err(|error| target_error(&error, self.cost))?;
         let usage = response.extensions_mut().remove::<RequestUsage>();
         if let Some(usage) = usage.clone() {

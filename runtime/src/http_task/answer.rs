@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use wasmtime_wasi_http::WasiBody;
 
 use super::body::{GuestBody, Remainder};
-use super::flight::{Flight, RequestUsage};
+use super::flight::{Flight, Purpose, RequestUsage};
 use super::{Head, Task};
 use crate::drive::{Guest, drive};
 use crate::failure::{Failure, FailureKind};
@@ -41,7 +41,9 @@ impl Task {
             Progress::NoHead => return Err(flight.failure()),
             Progress::Deadline => {
                 drop(run);
-                self.timeouts_in_a_row.fetch_add(1, Ordering::Relaxed);
+                if flight.purpose == Purpose::Service {
+                    self.timeouts_in_a_row.fetch_add(1, Ordering::Relaxed);
+                }
                 return Err(self.failed(self.core.deadline_failure(), flight));
             }
             Progress::Killed => return Err(Failure::new(FailureKind::Stopped, "the task was stopped")),

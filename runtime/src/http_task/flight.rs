@@ -9,8 +9,18 @@ use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use crate::failure::{Failure, FailureKind};
 use crate::meter::Meter;
 
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Somebody wants the answer.
+    Service,
+    /// Somebody wants to know whether there is one: how it goes says nothing of how the others go.
+    Check,
+}
+
 #[derive(Debug)]
 pub(super) struct Flight {
+    pub(super) purpose: Purpose,
     pub(super) meter: Arc<Meter>,
     pub(super) peak_memory: Arc<AtomicU64>,
     head_sent: AtomicBool,
@@ -18,8 +28,9 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    pub(super) fn new(meter: Arc<Meter>) -> Self {
+    pub(super) fn new(purpose: Purpose, meter: Arc<Meter>) -> Self {
         Self {
+            purpose,
             meter,
             peak_memory: Arc::default(),
             head_sent: AtomicBool::new(false),

@@ -33,6 +33,27 @@ async fn each_failure_has_its_kind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_says_nothing_of_the_requests() {
+    let (task, _log) = Bench::new().http(|_| {}).await;
+    let request = |path: &str| {
+        let body = http_body_util::Empty::<bytes::Bytes>::new();
+        http::Request::get(format!("http://app.test{path}"))
+            .body(body)
+            .unwrap()
+    };
+    for failures in 1..=3 {
+        get(&task, "/trap").await.unwrap_err();
+        assert_eq!(task.check(request("/ok")).await.unwrap().status(), 200);
+        task.check(request("/trap")).await.unwrap_err();
+        task.idle().await;
+        assert_eq!(task.usage().failures_in_a_row, failures);
+    }
+    assert_eq!(text(&task, "/ok").await.0, 200);
+    task.idle().await;
+    assert_eq!(task.usage().failures_in_a_row, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trap_s_frames_are_in_the_log_and_not_in_the_error() {
     let (task, log) = Bench::new().http(|_| {}).await;
     let error = get(&task, "/trap").await.unwrap_err().to_string();
