@@ -41,17 +41,18 @@ pub(super) fn stream(mut response: Response<Body>, mut exchange: Box<Exchange>) 
     let probe = response.extensions_mut().remove::<SharedProbe>();
     exchange.answered(response.status(), probe);
     if exchange.is_last() {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        say_last(response.headers_mut());
     }
     let expected = expected_length(&exchange.method, &response);
     response.map(|body| ResponseBody::new(Source::Target(body), exchange, expected))
 }
 
 /// Sends a whole response.
-pub(super) fn own(response: Response<Bytes>, mut exchange: Box<Exchange>) -> Response<ResponseBody> {
+pub(super) fn own(mut response: Response<Bytes>, mut exchange: Box<Exchange>) -> Response<ResponseBody> {
     exchange.answered(response.status(), None);
+    if exchange.is_last() {
+        say_last(response.headers_mut());
+    }
     let expected = if exchange.method == Method::HEAD {
         0
     } else {
@@ -67,12 +68,15 @@ pub(super) fn refuse(cause: &Cause, mut exchange: Box<Exchange>) -> Response<Res
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, exchange.request_id.clone());
     // With the rest of the body unread, or unclear where it ends, nothing can follow. HTTP/2 resets one stream.
-    if exchange.is_last() || (exchange.version <= Version::HTTP_11 && response_is_last(cause)) {
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if exchange.version <= Version::HTTP_11 && response_is_last(cause) {
+        say_last(response.headers_mut());
     }
     own(response, exchange)
+}
+
+/// No request follows on the connection.
+fn say_last(headers: &mut HeaderMap) {
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
 fn response_is_last(cause: &Cause) -> bool {

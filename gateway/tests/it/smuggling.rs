@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
-use wharf_gateway::{DesyncMode, ListenerSpec};
+use wharf_gateway::{Action, DesyncMode, FixedResponse, ListenerSpec, RuleSpec};
 
-use crate::support::{Closure, LISTENER, Raw, Rig, local, ok};
+use crate::support::{Closure, LISTENER, Raw, Rig, local, ok, routing, rule};
 
 /// A rig whose one target says what it was asked, body included.
 fn telling(desync: DesyncMode) -> (Rig, Arc<Closure>) {
@@ -149,6 +149,22 @@ async fn an_ambiguous_request_reaches_its_target_with_one_reading_and_nothing_fo
         assert_eq!(monitor.log.lines(2).await[0]["classificationReason"], reason);
         assert_eq!(target.calls(), 2);
     }
+}
+
+#[tokio::test]
+async fn an_ambiguous_request_is_the_last_whoever_answers_it() {
+    let page = Action::Fixed(FixedResponse::new(503, None, "later").unwrap());
+    let (rig, _) = telling(DesyncMode::Defensive);
+    let rule = RuleSpec {
+        action: page,
+        ..rule("page", 1, "", "/page", "app")
+    };
+    rig.gateway.apply(routing(vec![rule])).unwrap();
+    let head = "GET /page HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
+    let mut client = sent(&rig, format!("{head}abc{head}abc")).await;
+    let answer = client.answer().await;
+    assert_eq!((answer.status, answer.header("connection")), (503, Some("close")));
+    assert!(client.is_closed().await);
 }
 
 #[tokio::test]
