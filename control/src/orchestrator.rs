@@ -57,6 +57,9 @@ pub const MAX_SERVICES: usize = 5000;
 /// Jobs there may be in a namespace.
 pub const MAX_JOBS: usize = 5000;
 
+/// How often something is begun anew; the control loop takes few steps in a row that write.
+const MOST_DISTURBED: usize = 16;
+
 /// Everything operations need.
 #[derive(Debug)]
 pub struct Orchestrator {
@@ -100,6 +103,18 @@ impl Orchestrator {
     async fn records<R: Record>(&self, prefix: &str) -> Result<Vec<R>, Refusal> {
         let entries = self.store.list(prefix).await?.entries;
         Ok(entries.iter().map(R::decode).collect::<Result<_, _>>()?)
+    }
+}
+
+/// How often the control loop took a step between what was read and what was to be written for it.
+#[derive(Debug, Default)]
+struct Disturbed(usize);
+
+impl Disturbed {
+    /// Whether it is begun anew after this refusal.
+    fn once_more(&mut self, refusal: &Refusal) -> bool {
+        self.0 += 1;
+        refusal.is_of_a_concurrent_change() && self.0 < MOST_DISTURBED
     }
 }
 

@@ -96,12 +96,22 @@ impl Refusal {
     }
 }
 
+/// What was read was changed before what follows from it could be written.
+const CONCURRENT_CHANGE: &str = "ConcurrentChange";
+
+impl Refusal {
+    /// Whether it may go well if it is begun anew: what was read was changed before what follows from it could be written.
+    pub fn is_of_a_concurrent_change(&self) -> bool {
+        self.code == CONCURRENT_CHANGE
+    }
+}
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         match error {
             StoreError::Conflict { .. } => {
-                Self::conflict("ConcurrentChange", message).hint("somebody else was quicker; try again")
+                Self::conflict(CONCURRENT_CHANGE, message).hint("somebody else was quicker; try again")
             }
             StoreError::Invalid(_) => Self::new(Kind::TooLarge, "TooLarge", message),
             StoreError::DiskFull => Self::new(Kind::NoSpace, "DiskFull", message),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::definitions::{Draft, next_revision, put_definition};
-use super::{DEPLOYMENTS_KEPT, MAX_SERVICES, Orchestrator};
+use super::{DEPLOYMENTS_KEPT, Disturbed, MAX_SERVICES, Orchestrator};
 use crate::manifest::{DeploymentSpec, Manifest, Strategy, Workload};
 use crate::model::stored::Record as _;
 use crate::model::{
@@ -39,6 +39,17 @@ impl Orchestrator {
     /// What is wrong with the manifest, or whom its routes are in conflict with.
     pub async fn deploy(&self, namespace: &NamespaceName, ask: NewDeployment) -> Result<Deployed, Refusal> {
         let _writing = self.writes.lock().await;
+        let mut disturbed = Disturbed::default();
+        loop {
+            match self.deploy_next(namespace, ask.clone()).await {
+                Err(refusal) if disturbed.once_more(&refusal) => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// While nobody else writes but the control loop.
+    async fn deploy_next(&self, namespace: &NamespaceName, ask: NewDeployment) -> Result<Deployed, Refusal> {
         self.namespace(namespace).await?;
         let draft = self.draft(namespace, &ask.bundle, ask.manifest).await?;
         let name = &draft.manifest.name;

@@ -2,7 +2,7 @@
 
 use super::definitions::{next_revision, put_definition};
 use super::run::check_ends;
-use super::{MAX_JOBS, NewDeployment, Orchestrator};
+use super::{Disturbed, MAX_JOBS, NewDeployment, Orchestrator};
 use crate::model::stored::Record as _;
 use crate::model::{Group, Job, Run, Schedule, ScheduleStatus, Service, TaskStatus, keys};
 use crate::names::{Family, NamespaceName, Revision};
@@ -29,6 +29,21 @@ impl Orchestrator {
         ask: NewDeployment,
     ) -> Result<Scheduled, Refusal> {
         let _writing = self.writes.lock().await;
+        let mut disturbed = Disturbed::default();
+        loop {
+            match self.deploy_next_job(namespace, ask.clone()).await {
+                Err(refusal) if disturbed.once_more(&refusal) => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// While nobody else writes but the control loop.
+    async fn deploy_next_job(
+        &self,
+        namespace: &NamespaceName,
+        ask: NewDeployment,
+    ) -> Result<Scheduled, Refusal> {
         self.namespace(namespace).await?;
         let draft = self.draft(namespace, &ask.bundle, ask.manifest).await?;
         let family = draft.manifest.name.clone();

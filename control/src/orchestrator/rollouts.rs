@@ -1,7 +1,7 @@
 //! What people do to deployments in progress, and back to earlier ones: abort, pause, continue, roll back.
 
 use super::deploy::{Aim, Deployed, check_existing, kind_of, no_deployment};
-use super::{Orchestrator, services::no_service};
+use super::{Disturbed, Orchestrator, services::no_service};
 use crate::model::stored::Record as _;
 use crate::model::{Deployment, Pace, RolloutState, Service, keys};
 use crate::names::{FamilyRevision, NamespaceName, Revision, ServiceName};
@@ -164,6 +164,22 @@ impl Orchestrator {
         to: Option<Revision>,
     ) -> Result<Deployed, Refusal> {
         let _writing = self.writes.lock().await;
+        let mut disturbed = Disturbed::default();
+        loop {
+            match self.roll_back_next(namespace, name, to).await {
+                Err(refusal) if disturbed.once_more(&refusal) => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// While nobody else writes but the control loop.
+    async fn roll_back_next(
+        &self,
+        namespace: &NamespaceName,
+        name: &ServiceName,
+        to: Option<Revision>,
+    ) -> Result<Deployed, Refusal> {
         self.namespace(namespace).await?;
         let entry = self.store.get(&keys::service(namespace, name)).await?;
         let entry = entry.ok_or_else(|| no_service(namespace, name))?;

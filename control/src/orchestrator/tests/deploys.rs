@@ -284,5 +284,16 @@ async fn of_the_deployments_of_a_revision_that_runs_the_newest_is_kept() {
             known().await.first().map(|latest| latest.id.clone()),
             Some(next.id)
         );
+
+async fn a_deploy_is_not_refused_for_a_step_of_the_one_before() {
+    let harbour = Harbour::open().await;
+    for round in 0..50 {
+        let manifest =
+            json!({"name": "api", "task": {"env": {"ROUND": round.to_string()}}, "service": {"count": 2}});
+        harbour.deploy("one", manifest).await.unwrap();
+        // However far the control loop has come with it.
+        for _ in 0..round {
+            tokio::task::yield_now().await;
+        }
     }
 }
