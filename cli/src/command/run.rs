@@ -40,16 +40,32 @@ pub(crate) async fn run(api: &Api, args: &args::Run) -> Result<ExitCode> {
             bail!("interrupted twice: {} may still be stopping", begun.name)
         }
     };
-    if ended.as_ref().is_err_and(|error| error.is::<Unwritable>()) {
-        cancel(api, &begun, "nobody reads its output at `wharf run` any more").await;
+    match ended {
+        Ok(run) => outcome(&run),
+        Err(error) if error.is::<Unwritable>() => {
+            cancel(api, &begun, "nobody reads its output at `wharf run` any more").await;
+            Err(error)
+        }
+        // Run again, it would run twice.
+        Err(error) => bail!("{}\n  the reason: {error:#}", unseen(&begun)),
     }
-    outcome(&ended?)
+}
+
+/// What is said of a run whose end was not seen.
+fn unseen(run: &Run) -> String {
+    let name = &run.name;
+    format!(
+        "{name} was begun, and goes on when the server does: `wharf describe run {name}` shows how it went, `wharf logs {}` \
+         what it wrote",
+        run.job_name
+    )
 }
 
 /// A run whose tasks ended by themselves has a code; any other has a reason.
 fn outcome(run: &Run) -> Result<ExitCode> {
     match (run.state, run.exit_code, &run.reason) {
         (RunState::Succeeded, ..) => Ok(ExitCode::SUCCESS),
+        (RunState::InProgress, ..) => bail!("the server stopped telling about it: {}", unseen(run)),
         (_, Some(code), _) => Ok(exit::of_job(code)),
         (_, None, Some(reason)) => bail!("{}: {}", run.name, output::harmless(reason)),
         (_, None, None) => bail!("{} ended without an exit code", run.name),

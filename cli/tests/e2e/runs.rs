@@ -201,7 +201,7 @@ fn after_a_kill_what_may_have_run_is_another_attempt() {
     let server = Server::start();
     let project = job(r#"["exit-until", "2"]"#, "retries = 1\nbackoff = \"0s\"");
     server.wharf().ok(["run", project.path()]);
-    let mut running = server
+    let running = server
         .wharf()
         .spawn(["run", "work", "--", "doze", "86400000", "0"]);
     until("it sleeps", || {
@@ -210,8 +210,8 @@ fn after_a_kill_what_may_have_run_is_another_attempt() {
     });
     let data = server.data().to_owned();
     let _directory = server.kill();
-    running.kill().expect("our child");
-    running.wait().expect("our child");
+    Ended::of(running.wait_with_output().expect("our child"))
+        .failed_saying(1, &["work/2 was begun, and goes on when the server does"]);
 
     let server = Server::start_on(&data);
     until("it is tried again", || {

@@ -103,7 +103,8 @@ fn verdict(run: &ObservedRun, places: &[TaskPlace<'_>], now: Timestamp) -> Optio
         let verdict = Verdict {
             state: RunState::Failed,
             reason: Some(reason),
-            exit_code: failure.exit_code,
+            // One that was told to stop may have ended well, which the run has not.
+            exit_code: failure.exit_code.filter(|code| *code != 0),
         };
         return Some((verdict, StopWhy::RunFailed));
     }

@@ -96,8 +96,7 @@ fn phase(task: &Task) -> Phase {
         (TaskStatus::Stopped, _) => Phase::Failed(Failure {
             at: task.stopped_at.unwrap_or(task.created_at),
             reason: stopped.map_or_else(String::new, |stopped| stopped.reason.clone()),
-            // In good order, but not at its end.
-            exit_code: stopped.and_then(|stopped| stopped.exit_code.filter(|code| *code != 0)),
+            exit_code: stopped.and_then(|stopped| stopped.exit_code),
         }),
         (_, DesiredStatus::Stopped) => Phase::Leaving,
         _ => Phase::Going,
