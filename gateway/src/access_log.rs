@@ -16,7 +16,7 @@ pub trait AccessLog: Send + Sync + 'static {
     fn record(&self, entry: &AccessEntry<'_>);
 }
 
-/// What is known of a request at its end. Serialises to the line.
+/// What is known of a request at its end. Serialises to the line; what it has none of is left out.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessEntry<'r> {
@@ -27,6 +27,7 @@ pub struct AccessEntry<'r> {
     /// The peer of the connection.
     pub client: IpAddr,
     /// The client behind it, as the listener's trusted proxies name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub forwarded_for: Option<IpAddr>,
     /// The trace it belongs to, as `traceparent` has it.
     pub trace_id: TraceId,
@@ -35,18 +36,23 @@ pub struct AccessEntry<'r> {
     /// Its method.
     pub method: &'r str,
     /// The authority it asked for, port included.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<&'r str>,
     /// Its path, without the query, which may hold what nobody should read.
     pub path: &'r str,
     /// `HTTP/1.1` or its like.
     pub protocol: &'static str,
     /// The rule that matched.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<&'r str>,
     /// The target group it was forwarded to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<&'r str>,
     /// The target it was forwarded to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<&'r str>,
     /// The status sent. When the client had left before, 460, as with ALB; none when the gateway shut down before.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Attempts after the first.
     pub retries: u32,
@@ -57,18 +63,25 @@ pub struct AccessEntry<'r> {
     /// From the request's head to the end of the response, in milliseconds.
     pub duration_ms: f64,
     /// From the request's head to the response's, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub head_ms: Option<f64>,
     /// CPU time spent on it, in microseconds; none when unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_us: Option<u64>,
     /// The most memory held for it, in bytes; none when unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
     /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Cow<'r, str>>,
     /// The class of its head where that does not comply with RFC 9112: ALB's `classification`, with its words.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub classification: Option<&'static str>,
     /// Why it is of that class: ALB's `classification_reason`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub classification_reason: Option<&'static str>,
     /// What was agreed upon with the client; none for a listener without TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsEntry<'r>>,
     /// Whether the client left before the response's end.
     pub client_left: bool,
@@ -83,6 +96,7 @@ pub struct TlsEntry<'r> {
     /// The cipher suite, by its registered name.
     pub cipher: &'static str,
     /// The name the client asked for, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub server_name: Option<&'r str>,
 }
 
