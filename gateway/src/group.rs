@@ -60,6 +60,8 @@ pub struct TargetGroup {
     rotation: ArcSwap<Choice>,
     /// Choices tried: whose turn it is, and what the lots are drawn from.
     turns: AtomicUsize,
+    /// The same of attempts after the first.
+    turns_again: AtomicUsize,
     /// Attempts at requests, however often a target was looked for meanwhile.
     attempts: AtomicUsize,
     retries: Budget,
@@ -152,6 +154,7 @@ impl TargetGroup {
             rotation: ArcSwap::from_pointee(Choice::new(&spec, &Shares::new(), Takers::default())),
             members: Mutex::new(Members::new(spec)),
             turns: AtomicUsize::new(0),
+            turns_again: AtomicUsize::new(0),
             attempts: AtomicUsize::new(0),
             changes: shared.changes.clone(),
             serve: shared.serve.clone(),

@@ -36,7 +36,7 @@ impl TargetGroup {
     /// The same for an attempt that was counted when it came.
     pub(super) fn look(self: &Arc<Self>, hints: ChoiceHints<'_>) -> Option<Lease> {
         loop {
-            let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+            let turn = self.turn(hints);
             let rotation = self.rotation.load();
             let bound = hints
                 .bound_to
@@ -57,11 +57,21 @@ impl TargetGroup {
     /// group fails open.
     pub(super) fn look_at_last(self: &Arc<Self>, hints: ChoiceHints<'_>) -> Option<Lease> {
         self.look(hints).or_else(|| {
-            let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+            let turn = self.turn(hints);
             let rotation = self.rotation.load();
             let tried = hints.tried;
             Lease::take(self, rotation.pick_at_last(Draw { turn, tried })?)
         })
+    }
+
+    /// Another attempt takes no turn of the first ones: or a target that fails would make all others pass theirs.
+    fn turn(&self, hints: ChoiceHints<'_>) -> usize {
+        let turns = if hints.tried.is_empty() {
+            &self.turns
+        } else {
+            &self.turns_again
+        };
+        turns.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(super) fn count_attempt(&self) {

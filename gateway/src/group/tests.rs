@@ -1,4 +1,5 @@
 use std::{
+    collections::HashMap,
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
@@ -231,4 +232,31 @@ fn a_bound_client_gets_its_target_as_long_as_it_takes_requests() {
     sick.gone.store(true, Ordering::SeqCst);
     group.settle_all();
     assert_eq!(bound("a", &[]), "b");
+}
+
+#[test]
+fn a_target_that_fails_gets_no_more_than_its_turns() {
+    let runtime = runtime();
+    let group = group(&runtime);
+    for id in ["a", "b", "dead"] {
+        add(&group, id, Arc::new(Fleeting::default()));
+    }
+    let chosen = |tried: &[TargetId]| {
+        let hints = ChoiceHints {
+            bound_to: None,
+            tried,
+        };
+        group.choose(hints).unwrap().member().id().clone()
+    };
+    let (mut first, mut again) = (HashMap::new(), HashMap::new());
+    for _ in 0..300 {
+        let one = chosen(&[]);
+        if one.to_string() == "dead" {
+            let other = chosen(std::slice::from_ref(&one));
+            *again.entry(other.to_string()).or_insert(0) += 1;
+        }
+        *first.entry(one.to_string()).or_insert(0) += 1;
+    }
+    assert!(first.values().all(|turns| *turns == 100), "{first:?}");
+    assert!(again.len() == 2 && again.values().all(|turns| *turns > 30), "{again:?}");
 }
