@@ -258,5 +258,8 @@ fn a_target_that_fails_gets_no_more_than_its_turns() {
         *first.entry(one.to_string()).or_insert(0) += 1;
     }
     assert!(first.values().all(|turns| *turns == 100), "{first:?}");
-    assert!(again.len() == 2 && again.values().all(|turns| *turns > 30), "{again:?}");
+    assert!(
+        again.len() == 2 && again.values().all(|turns| *turns > 30),
+        "{again:?}"
+    );
 }

@@ -284,7 +284,10 @@ async fn of_the_deployments_of_a_revision_that_runs_the_newest_is_kept() {
             known().await.first().map(|latest| latest.id.clone()),
             Some(next.id)
         );
+    }
+}
 
+#[tokio::test]
 async fn a_deploy_is_not_refused_for_a_step_of_the_one_before() {
     let harbour = Harbour::open().await;
     for round in 0..50 {
