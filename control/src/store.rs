@@ -284,6 +284,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Everything whose key begins with `prefix`, at one moment.
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError>;
 
+    /// How many keys begin with `prefix`.
+    async fn count(&self, prefix: &str) -> Result<usize, StoreError>;
+
     /// Commits all of a transaction's writes if all it expects holds; answers once they are durable.
     ///
     /// # Errors

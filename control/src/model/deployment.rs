@@ -2,9 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{DeploymentId, Pace, RolloutState, Service, Stage};
+use super::stored::Record as _;
+use super::{DeploymentId, Pace, RolloutState, Service, Stage, keys};
 use crate::manifest::{DeploymentSpec, OnFailure, Strategy};
 use crate::names::{NamespaceName, Revision, ServiceName};
+use crate::store::Transaction;
 
 /// One rollout of a service to a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,6 +108,31 @@ impl Deployment {
             created_at: now,
             updated_at: now,
         }
+    }
+
+    /// Writes it for the first time: it is found by its service, and by its id alone.
+    #[must_use]
+    pub fn begin(&self, transaction: Transaction) -> Transaction {
+        let by_id = keys::deployment_service(&self.namespace, &self.id);
+        self.write(transaction).put(by_id, self.service.to_string())
+    }
+
+    /// Writes it as it is now.
+    #[must_use]
+    pub fn write(&self, transaction: Transaction) -> Transaction {
+        transaction.put(self.key(), self.encode())
+    }
+
+    /// Removes all that is written of it.
+    #[must_use]
+    pub fn forget(&self, transaction: Transaction) -> Transaction {
+        let by_id = keys::deployment_service(&self.namespace, &self.id);
+        transaction.delete(self.key()).delete(by_id)
+    }
+
+    /// Its record's.
+    pub fn key(&self) -> String {
+        keys::deployment(&self.namespace, &self.service, &self.id)
     }
 
     /// It has ended.

@@ -17,6 +17,8 @@ pub const SERVICES: &str = "services/";
 pub const TASKS: &str = "tasks/";
 /// All deployments.
 pub const DEPLOYMENTS: &str = "deployments/";
+/// Whose each deployment is.
+pub const DEPLOYMENT_SERVICES: &str = "deployment-services/";
 /// All listeners that were applied: the whole server's.
 pub const LISTENERS: &str = "listeners/";
 /// All target groups that were applied.
@@ -83,6 +85,16 @@ pub fn service_deployments(namespace: &NamespaceName, service: &ServiceName) -> 
 /// One deployment.
 pub fn deployment(namespace: &NamespaceName, service: &ServiceName, id: &DeploymentId) -> String {
     format!("{}{id}", service_deployments(namespace, service))
+}
+
+/// Whose a namespace's deployments are.
+pub fn deployment_services(namespace: &NamespaceName) -> String {
+    format!("{DEPLOYMENT_SERVICES}{namespace}/")
+}
+
+/// Whose one deployment is: the service's name.
+pub fn deployment_service(namespace: &NamespaceName, id: &DeploymentId) -> String {
+    format!("{}{id}", deployment_services(namespace))
 }
 
 /// A namespace's tasks.

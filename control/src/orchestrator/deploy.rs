@@ -145,12 +145,8 @@ impl Orchestrator {
         let service_key = keys::service(&namespace, &name);
         let transaction = transaction
             .expect(&service_key, expect)
-            .put(&service_key, service.encode())
-            .put(
-                keys::deployment(&namespace, &name, &deployment.id),
-                deployment.encode(),
-            );
-        self.store.commit(transaction).await?;
+            .put(&service_key, service.encode());
+        self.store.commit(deployment.begin(transaction)).await?;
         self.reconciler.reconcile((namespace, name)).await;
         Ok(deployment)
     }
@@ -164,7 +160,6 @@ impl Orchestrator {
     ) -> Result<Transaction, Refusal> {
         let prefix = keys::service_deployments(&service.namespace, &service.name);
         let deployments: Vec<Deployment> = self.records(&prefix).await?;
-        let key = |id: &DeploymentId| keys::deployment(&service.namespace, &service.name, id);
         let surplus = (deployments.len() + 1).saturating_sub(DEPLOYMENTS_KEPT);
         // What brought a revision that runs is asked for when its content is deployed again: the newest that did.
         let current = [service.goal, service.stable].into_iter().flatten();
@@ -174,14 +169,14 @@ impl Orchestrator {
             .collect();
         for (position, old) in deployments.into_iter().enumerate() {
             if position < surplus && !kept.contains(&old.id) {
-                transaction = transaction.delete(key(&old.id));
+                transaction = old.forget(transaction);
             } else if old.state == RolloutState::InProgress {
                 let mut ended = old;
                 ended.end(
                     RolloutState::Superseded,
                     format!("superseded by deployment {}", by.id),
                 );
-                transaction = transaction.put(key(&ended.id), ended.encode());
+                transaction = ended.write(transaction);
             }
         }
         Ok(transaction)
@@ -228,7 +223,7 @@ impl Orchestrator {
     }
 
     async fn check_room(&self, namespace: &NamespaceName) -> Result<(), Refusal> {
-        let services = self.store.list(&keys::services(namespace)).await?.entries.len();
+        let services = self.store.count(&keys::services(namespace)).await?;
         if services < MAX_SERVICES {
             return Ok(());
         }
@@ -260,10 +255,12 @@ impl Orchestrator {
         namespace: &NamespaceName,
         id: &DeploymentId,
     ) -> Result<Deployment, Refusal> {
-        let all = self.deployments(namespace, None).await?;
-        all.into_iter()
-            .find(|deployment| deployment.id == *id)
-            .ok_or_else(|| no_deployment(namespace, id))
+        let whose = self.store.get(&keys::deployment_service(namespace, id)).await?;
+        let service = whose.and_then(|entry| std::str::from_utf8(&entry.value).ok()?.parse().ok());
+        match service {
+            Some(service) => self.deployment(namespace, &service, id).await,
+            None => Err(no_deployment(namespace, id)),
+        }
     }
 
     /// A service's deployments, newest first.

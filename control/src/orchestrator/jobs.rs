@@ -265,7 +265,7 @@ impl Orchestrator {
         namespace: &NamespaceName,
         name: &Family,
     ) -> Result<Job, Refusal> {
-        let jobs = self.store.list(&keys::jobs(namespace)).await?.entries.len();
+        let jobs = self.store.count(&keys::jobs(namespace)).await?;
         if jobs < MAX_JOBS {
             return Ok(self.new_job(namespace, name));
         }

@@ -101,6 +101,7 @@ impl Orchestrator {
             .delete_prefix(keys::bundles(name))
             .delete_prefix(keys::definitions(name))
             .delete_prefix(keys::deployments(name))
+            .delete_prefix(keys::deployment_services(name))
             .delete_prefix(keys::jobs(name))
             .delete_prefix(keys::runs(name))
             // Those whose records are damaged: no others are left.

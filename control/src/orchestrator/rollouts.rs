@@ -136,15 +136,13 @@ impl Orchestrator {
         } = step;
         let (namespace, name) = (&service.namespace, &service.name);
         let service_key = keys::service(namespace, name);
-        let key = keys::deployment(namespace, name, &deployment.id);
         let mut transaction = Transaction::new()
             .expect(&service_key, service_as)
-            .expect(&key, deployment_as)
-            .put(&service_key, service.encode())
-            .put(&key, deployment.encode());
+            .expect(deployment.key(), deployment_as)
+            .put(&service_key, service.encode());
+        transaction = deployment.write(transaction);
         if let Some(begins) = begins {
-            let key = keys::deployment(namespace, name, &begins.id);
-            transaction = transaction.put(&key, begins.encode());
+            transaction = begins.begin(transaction);
         }
         match self.store.commit(transaction).await {
             Ok(_) => Ok(Written::Yes(Box::new(deployment))),

@@ -4,6 +4,7 @@ mod capacity;
 mod deploys;
 mod edge;
 mod jobs;
+mod reads;
 mod rollouts;
 mod scaling;
 mod schedules;
@@ -31,8 +32,12 @@ struct Harbour {
 
 impl Harbour {
     async fn open() -> Self {
+        Self::over(crate::store::tests::memory()).await
+    }
+
+    async fn over(store: SharedStore) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let (orchestrator, fake) = open(directory.path()).await;
+        let (orchestrator, fake) = open(store, directory.path()).await;
         let namespace = NamespaceName::default_namespace();
         Self {
             orchestrator,
@@ -99,8 +104,7 @@ impl Harbour {
     }
 }
 
-async fn open(data: &Path) -> (Orchestrator, Arc<Fake>) {
-    let store = crate::store::tests::memory();
+async fn open(store: SharedStore, data: &Path) -> (Orchestrator, Arc<Fake>) {
     ensure_default(&store).await.unwrap();
     let fake = Arc::new(Fake::default());
     let parts = Parts {

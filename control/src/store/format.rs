@@ -19,7 +19,7 @@ pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("me
 pub(super) const ENTRIES: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("entries");
 
 /// The format this version writes.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 const FORMAT_KEY: &str = "format";
 const REVISION_KEY: &str = "revision";
@@ -34,8 +34,34 @@ pub(super) struct Upgrade {
     pub(super) step: fn(&WriteTransaction) -> Result<(), StoreError>,
 }
 
-/// Every step there is. Format 1 is the first, so none yet.
-pub(super) const UPGRADES: &[Upgrade] = &[];
+/// Every step there is.
+pub(super) const UPGRADES: &[Upgrade] = &[Upgrade {
+    from: 1,
+    name: "deployments are found by their ids",
+    step: name_services_of_deployments,
+}];
+
+/// For each `deployments/<namespace>/<service>/<id>` the service's name under `deployment-services/<namespace>/<id>`.
+fn name_services_of_deployments(write: &WriteTransaction) -> Result<(), StoreError> {
+    const DEPLOYMENTS: &str = "deployments/";
+    let mut entries = write.open_table(ENTRIES)?;
+    let mut found = Vec::new();
+    for row in entries.range(DEPLOYMENTS..)? {
+        let (key, value) = row?;
+        let Some(rest) = key.value().strip_prefix(DEPLOYMENTS) else {
+            break;
+        };
+        let (revision, _) = value.value();
+        if let [namespace, service, id] = rest.split('/').collect::<Vec<_>>()[..] {
+            let by_id = format!("deployment-services/{namespace}/{id}");
+            found.push((by_id, revision, service.to_owned()));
+        }
+    }
+    for (by_id, revision, service) in found {
+        entries.insert(by_id.as_str(), (revision, service.as_bytes()))?;
+    }
+    Ok(())
+}
 
 /// Makes an empty database a store, or an older one current; gives the last committed transaction.
 pub(super) fn prepare(

@@ -171,6 +171,20 @@ impl Store for RedbStore {
         })
     }
 
+    async fn count(&self, prefix: &str) -> Result<usize, StoreError> {
+        self.shared.read(|transaction| {
+            let mut count = 0;
+            for row in transaction.open_table(ENTRIES)?.range(prefix..)? {
+                let (key, _) = row?;
+                if !key.value().starts_with(prefix) {
+                    break;
+                }
+                count += 1;
+            }
+            Ok(count)
+        })
+    }
+
     async fn commit(&self, transaction: Transaction) -> Result<StoreRevision, StoreError> {
         transaction.check()?;
         let (answer, answered) = oneshot::channel();

@@ -294,9 +294,42 @@ async fn a_newer_format_is_refused_and_untouched() {
     let refused = open(directory.path()).unwrap_err().to_string();
     assert_eq!(
         refused,
-        "the store has format 2, this wharf reads up to 1: run the newer version that wrote it"
+        "the store has format 3, this wharf reads up to 2: run the newer version that wrote it"
     );
     open_as(&path, FORMAT + 1, UPGRADES).unwrap();
+}
+
+#[tokio::test]
+async fn deployments_of_the_first_format_are_found_by_their_ids() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(STORE_FILE);
+    let store = open_as(&path, 1, &[]).unwrap();
+    for key in [
+        "deployments/default/api/01a",
+        "deployments/team/web/01b",
+        "events/default/01",
+    ] {
+        store.put_if(key, Expect::Absent, value("{}")).await.unwrap();
+    }
+    drop(store);
+    let store = open(directory.path()).unwrap();
+    assert_eq!(
+        text(&store, "deployment-services/default/01a").await.unwrap(),
+        "api"
+    );
+    assert_eq!(text(&store, "deployment-services/team/01b").await.unwrap(), "web");
+    assert_eq!(store.list("").await.unwrap().entries.len(), 5);
+}
+
+#[tokio::test]
+async fn keys_are_counted_by_their_prefix() {
+    let store = memory();
+    for key in ["a/1", "a/2", "a/b/3", "aa/4", "b/5"] {
+        store.put_if(key, Expect::Absent, value("")).await.unwrap();
+    }
+    for (prefix, count) in [("a/", 3), ("a", 4), ("b/", 1), ("c/", 0), ("", 5)] {
+        assert_eq!(store.count(prefix).await.unwrap(), count, "{prefix}");
+    }
 }
 
 #[tokio::test]

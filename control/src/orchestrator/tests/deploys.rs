@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::stored::Record as _;
-use crate::model::{ServiceKind, keys};
+use crate::model::ServiceKind;
 use crate::reconciler::control_loop::tests::fake::Behaviour;
 use crate::store::Transaction;
 
@@ -261,8 +260,7 @@ async fn of_the_deployments_of_a_revision_that_runs_the_newest_is_kept() {
             id: newest.clone(),
             ..first.clone()
         };
-        let at = keys::deployment(&harbour.namespace, &back.service, &back.id);
-        let written = Transaction::new().put(at, back.encode());
+        let written = back.begin(Transaction::new());
         harbour.orchestrator.store.commit(written).await.unwrap();
     }
     let known = async || {

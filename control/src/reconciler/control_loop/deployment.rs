@@ -171,7 +171,7 @@ impl ControlLoop {
         deployment.share = share;
         deployment.updated_at = Timestamp::now();
         let message = shifted.then(|| wording::shifted(&key.1, &deployment));
-        if self.write(key, &service, &[&deployment]).await?
+        if self.write(key, &service, &deployment, None).await?
             && let Some(message) = message
         {
             self.say(key, message);
@@ -199,8 +199,7 @@ impl ControlLoop {
                 (wording::failed(&key.1, &deployment, &lines), back)
             }
         };
-        let records: Vec<&Deployment> = [Some(&deployment), back.as_ref()].into_iter().flatten().collect();
-        if self.write(key, &service, &records).await? {
+        if self.write(key, &service, &deployment, back.as_ref()).await? {
             self.parts.registry.note_progress(&deployment.id, None);
             self.say(key, message);
         }
@@ -218,13 +217,14 @@ impl ControlLoop {
         Some((watched.service.clone(), deployment))
     }
 
-    /// Writes a service with its deployments, unless somebody changed them meanwhile: then they are read again and all
-    /// is planned anew.
+    /// Writes a service with its deployment, and one that begins, unless somebody changed them meanwhile: then they are
+    /// read again and all is planned anew.
     async fn write(
         &mut self,
         key: &ServiceKey,
         service: &Service,
-        deployments: &[&Deployment],
+        deployment: &Deployment,
+        begins: Option<&Deployment>,
     ) -> Result<bool, LoopError> {
         let Some(watched) = self.services.get(key) else {
             return Ok(false);
@@ -234,12 +234,11 @@ impl ControlLoop {
             .expect(&service_key, Expect::Revision(watched.revision))
             .put(&service_key, service.encode());
         if let Some(tracked) = &watched.deployment {
-            let current = keys::deployment(&key.0, &key.1, &tracked.record.id);
-            transaction = transaction.expect(&current, Expect::Revision(tracked.revision));
+            transaction = transaction.expect(tracked.record.key(), Expect::Revision(tracked.revision));
         }
-        for deployment in deployments {
-            let deployment_key = keys::deployment(&key.0, &key.1, &deployment.id);
-            transaction = transaction.put(&deployment_key, deployment.encode());
+        transaction = deployment.write(transaction);
+        if let Some(begins) = begins {
+            transaction = begins.begin(transaction);
         }
         self.mark_stale(key);
         match self.parts.store.commit(transaction).await {

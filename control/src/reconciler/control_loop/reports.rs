@@ -27,7 +27,7 @@ impl ControlLoop {
     }
 
     pub(super) async fn take_report(&mut self, Report { task: id, step }: Report) {
-        let Some(Some(task)) = self.parts.registry.update(&id, |entry| Some(entry.task.clone())) else {
+        let Some(task) = self.parts.registry.look(&id, |entry| entry.task.clone()) else {
             return;
         };
         match step {

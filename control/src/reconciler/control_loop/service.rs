@@ -8,7 +8,7 @@ use super::deployment::{Ending, Look};
 use super::watched::{Records, Stale, Steady, Watched};
 use super::{ControlLoop, LoopError, MAX_ROUNDS, ServiceKey, wording};
 use crate::model::stored::Record as _;
-use crate::model::{Group, Service, StopCode, keys};
+use crate::model::{Deployment, Group, Service, StopCode, keys};
 use crate::names::{FamilyRevision, Revision, TaskId};
 use crate::reconciler::plan::{self, Action, Observed, Phase, Vacancy};
 use crate::store::{Expect, StoreError, Transaction};
@@ -163,11 +163,14 @@ impl ControlLoop {
         };
         let rollout = watched.service.rollout.clone();
         let service_key = keys::service(&key.0, &key.1);
-        let transaction = Transaction::new()
+        let mut transaction = Transaction::new()
             .expect(&service_key, Expect::Revision(watched.revision))
             .delete(&service_key)
-            .delete_prefix(keys::service_deployments(&key.0, &key.1))
             .delete_prefix(keys::family(&key.0, &key.1));
+        let deployments = keys::service_deployments(&key.0, &key.1);
+        for entry in self.parts.store.list(&deployments).await?.entries {
+            transaction = Deployment::decode(&entry)?.forget(transaction);
+        }
         self.mark_stale(key);
         match self.parts.store.commit(transaction).await {
             Ok(_) => {}

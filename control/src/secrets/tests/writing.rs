@@ -27,6 +27,10 @@ impl Store for Gated {
         self.store.list(prefix).await
     }
 
+    async fn count(&self, prefix: &str) -> Result<usize, StoreError> {
+        self.store.count(prefix).await
+    }
+
     async fn commit(&self, transaction: Transaction) -> Result<StoreRevision, StoreError> {
         if self.is_shut.load(Ordering::SeqCst) {
             self.came.add_permits(1);

@@ -99,7 +99,7 @@ fn tasks_come_in_the_order_of_their_making() {
 fn a_jobs_task_that_waits_is_in_no_batch() {
     let registry = Registry::default();
     let place = crate::model::Place {
-        run: RunNumber(1),
+        run: crate::model::RunNumber(1),
         index: 0,
         attempt: 1,
     };

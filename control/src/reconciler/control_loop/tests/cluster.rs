@@ -113,6 +113,11 @@ impl Store for Paced {
         self.store.list(prefix).await
     }
 
+    async fn count(&self, prefix: &str) -> Result<usize, StoreError> {
+        self.check(&[Fault::All])?;
+        self.store.count(prefix).await
+    }
+
     async fn commit(&self, transaction: Transaction) -> Result<StoreRevision, StoreError> {
         self.check(&[Fault::All, Fault::Writes])?;
         let stuck = self.meet()?;
@@ -300,10 +305,7 @@ impl Cluster {
         service.goal = Some(id.revision);
         service.rollout = Some(deployment.id.clone());
         service.count = count;
-        let written = Transaction::new().put(&service_key, service.encode()).put(
-            keys::deployment(&namespace, &name, &deployment.id),
-            deployment.encode(),
-        );
+        let written = deployment.begin(Transaction::new().put(&service_key, service.encode()));
         let written = match superseded {
             Some((at, old)) => written.put(at, old.encode()),
             None => written,

@@ -244,7 +244,13 @@ async fn a_deleted_service_leaves_nothing() {
         .await;
     assert_eq!(cluster.service().await, None);
     cluster.reconciler.shut_down().await;
-    for prefix in ["services/", "tasks/", "deployments/", "definitions/"] {
+    for prefix in [
+        "services/",
+        "tasks/",
+        "deployments/",
+        "deployment-services/",
+        "definitions/",
+    ] {
         assert_eq!(cluster.store.list(prefix).await.unwrap().entries, [], "{prefix}");
     }
 }
