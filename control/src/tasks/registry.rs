@@ -3,28 +3,25 @@
 //! The control loop writes it, the API reads it. It is a copy of what the store will hold after the next
 //! batch, with what can't be stored: the live task and its usage.
 
+mod entry;
+mod forget;
 mod unsaved;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::entry::{Driven, Entry, Failure, Saved};
+pub use self::forget::STOPPED_TASKS_KEPT;
+use self::forget::forget_oldest;
 pub(crate) use self::unsaved::Unsaved;
-use super::{LiveTask, Remedy};
-use crate::blueprint::Blueprint;
-use crate::model::{Compared, DeploymentId, Group, RunNumber, Task, TaskStatus, keys};
+use crate::model::{Compared, DeploymentId, Group, Task, TaskStatus};
 use crate::names::{NamespaceName, TaskId};
-use crate::reconciler::plan::Blocker;
 use crate::scaling::Shown;
-
-/// Stopped tasks kept per service; a job's are kept with their runs.
-pub const STOPPED_TASKS_KEPT: usize = 100;
 
 /// The fewest digits of an id that are shown for it.
 const FEWEST_DIGITS: usize = 8;
@@ -64,77 +61,6 @@ pub struct Progress {
     pub note: String,
     /// What was seen of both revisions so far.
     pub figures: Compared,
-}
-
-/// A task and what is known of it besides its record.
-pub(crate) struct Entry {
-    pub(crate) task: Task,
-    pub(crate) blueprint: Option<Arc<Blueprint>>,
-    pub(crate) live: Option<Arc<dyn LiveTask>>,
-    /// What it waits for while PENDING.
-    pub(crate) blocked: Option<Blocker>,
-    /// What is to be done while it is unhealthy.
-    pub(crate) remedy: Remedy,
-    /// A person stopped it; until then it may be kept for its successor's sake.
-    pub(crate) kept: Option<Instant>,
-    /// Cancelled to stop it.
-    pub(crate) stop: CancellationToken,
-    /// Whether a driver has it.
-    pub(crate) driven: Driven,
-    /// Whether its failure was counted: a task fails once, even if it is unhealthy first and exits then.
-    pub(crate) failure: Failure,
-    /// Since when it is RUNNING.
-    pub(crate) running_since: Option<Instant>,
-}
-
-/// Whether the store has a task's record as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Saved {
-    /// It has.
-    Yes,
-    /// The next batch writes it.
-    No,
-}
-
-/// Whether a driver has a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Driven {
-    /// It waits for its place.
-    No,
-    /// It has one.
-    Yes,
-}
-
-/// Whether a task's failure was counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// It didn't fail so far.
-    None,
-    /// It did, and its place has a vacancy.
-    Counted,
-}
-
-impl Entry {
-    /// A task that nothing was done for yet.
-    pub(crate) fn new(task: Task, blueprint: Option<Arc<Blueprint>>) -> Self {
-        Self {
-            task,
-            blueprint,
-            live: None,
-            blocked: None,
-            remedy: Remedy::Wait,
-            kept: None,
-            stop: CancellationToken::new(),
-            driven: Driven::No,
-            failure: Failure::None,
-            running_since: None,
-        }
-    }
-
-    /// Until when it is kept although it shall stop, if it is.
-    pub(crate) fn kept_until(&self) -> Option<Instant> {
-        self.kept.filter(|_| !self.stop.is_cancelled())
-    }
 }
 
 impl Registry {
@@ -295,49 +221,6 @@ impl Registry {
         self.lock().groups.keys().cloned().collect()
     }
 
-    /// Forgets a group's tasks, with their records.
-    pub(crate) fn remove_group(&self, key: &GroupKey) {
-        let mut inner = self.lock();
-        for (_, id) in inner.groups.remove(key).unwrap_or_default() {
-            forget(&mut inner, &id);
-        }
-        drop(inner);
-        self.changed();
-    }
-
-    /// Forgets the tasks of a run, with their records.
-    pub(crate) fn remove_run(&self, key: &GroupKey, run: RunNumber) {
-        let mut inner = self.lock();
-        let of_run = |entry: &&Entry| entry.task.place.is_some_and(|place| place.run == run);
-        let gone: Vec<Made> = inner
-            .group(key)
-            .filter(of_run)
-            .map(|entry| made(&entry.task))
-            .collect();
-        for made in gone {
-            if let Some(group) = inner.groups.get_mut(key) {
-                group.remove(&made);
-            }
-            forget(&mut inner, &made.1);
-        }
-        drop(inner);
-        self.changed();
-    }
-
-    /// Forgets a namespace's tasks, with their records.
-    pub(crate) fn remove_namespace(&self, namespace: &NamespaceName) {
-        let keys: Vec<GroupKey> = self
-            .lock()
-            .groups
-            .keys()
-            .filter(|(name, _)| name == namespace)
-            .cloned()
-            .collect();
-        for key in keys {
-            self.remove_group(&key);
-        }
-    }
-
     /// How a deployment in progress is getting on.
     pub fn progress(&self, deployment: &DeploymentId) -> Option<Progress> {
         self.lock().rollouts.get(deployment).cloned()
@@ -407,30 +290,6 @@ impl Inner {
 
 fn made(task: &Task) -> Made {
     (task.created_at, task.id.clone())
-}
-
-fn forget_oldest(inner: &mut Inner, key: &GroupKey) {
-    // A run's tasks are forgotten with it.
-    let is_stopped = |entry: &&Entry| entry.task.status == TaskStatus::Stopped && entry.task.place.is_none();
-    let stopped: Vec<Made> = inner
-        .group(key)
-        .filter(is_stopped)
-        .map(|entry| made(&entry.task))
-        .collect();
-    let surplus = stopped.len().saturating_sub(STOPPED_TASKS_KEPT);
-    for oldest in stopped.iter().take(surplus) {
-        if let Some(made) = inner.groups.get_mut(key) {
-            made.remove(oldest);
-        }
-        forget(inner, &oldest.1);
-    }
-}
-
-fn forget(inner: &mut Inner, id: &TaskId) {
-    inner.unsaved.remove(id);
-    if let Some(entry) = inner.tasks.remove(id) {
-        inner.forgotten.push(keys::task(&entry.task.namespace, id));
-    }
 }
 
 #[cfg(test)]
