@@ -240,6 +240,10 @@ impl ControlLoop {
                 self.mark_stale(&key);
                 self.wake(&key, Instant::now() + RETRY_AFTER);
             }
+            // Whatever happens to a service's tasks has it planned: looking at it here, once, misses nothing.
+            if self.unstarted.contains(&key) && was_started(&self.parts.registry, &key) {
+                self.unstarted.remove(&key);
+            }
         }
     }
 
@@ -267,8 +271,6 @@ impl ControlLoop {
         if *self.ready.borrow() {
             return;
         }
-        let registry = &self.parts.registry;
-        self.unstarted.retain(|key| !was_started(registry, key));
         if self.unstarted.is_empty() && self.dirty.is_empty() {
             self.ready.send_replace(true);
         }
