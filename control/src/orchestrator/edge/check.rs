@@ -73,6 +73,11 @@ impl Orchestrator {
         if !scene.has_room() || scene.names(namespace, &host, name) {
             return Ok(false);
         }
+        let before: Option<Service> = self.record(&keys::service(namespace, name)).await?;
+        if before.is_some_and(|service| service.goal.or(service.stable).is_some()) {
+            // It has its host already: whoever came since was compared with it.
+            return Ok(true);
+        }
         // What was asked for is in force a moment later.
         let in_force = scene.revisions_of(namespace);
         let services: Vec<Service> = self.records(&keys::services(namespace)).await?;
