@@ -188,7 +188,7 @@ fn what_cannot_scale_by_requests_is_refused() {
     let manifest = "name = \"worker\"\n[task]\ncomponent = \"app.wasm\"\n[scaling]\nmax = 3\nrequests = 10\n";
     let worker = Project::new(Guest::Command, manifest);
     let refused = server.wharf().call(["deploy", worker.path()]);
-    refused.failed_saying(1, &["so it takes no `requests` in [scaling]"]);
+    refused.failed_saying(64, &["wharf.toml:6:1:", "so it takes no `requests` in [scaling]"]);
     let bounds = Project::service("web", "[scaling]\nmin = 4\nmax = 2");
     let refused = server.wharf().call(["deploy", bounds.path()]);
     refused.failed_saying(
