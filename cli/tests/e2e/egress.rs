@@ -63,3 +63,18 @@ fn https_goes_to_nobody_else() {
         assert!(log.contains(reason), "{reason:?} is not in {log}");
     }
 }
+
+#[test]
+fn a_tenants_guest_does_not_reach_the_servers_own_machine() {
+    let server = Server::start();
+    let admin = server.wharf();
+    admin.ok(["namespace", "create", "blue"]);
+    let port = server.api.port();
+    let project = Project::service("web", &format!("egress = [\"http://0.0.0.0/0:{port}\"]"));
+    let path = format!("/fetch?url=http://127.0.0.1:{port}/metrics");
+    let answered = |host: &str| server.get(host, &path).body.starts_with("200");
+    admin.ok(["deploy", project.path()]);
+    assert!(answered("web.localhost"), "the operator's does");
+    admin.in_namespace("blue").ok(["deploy", project.path()]);
+    assert!(!answered("web.blue.localhost"));
+}

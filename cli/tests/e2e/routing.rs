@@ -519,6 +519,16 @@ fn what_is_counted_is_read_on_this_machine_or_with_a_token_for_it() {
     let bearer = format!("Bearer {}", created["token"].as_str().expect("text"));
     let proxied = ("x-forwarded-for", "192.0.2.1");
     assert_eq!(metrics(&[proxied]), 401);
+    for name in [
+        "forwarded",
+        "via",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "x-real-ip",
+        "x-amzn-trace-id",
+    ] {
+        assert_eq!(metrics(&[(name, "somebody")]), 401, "{name}");
+    }
     assert_eq!(metrics(&[proxied, ("authorization", &bearer)]), 200);
     // It opens nothing else.
     let only = server
