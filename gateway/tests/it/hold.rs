@@ -135,7 +135,7 @@ async fn a_client_that_leaves_gives_its_place_up() {
     assert_eq!(rig.log.line().await["status"], 460);
     let mut sender = rig.connect().await;
     sender
-        .send("POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 1\r\n\r\nx")
+        .send("POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 2\r\n\r\nx")
         .await;
     seen("the wake-up", wakes.0.subscribe(), |wakes| wakes.len() >= 2).await;
     drop(sender);
