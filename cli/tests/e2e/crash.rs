@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::project::Project;
-use crate::server::{Server, until};
+use crate::server::{Server, address_of_its_own, until};
 
 #[test]
 fn a_killed_server_brings_everything_back() {
@@ -49,13 +49,6 @@ fn a_restarted_server_knows_its_services_before_it_answers() {
         first.starts_with("HTTP/1.1 200") || first.starts_with("HTTP/1.1 503"),
         "{first}"
     );
-}
-
-/// Below the ports that the system gives away: nobody else takes it between two servers.
-fn address_of_its_own() -> SocketAddr {
-    let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("small");
-    let free = (first..first + 1000).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    SocketAddr::from(([127, 0, 0, 1], free.expect("a free port")))
 }
 
 fn first_answer(http: SocketAddr) -> Option<String> {
@@ -100,6 +93,11 @@ fn a_server_killed_while_it_compiles_leaves_neither_half_of_it_nor_a_compiler() 
     let server = Server::start_on(&data);
     server.wharf().ok(["deploy", project.path()]);
     assert_eq!(server.get("web.localhost", "/ok").status, 200);
+    let left: Vec<_> = cached(&data)
+        .into_iter()
+        .filter(|file| file.starts_with(".draft-"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 /// The names of the files in the cache of compiled code.

@@ -1,9 +1,10 @@
 //! A `wharf serve` process of a test's own.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
@@ -170,6 +171,15 @@ impl Server {
 /// Send a signal to a child, by its id.
 pub(crate) fn signal(child: &Child, signal: Signal) {
     kill_process(id(child), signal).expect("it runs");
+}
+
+/// An address that nobody else takes, whether a server has it just now or not: all of 127.0.0.0/8 is this machine,
+/// and each process of the tests has a part of its own.
+pub(crate) fn address_of_its_own() -> SocketAddr {
+    static PORTS: AtomicU16 = AtomicU16::new(20_000);
+    // Process ids have 22 bits at most; 127.0.0.1 and what is near it are others'.
+    let host = (127 << 24) | (1 << 23) | std::process::id();
+    SocketAddr::from((Ipv4Addr::from_bits(host), PORTS.fetch_add(1, Ordering::Relaxed)))
 }
 
 fn id(child: &Child) -> Pid {

@@ -8,9 +8,8 @@ use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
@@ -20,10 +19,8 @@ use wasmtime::component::Component;
 use super::footprint::Footprint;
 use super::{PrepareError, Refusal, load};
 
-/// How a file begins that is not finished.
+/// How a file begins that is not finished. Who writes it holds its lock, which goes with the process.
 const DRAFT: &str = ".draft-";
-/// Longer than any compilation takes.
-const DRAFT_LIFETIME: Duration = Duration::from_secs(3600);
 
 #[derive(Debug)]
 pub(super) struct Cache {
@@ -49,10 +46,7 @@ impl Cache {
 
     /// A file to compile into. It vanishes unless it is kept.
     pub(super) fn draft(&self) -> Result<NamedTempFile, PrepareError> {
-        tempfile::Builder::new()
-            .prefix(DRAFT)
-            .tempfile_in(&self.dir)
-            .map_err(|source| io_error("can't create a file in", &self.dir, source))
+        draft(&self.dir).map_err(|source| io_error("can't create a file in", &self.dir, source))
     }
 
     /// Makes a finished draft the code of a component.
@@ -113,16 +107,29 @@ impl Cache {
     }
 }
 
+fn draft(dir: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let draft = tempfile::Builder::new().prefix(DRAFT).tempfile_in(dir)?;
+        draft.as_file().lock()?;
+        // Another process that starts just now may have taken it for one that nobody writes.
+        if draft.as_file().metadata()?.nlink() > 0 {
+            return Ok(draft);
+        }
+    }
+}
+
 /// Removes what earlier processes left: drafts of compilations that were killed, and other engines' code. What can't
 /// be removed is in nobody's way.
 fn sweep(root: &Path, dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let is_draft = entry.file_name().to_string_lossy().starts_with(DRAFT);
-        let age = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .map(|at| at.elapsed());
-        if is_draft && matches!(age, Ok(Ok(age)) if age > DRAFT_LIFETIME) {
+        if !is_draft {
+            continue;
+        }
+        // Locked until it is gone, so that nobody who has just made it takes it for its own.
+        if let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -141,7 +148,7 @@ fn keep(draft: NamedTempFile, code: &Path, sum: &Path, footprint: Footprint) -> 
     fs::set_permissions(draft.path(), fs::Permissions::from_mode(0o600))?;
     File::open(draft.path())?.sync_all()?;
     draft.persist(code)?;
-    let mut sum_draft = tempfile::Builder::new().prefix(DRAFT).tempfile_in(dir)?;
+    let mut sum_draft = self::draft(dir)?;
     sum_draft.write_all(&digest)?;
     sum_draft.write_all(footprint.to_words().as_bytes())?;
     sum_draft.as_file().sync_all()?;
