@@ -125,8 +125,9 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     /// What was counted of the requests to each revision of a service, as long as it had tasks lately.
     fn tallies(&self, namespace: &NamespaceName, name: &ServiceName) -> Vec<(Revision, Tally)>;
 
-    /// The last lines that a task wrote, oldest first.
+    /// The last lines that a task wrote, oldest first; of one that wrote none, the last that were written about it.
     async fn last_lines(&self, task: &Task, lines: usize) -> Vec<String>;
+
     /// What is asked of a service now; none if requests can't reach it.
     fn demand(&self, namespace: &NamespaceName, service: &ServiceName) -> Option<Demand>;
 

@@ -2,10 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// Answers 200 while it is open; takes requests and says nothing while it is closed. Ends with the process.
+/// Answers 200 while it is open; takes requests while it is closed, and answers them when it opens again. Ends with
+/// the process.
 pub(crate) struct Gate {
     pub(crate) port: u16,
     state: Arc<State>,
@@ -13,10 +14,17 @@ pub(crate) struct Gate {
 
 #[derive(Default)]
 struct State {
-    closed: AtomicBool,
     asked: AtomicUsize,
-    /// Kept, so that who asked waits.
-    held: Mutex<Vec<TcpStream>>,
+    passage: Mutex<Passage>,
+}
+
+/// Whether who asks is answered.
+#[derive(Default)]
+enum Passage {
+    #[default]
+    Open,
+    /// Those who asked meanwhile wait.
+    Closed(Vec<TcpStream>),
 }
 
 impl Gate {
@@ -34,11 +42,14 @@ impl Gate {
     }
 
     pub(crate) fn close(&self) {
-        self.state.closed.store(true, Ordering::SeqCst);
+        *self.state.passage.lock().expect("no panic") = Passage::Closed(Vec::new());
     }
 
     pub(crate) fn reopen(&self) {
-        self.state.closed.store(false, Ordering::SeqCst);
+        let closed = std::mem::take(&mut *self.state.passage.lock().expect("no panic"));
+        if let Passage::Closed(held) = closed {
+            held.into_iter().for_each(answer);
+        }
     }
 
     /// How many requests came.
@@ -55,10 +66,14 @@ impl State {
             return;
         }
         self.asked.fetch_add(1, Ordering::SeqCst);
-        if self.closed.load(Ordering::SeqCst) {
-            self.held.lock().expect("no panic").push(stream);
-        } else {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+        match &mut *self.passage.lock().expect("no panic") {
+            Passage::Open => answer(stream),
+            Passage::Closed(held) => held.push(stream),
         }
     }
+}
+
+/// One that went away while it waited is none of ours.
+fn answer(mut stream: TcpStream) {
+    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
 }

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::Value;
 
 use crate::gate::Gate;
-use crate::http::Session;
+use crate::http::{self, Call};
+use crate::load::{CLIENTS, while_asked};
 use crate::project::{Project, service};
 use crate::server::{Server, until};
-
-/// Connections that requests come over meanwhile.
-const CLIENTS: usize = 4;
+use crate::wharf::Ended;
 
 /// A service whose `[health]` is this, and that may reach the gate.
 fn checked(gate: &Gate, rest: &str, health: &str) -> Project {
@@ -50,7 +48,10 @@ fn a_task_that_is_not_ready_gets_no_requests_and_stays() {
         through(&gate)
     );
     server.wharf().ok(["deploy", checked(&gate, "", &health).path()]);
-    assert_eq!(server.get("web.localhost", "/ok").status, 200);
+    // A machine that is busy may have missed a check since.
+    until("it is ready", || {
+        (server.get("web.localhost", "/ok").status == 200).then_some(())
+    });
     let before = running(&server);
     gate.close();
     until("nobody is ready", || {
@@ -111,7 +112,7 @@ fn nothing_else_is_checked_before_the_start_up_check_has_passed() {
     // The liveness check would never pass.
     let health = format!(
         "[health.liveness]\npath = \"/status?code=500\"\ninterval = \"100ms\"\nunhealthy = 1\n[health.startup]\n\
-         path = \"{}\"\ninterval = \"100ms\"\ntimeout = \"200ms\"\nunhealthy = 10",
+         path = \"{}\"\ninterval = \"100ms\"\ntimeout = \"3s\"\nunhealthy = 10",
         through(&gate)
     );
     let project = checked(&gate, "", &health);
@@ -142,50 +143,17 @@ fn failures_within_the_grace_replace_nothing() {
         through(&gate)
     );
     let project = checked(&gate, "", &health);
-    std::thread::scope(|scope| {
-        let deployed = scope.spawn(|| server.wharf().call(["deploy", project.path()]));
-        until("the gate was asked for five times", || {
-            (gate.asked() >= 5).then_some(())
-        });
-        gate.reopen();
-        let deployed = deployed.join().expect("no panic");
-        assert_eq!(deployed.code, 0, "{deployed:?}");
+    let deploying = server.wharf().spawn(["deploy", project.path()]);
+    until("the gate was asked for five times", || {
+        (gate.asked() >= 5).then_some(())
     });
+    gate.reopen();
+    let deployed = Ended::of(deploying.wait_with_output().expect("our child"));
+    assert_eq!(deployed.code, 0, "{deployed:?}");
     let all = server.wharf().json(["ps", "web", "--all"]);
     assert_eq!(all["tasks"].as_array().expect("an array").len(), 1, "{all}");
     let text = server.wharf().ok(["describe", "task-definition", "web"]);
     assert!(text.contains("failures count after 1h"), "{text}");
-}
-
-/// Sends requests over several connections while `work` is done, and sees every one of them answered 200.
-fn while_asked(server: &Server, work: impl FnOnce()) {
-    let (done, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                // Some that are over at once, some that are under way when a task is told to stop.
-                let path = if client % 2 == 0 { "/ok" } else { "/sleep?ms=40" };
-                let (done, answered) = (&done, &answered);
-                scope.spawn(move || {
-                    let mut session = Session::open(server.http);
-                    while !done.load(Ordering::Relaxed) {
-                        let status = session.get("web.localhost", path);
-                        assert_eq!(status, 200, "after {} answers", answered.load(Ordering::Relaxed));
-                        answered.fetch_add(1, Ordering::Relaxed);
-                    }
-                })
-            })
-            .collect();
-        until("all are asking", || {
-            (answered.load(Ordering::Relaxed) > 4 * CLIENTS).then_some(())
-        });
-        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        done.store(true, Ordering::Relaxed);
-        for client in clients {
-            client.join().expect("every request is answered 200");
-        }
-        worked.expect("the work is done");
-    });
 }
 
 #[test]
@@ -194,7 +162,7 @@ fn stopping_tasks_by_hand_loses_no_request() {
     server
         .wharf()
         .ok(["deploy", Project::service("web", "").path(), "--count", "3"]);
-    while_asked(&server, || {
+    while_asked(&server, "web.localhost", || {
         for _ in 0..2 {
             for id in ids(&running(&server)) {
                 server.wharf().ok(["stop", &id]);
@@ -210,7 +178,7 @@ fn stopping_tasks_by_hand_loses_no_request() {
 fn stopping_the_only_task_loses_no_request() {
     let server = Server::start();
     server.wharf().ok(["deploy", Project::service("web", "").path()]);
-    while_asked(&server, || {
+    while_asked(&server, "web.localhost", || {
         for _ in 0..3 {
             let before = ids(&running(&server));
             let id = before.first().expect("one").clone();
@@ -229,7 +197,7 @@ fn scaling_in_loses_no_request() {
     server
         .wharf()
         .ok(["deploy", Project::service("web", "").path(), "--count", "4"]);
-    while_asked(&server, || {
+    while_asked(&server, "web.localhost", || {
         for count in ["1", "4", "2"] {
             server.wharf().ok(["scale", "web", count]);
             until("as many as asked for", || {
@@ -244,21 +212,28 @@ fn scaling_in_loses_no_request() {
 
 #[test]
 fn requests_under_way_end_before_the_server_does() {
-    let server = Server::start();
-    server
-        .wharf()
-        .ok(["deploy", Project::service("web", "").path(), "--count", "2"]);
-    let to = server.http;
+    let (server, gate) = (Server::start(), Gate::open());
+    let project = checked(&gate, "", "[service]\ncount = 2");
+    server.wharf().ok(["deploy", project.path()]);
+    gate.close();
+    let (to, path) = (server.http, through(&gate));
     let clients: Vec<_> = (0..CLIENTS)
-        .map(|_| std::thread::spawn(move || Session::open(to).get("web.localhost", "/sleep?ms=1500")))
+        .map(|_| {
+            let path = path.clone();
+            std::thread::spawn(move || http::send(to, Call::get("web.localhost", &path)))
+        })
         .collect();
-    until("all are under way", || {
-        let in_flight = |task: &Value| task["inFlight"].as_u64().unwrap_or(0);
-        (running(&server).iter().map(in_flight).sum::<u64>() == CLIENTS as u64).then_some(())
+    until("all are under way", || (gate.asked() == CLIENTS).then_some(()));
+    let ending = std::thread::spawn(move || server.terminate());
+    until("nobody else is let in", || {
+        std::net::TcpStream::connect(to).is_err().then_some(())
     });
-    assert!(server.terminate().success());
+    assert!(!ending.is_finished(), "four requests wait");
+    gate.reopen();
+    assert!(ending.join().expect("no panic").success());
     for client in clients {
-        assert_eq!(client.join().expect("no panic"), 200);
+        let answer = client.join().expect("no panic");
+        assert_eq!((answer.status, answer.body.as_str()), (200, "200 ok"));
     }
 }
 

@@ -19,6 +19,7 @@ mod healing;
 mod http;
 mod jobs;
 mod limits;
+mod load;
 mod logging;
 mod project;
 mod rollouts;

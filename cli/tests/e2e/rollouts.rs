@@ -1,40 +1,17 @@
 //! Deployments: each strategy under load, verdicts, and what people do to them.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+mod verdicts;
 
 use serde_json::Value;
 
+use crate::load::while_asked;
 use crate::project::{Project, service};
 use crate::server::{Server, until};
-
-/// Clients that ask all the time.
-const CLIENTS: usize = 4;
 
 /// A manifest of the service `web`, of this version.
 fn manifest(version: &str, deployment: &str) -> String {
     let task = format!("env = {{ VERSION = {version:?} }}\n[service]\ncount = 2");
     format!("{}\n[deployment]\n{deployment}\n", service("web", &task))
-}
-
-/// Does something while several clients ask `path`, and sees none of them fail; how many asked.
-fn under_load<T>(server: &Server, path: &str, during: impl FnOnce() -> T) -> T {
-    let (over, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let done = std::thread::scope(|scope| {
-        for _ in 0..CLIENTS {
-            scope.spawn(|| {
-                while !over.load(Ordering::Relaxed) {
-                    let answer = server.get("web.localhost", path);
-                    assert_eq!(answer.status, 200, "{answer:?}");
-                    asked.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(during));
-        over.store(true, Ordering::Relaxed);
-        done
-    });
-    assert!(asked.into_inner() > 0);
-    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 fn version(server: &Server) -> String {
@@ -50,7 +27,7 @@ fn three_updates(deployment: &str) -> Vec<Value> {
     let project = Project::service("web", "");
     project.write("wharf.toml", &manifest("v0", deployment));
     server.wharf().ok(["deploy", project.path()]);
-    let ended = under_load(&server, "/ok", || {
+    let ended = while_asked(&server, "web.localhost", || {
         let updates = ["v1", "v2", "v3"].map(|version| {
             project.write("wharf.toml", &manifest(version, deployment));
             server.wharf().json(["deploy", project.path()])
@@ -94,84 +71,6 @@ fn recreate_loses_no_request() {
     three_updates("strategy = \"recreate\"");
 }
 
-#[test]
-fn requests_under_way_end_when_the_server_is_stopped() {
-    let server = Server::start();
-    let project = Project::service("web", "");
-    project.write("wharf.toml", &manifest("v0", "strategy = \"rolling\""));
-    server.wharf().ok(["deploy", project.path()]);
-    let http = server.http;
-    let slow = std::thread::spawn(move || {
-        crate::http::send(http, crate::http::Call::get("web.localhost", "/sleep?ms=1500"))
-    });
-    until("it is under way", || {
-        let tasks = server.wharf().json(["ps", "web"]);
-        let tasks = tasks["tasks"].as_array()?.clone();
-        tasks.iter().any(|task| task["inFlight"] == 1).then_some(())
-    });
-    assert!(server.terminate().success());
-    let answer = slow.join().expect("no panic");
-    assert_eq!(answer.status, 200, "{answer:?}");
-}
-
-#[test]
-fn a_canary_that_answers_worse_is_rolled_back_and_says_why() {
-    let server = Server::start();
-    let project = Project::service("web", "");
-    // The guest answers as it is asked; which revision fails is decided by a file it has or hasn't.
-    let good = |rest: &str| {
-        format!(
-            "{}\nfiles = [{{ source = \"static\", mount = \"/static\" }}]\n[deployment]\n{rest}\n",
-            service("web", "")
-        )
-    };
-    project.write("static/page", "here");
-    let canary = "strategy = \"canary\"\nstep = 30\nbake = \"30s\"\nmin_requests = 10";
-    project.write("wharf.toml", &good(canary));
-    server.wharf().ok(["deploy", project.path()]);
-    let read = "/read?path=/static/page";
-    assert_eq!(server.get("web.localhost", read).status, 200);
-    std::fs::remove_file(format!("{}/static/page", project.path())).expect("removed");
-    project.write("static/other", "elsewhere");
-
-    let over = AtomicBool::new(false);
-    let failed = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                server.get("web.localhost", read);
-            }
-        });
-        let ended = server.wharf().call(["deploy", project.path()]);
-        over.store(true, Ordering::Relaxed);
-        ended
-    });
-    failed.failed_saying(1, &["web:2 was not deployed", "% of", "5xx", "web:1 runs again"]);
-    until("the old revision is back", || {
-        let tasks = server.wharf().json(["ps", "web"]);
-        let tasks = tasks["tasks"].as_array()?.clone();
-        (tasks.len() == 1 && tasks[0]["taskDefinition"] == "web:1").then_some(())
-    });
-    for _ in 0..20 {
-        assert_eq!(server.get("web.localhost", read).status, 200);
-    }
-    let all = server.wharf().json(["describe", "service", "web"]);
-    let newest = &all["deployments"][0];
-    assert!(newest["rollbackOf"].is_string(), "{newest}");
-    let id = newest["rollbackOf"].as_str().expect("text");
-    let text = server.wharf().ok(["describe", "deployment", id]);
-    for said in [
-        "FAILED",
-        "canary",
-        "30 % of the requests",
-        "5xx",
-        "Rolled back by:",
-    ] {
-        assert!(text.contains(said), "{said} is missing in:\n{text}");
-    }
-    let events = server.wharf().ok(["events", "web"]);
-    assert!(events.contains("Rolling back to web:1"), "{events}");
-}
-
 /// The old revision has no check, the new one fails its own: that says nothing about the old one's tasks.
 #[test]
 fn a_health_check_that_a_revision_brings_along_takes_no_request_from_the_old_one() {
@@ -183,7 +82,7 @@ fn a_health_check_that_a_revision_brings_along_takes_no_request_from_the_old_one
         server.wharf().ok(["deploy", project.path()]);
         let health = "[health]\npath = \"/status?code=500\"\ninterval = \"100ms\"\n";
         project.write("wharf.toml", &(manifest("v1", &deployment) + health));
-        let failed = under_load(&server, "/ok", || server.wharf().call(["deploy", project.path()]));
+        let failed = while_asked(&server, "web.localhost", || server.wharf().call(["deploy", project.path()]));
         failed.failed_saying(1, &["web:2 was not deployed", "Health checks failed"]);
         let all = server.wharf().json(["describe", "service", "web"]);
         let id = all["deployments"][0]["rollbackOf"].as_str().expect("text");

@@ -1,5 +1,6 @@
 //! The executor that is real: components in the runtime, requests from the gateway.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use wharf_gateway::{Checks, CohortName, Demand, Gateway, Tally, TargetGroup, TargetId};
 use wharf_runtime::{
-    ActivateError, Artifact, Bytes, Capacity, CommandTask, CpuUnits, HttpTask, Isolation, Mount,
+    ActivateError, Artifact, Bytes, Capacity, CommandTask, CpuUnits, HttpTask, Isolation, LogStream, Mount,
     PrepareError, Reach, Runtime, TaskSpec,
 };
 
@@ -24,6 +25,9 @@ use crate::names::{Digest, NamespaceName, Revision, ServiceName};
 use crate::refusal::{Kind, Refusal};
 use crate::scaling::Wakes;
 use crate::secrets::Secrets;
+
+/// How many lines of a task's log are looked through for the last that it wrote itself: what is said of a few traps.
+const LOOK_BACK: usize = 1000;
 
 /// Runs tasks on this machine.
 #[derive(Debug)]
@@ -282,16 +286,26 @@ impl Executor for Host {
         let query = LogQuery {
             task: Some(task.id.clone()),
             since: None,
-            tail: Some(lines),
+            tail: Some(LOOK_BACK),
             follow: false,
         };
         let mut reader = self.logs.read(&task.namespace, task.group.name(), query);
-        let mut read = Vec::new();
+        let (mut own, mut about) = (VecDeque::new(), VecDeque::new());
         // A log that can't be read has no lines to show; who reads it for its own sake is told.
         while let Ok(Some(records)) = reader.next().await {
-            read.extend(records.into_iter().map(|record| record.line));
+            for record in records {
+                let kept = match record.stream {
+                    LogStream::Stdout | LogStream::Stderr => &mut own,
+                    LogStream::System => &mut about,
+                };
+                kept.push_back(record.line);
+                if kept.len() > lines {
+                    kept.pop_front();
+                }
+            }
         }
-        read
+        // One that said nothing is told of by what is said about it.
+        if own.is_empty() { about.into() } else { own.into() }
     }
 
     fn demand(&self, namespace: &NamespaceName, service: &ServiceName) -> Option<Demand> {

@@ -16,6 +16,7 @@
 //! | `/never-end` | head and one chunk, then waits for ever |
 //! | `/spin`, `/spin-after-head` | loops for ever, before or after the head |
 //! | `/trap`, `/unreachable`, `/trap-after-head` | panics; executes `unreachable`; panics after the head |
+//! | `/trap-if?env=NAME` | panics if the environment has the variable, after a line that says so |
 //! | `/exit` | `std::process::exit(3)` inside the request |
 //! | `/no-response` | returns without a response |
 //! | `/short-body` | declares 100 bytes and sends 5 |
@@ -77,6 +78,7 @@ impl wasip2::exports::http::incoming_handler::Guest for Guest {
             "/spin" => limits::spin(),
             "/spin-after-head" => limits::spin_after_head(reply),
             "/trap" => limits::trap_on_purpose(),
+            "/trap-if" => limits::trap_if(&query, reply),
             "/unreachable" => limits::unreachable_on_purpose(),
             "/trap-after-head" => limits::trap_after_head(reply),
             "/exit" => std::process::exit(3),

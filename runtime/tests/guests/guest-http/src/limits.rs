@@ -28,6 +28,16 @@ pub fn trap_on_purpose() {
     panic!("a panic on purpose");
 }
 
+/// A deployment's mistake, which only its requests find.
+pub fn trap_if(query: &Query, reply: Reply) {
+    let name = query.text("env");
+    if std::env::var_os(name).is_some() {
+        eprintln!("{name} is set, so this goes wrong");
+        trap_on_purpose();
+    }
+    reply.text(200, "ok");
+}
+
 #[inline(never)]
 pub fn unreachable_on_purpose() {
     #[cfg(target_family = "wasm")]
