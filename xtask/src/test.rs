@@ -7,6 +7,10 @@ use crate::guest_toolchain::{GUEST_TARGET, GuestToolchain};
 use crate::guests::{self, GUEST_WORKSPACES};
 use crate::step;
 
+/// The fuzz targets' workspace, from the repository's root. It is formatted only: each target is a line that calls what
+/// the gateway's own tests run too, and libFuzzer is nothing a test should have to build.
+const FUZZ_WORKSPACE: &str = "gateway/fuzz";
+
 /// Run every check; stops at the first that fails.
 pub(crate) fn run() -> Result<()> {
     format()?;
@@ -19,7 +23,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn format() -> Result<()> {
-    for workspace in std::iter::once(".").chain(GUEST_WORKSPACES) {
+    for workspace in [".", FUZZ_WORKSPACE].into_iter().chain(GUEST_WORKSPACES) {
         let directory = step::root().join(workspace);
         step::run(
             &format!("formatting of {workspace}"),
