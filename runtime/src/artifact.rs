@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -142,13 +142,30 @@ pub(crate) struct Artifacts {
     linker: Linking,
     cache: Cache,
     compiler: Compiler,
-    loaded: Mutex<HashMap<String, Slot>>,
+    loaded: Mutex<HashMap<String, Arc<Slot>>>,
     /// Those prepared last, the latest first.
     recent: Mutex<VecDeque<Arc<Loaded>>>,
 }
 
-/// One artifact's place: whoever holds the lock loads it, everybody else waits for that.
-type Slot = Arc<tokio::sync::Mutex<Weak<Loaded>>>;
+/// One artifact's place.
+#[derive(Debug, Default)]
+struct Slot {
+    /// Held for a moment only: what is loaded is had without waiting for anybody. Those who take turns to load it would
+    /// otherwise find it locked by the next of them, again and again.
+    loaded: Mutex<Weak<Loaded>>,
+    /// Held by who loads it; everybody else waits for that.
+    loading: tokio::sync::Mutex<()>,
+}
+
+impl Slot {
+    fn loaded(&self) -> Option<Arc<Loaded>> {
+        self.place().upgrade()
+    }
+
+    fn place(&self) -> MutexGuard<'_, Weak<Loaded>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 struct Linking(Linker<GuestState>);
 
@@ -182,33 +199,37 @@ impl Artifacts {
     pub(crate) async fn prepare(&self, path: &Path, digest: &str) -> Result<Artifact, PrepareError> {
         let hex = hex_digest(digest)?;
         let slot = self.slot(digest);
-        let mut place = slot.lock().await;
-        if let Some(loaded) = place.upgrade() {
+        let _loading = slot.loading.lock().await;
+        if let Some(loaded) = slot.loaded() {
             return Ok(self.keep(loaded));
         }
         let (component, footprint) = self.component(path, hex).await?;
-        self.load(&mut place, digest, component, footprint)
+        self.load(&slot, digest, component, footprint)
     }
 
     /// The component of this `digest`, from memory or from the cache; none if it isn't compiled, or somebody is at it.
     pub(crate) async fn prepared(&self, digest: &str) -> Result<Option<Artifact>, PrepareError> {
         let hex = hex_digest(digest)?;
         let slot = self.slot(digest);
-        let Ok(mut place) = slot.try_lock() else {
+        if let Some(loaded) = slot.loaded() {
+            return Ok(Some(self.keep(loaded)));
+        }
+        let Ok(_loading) = slot.loading.try_lock() else {
             return Ok(None);
         };
-        if let Some(loaded) = place.upgrade() {
+        // Somebody may have just been done with it.
+        if let Some(loaded) = slot.loaded() {
             return Ok(Some(self.keep(loaded)));
         }
         let found = self.cache.load(&self.engine, hex).await?;
-        let loaded = found.map(|(component, footprint)| self.load(&mut place, digest, component, footprint));
+        let loaded = found.map(|(component, footprint)| self.load(&slot, digest, component, footprint));
         loaded.transpose()
     }
 
     /// Makes compiled code an artifact, and has it found at its place.
     fn load(
         &self,
-        place: &mut Weak<Loaded>,
+        slot: &Slot,
         digest: &str,
         component: Component,
         footprint: Footprint,
@@ -220,7 +241,7 @@ impl Artifacts {
             entry,
             footprint,
         });
-        *place = Arc::downgrade(&loaded);
+        *slot.place() = Arc::downgrade(&loaded);
         Ok(self.keep(loaded))
     }
 
@@ -233,12 +254,10 @@ impl Artifacts {
         Artifact(loaded)
     }
 
-    fn slot(&self, digest: &str) -> Slot {
+    fn slot(&self, digest: &str) -> Arc<Slot> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         // What nothing runs any more needs no place: the map stays as small as what is in use.
-        loaded.retain(|_, slot| {
-            Arc::strong_count(slot) > 1 || slot.try_lock().map_or(true, |place| place.strong_count() > 0)
-        });
+        loaded.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.place().strong_count() > 0);
         Arc::clone(loaded.entry(digest.to_owned()).or_default())
     }
 

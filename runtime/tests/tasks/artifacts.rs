@@ -201,6 +201,28 @@ async fn the_compiler_limits_itself_before_it_reads_anything() {
     child.wait().unwrap();
 }
 
+/// As tasks do that start all at once: who isn't to wait for the others prepares it as they do, and has it then.
+#[tokio::test]
+async fn what_was_prepared_is_had_at_once_however_many_ask() {
+    let path = guest_path("guest_http");
+    let digest = digest_of(&path);
+    Bench::new().artifact("guest_http").await;
+    // It is in the cache, and not loaded.
+    let bench = Bench::new();
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let (runtime, path, digest) = (bench.runtime.clone(), path.clone(), digest.clone());
+        asking.spawn(async move {
+            if runtime.prepared(&digest).await.unwrap().is_none() {
+                runtime.prepare(&path, &digest).await.unwrap();
+                let prepared = runtime.prepared(&digest).await.unwrap();
+                assert!(prepared.is_some(), "it was prepared just now");
+            }
+        });
+    }
+    asking.join_all().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn compilers_are_few_at_a_time_and_end_with_whoever_waits() {
     let directory = TempDir::new().unwrap();
