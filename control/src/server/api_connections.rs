@@ -16,7 +16,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -74,7 +75,7 @@ async fn recover(error: &io::Error) {
 }
 
 async fn connection(
-    (stream, peer): (TcpStream, Peer),
+    (stream, peer): (impl AsyncRead + AsyncWrite + Unpin, Peer),
     _place: OwnedSemaphorePermit,
     router: Router,
     closing: CancellationToken,

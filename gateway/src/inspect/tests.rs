@@ -1,6 +1,7 @@
 //! The classes of heads, row by row: ALB's reason codes, and cases of AWS's http-desync-guardian.
 
-use proptest::prelude::*;
+mod bodies;
+mod properties;
 
 use super::{
     Body, Class, Inspected, Passed, Reason, Refused, Scan, framing::Malformed, head::Afterwards, inspect,
@@ -338,70 +339,6 @@ fn http_0_9_is_refused_as_soon_as_its_line_is_there() {
 }
 
 #[test]
-fn bodies_end_where_they_say() {
-    for (body, rest) in [
-        (&b"5\r\nhello\r\n0\r\n\r\n"[..], &b""[..]),
-        (b"0\r\n\r\nGET", b"GET"),
-        (
-            b"00a;ext=\"v\"\r\n0123456789\r\n0 \r\nX: y\r\nZ:\r\n\r\n\r\n",
-            b"\r\n",
-        ),
-    ] {
-        let mut state = Body::CHUNKED;
-        let (count, kept) = state.advance(body);
-        assert_eq!((&body[count..], kept, state.has_ended()), (rest, Ok(()), true));
-        // The same, byte by byte.
-        let mut state = Body::CHUNKED;
-        let mut at = 0;
-        while !state.has_ended() {
-            assert_eq!(state.advance(&body[at..=at]), (1, Ok(())));
-            at += 1;
-        }
-        assert_eq!(at, count);
-    }
-    let mut state = Body::Length(3);
-    assert_eq!(state.advance(b"ab"), (2, Ok(())));
-    assert_eq!(state.advance(b"cd"), (1, Ok(())));
-    assert!(state.has_ended());
-}
-
-/// RFC 9112 7.1, and what smugglers make of it.
-#[test]
-fn malformed_chunks_are_refused_where_they_begin() {
-    for (good, bad) in [
-        ("", "\r\n"),
-        ("", " 5\r\n"),
-        ("", "-1\r\n"),
-        ("0", "x5\r\n"),
-        ("", "g\r\n"),
-        ("5", "\nhello\r\n"),
-        ("5\r", "hello\r\n"),
-        ("5;a", "\nb\r\n"),
-        ("5\r\nhello", "X\r\n"),
-        ("5\r\nhello\r", "X"),
-        ("5\r\nhello", "0\r\n\r\n"),
-        ("123456789abcdef", "0\r\n"),
-        ("0\r\n", " X: y\r\n"),
-        ("0\r\n", ": y\r\n"),
-        ("0\r\n", "\n"),
-        ("0\r\nX: y", "\n\r\n"),
-        ("0\r\nX: y", "\0\r\n"),
-    ] {
-        let bytes = format!("{good}{bad}");
-        let mut state = Body::CHUNKED;
-        assert_eq!(
-            state.advance(bytes.as_bytes()),
-            (good.len(), Err(Malformed)),
-            "{bytes:?}"
-        );
-    }
-    let long = format!("5;{}", "x".repeat(5000));
-    assert!({ Body::CHUNKED }.advance(long.as_bytes()).1.is_err());
-    let long = format!("0\r\n{}", "a: b\r\n".repeat(5000));
-    assert!({ Body::CHUNKED }.advance(long.as_bytes()).1.is_err());
-}
-
-#[test]
 fn a_stand_in_keeps_what_the_log_wants_to_know() {
     let check = |refused: &[u8], stand_in_is: &str| {
         assert_eq!(
@@ -424,72 +361,4 @@ fn a_stand_in_keeps_what_the_log_wants_to_know() {
     check(b"", "- / HTTP/1.1\r\n\r\n");
     let long = [b"GET /", "x".repeat(9000).as_bytes()].concat();
     assert_eq!(stand_in(&long).len(), "GET  HTTP/1.1\r\n\r\n".len() + 2048);
-}
-
-/// Bytes of which heads are made, the troublesome ones often.
-fn pieces() -> impl Strategy<Value = Vec<u8>> {
-    let piece = prop_oneof![
-        6 => prop::sample::select(vec![
-            "GET", "POST", " ", "/", " HTTP/1.1", " HTTP/1.0", "\r\n", "\r\n", "\r\n", "\n", "\r", ":", ": ", "\t", "a", "*",
-            "Host: a", "Content-Length", "Content-Length: 1", "Transfer-Encoding: chunked", "Transfer-Encoding",
-            "Content_Length: 5", "chunked", "identity", "\0", "http://a", "?", "#", "5", ",", "é", "GET / HTTP/1.1\r\n",
-            "GET / HTTP/1.1\r\n", "X: y\r\n", "\r\n\r\n",
-        ]).prop_map(|piece| piece.as_bytes().to_vec()),
-        1 => prop::collection::vec(any::<u8>(), 1..4),
-    ];
-    prop::collection::vec(piece, 1..24).prop_map(|pieces| pieces.concat())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
-
-    /// Whatever is let through, hyper's parser reads, as a whole and as no more than that, and sees the framing that was
-    /// found.
-    #[test]
-    fn what_is_let_through_has_one_reading(tail in pieces(), prefix in prop::bool::ANY) {
-        let mut head = if prefix { b"POST /p HTTP/1.1\r\nHost: a\r\n".to_vec() } else { Vec::new() };
-        head.extend_from_slice(&tail);
-        for mode in [DesyncMode::Monitor, DesyncMode::Defensive, DesyncMode::Strictest] {
-            let Inspected::Passed(passed) = in_mode(&head, mode) else { continue };
-            if head.starts_with(b"\r") || head.starts_with(b"\n") {
-                continue;
-            }
-            let given = passed.mended.as_deref().unwrap_or(&head[..passed.length]);
-            let mut headers = [httparse::EMPTY_HEADER; 64];
-            let mut request = httparse::Request::new(&mut headers);
-            let parsed = request.parse(given);
-            prop_assert_eq!(parsed, Ok(httparse::Status::Complete(given.len())), "{}", given.escape_ascii());
-            let target = request.path.unwrap();
-            prop_assert!(http::Uri::try_from(target).is_ok(), "{}", target);
-            let of = |name: &str| -> Vec<&[u8]> {
-                request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value).collect()
-            };
-            let (codings, lengths) = (of("transfer-encoding"), of("content-length"));
-            match passed.body {
-                Body::Chunked(_) => {
-                    prop_assert_eq!(codings.len(), 1);
-                    prop_assert!(codings[0].eq_ignore_ascii_case(b"chunked"));
-                    prop_assert!(lengths.is_empty());
-                }
-                Body::Length(length) => {
-                    prop_assert!(codings.is_empty());
-                    prop_assert!(lengths.len() <= 1);
-                    let told = lengths.first().map_or("0", |told| std::str::from_utf8(told).unwrap());
-                    prop_assert_eq!(told.parse::<u64>().unwrap(), length);
-                }
-            }
-        }
-    }
-
-    /// What the fuzzer looks for, for a moment.
-    #[test]
-    fn heads_keep_what_is_promised(head in pieces(), cut in any::<u8>()) {
-        crate::fuzzing::head_inspection(&[&[cut], &head[..]].concat());
-    }
-
-    #[test]
-    fn bodies_keep_what_is_promised(body in prop::collection::vec(
-        prop::sample::select(b"0015aF;\r\n\r\n\r\nx: ".to_vec()), 0..60), cut in 0u8..60) {
-        crate::fuzzing::chunked_body(&[&[cut], &body[..]].concat());
-    }
 }

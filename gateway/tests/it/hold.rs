@@ -312,7 +312,7 @@ async fn nobody_waits_for_targets_that_are_ill_or_where_nothing_is_said_of_waiti
 }
 
 #[tokio::test]
-async fn an_upgraded_or_running_request_counts_as_under_way() {
+async fn a_request_that_is_not_answered_yet_counts_as_under_way() {
     let rig = Rig::answering(|_| std::future::pending());
     let mut client = rig.connect().await;
     client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n").await;

@@ -46,6 +46,7 @@ async fn a_web_socket_passes_messages_both_ways() {
         assert_eq!(echoed, Message::text(text));
     }
     assert_eq!(rig.app.targets()[0].in_flight, 1);
+    assert_eq!(rig.app.demand().in_flight, 1, "as long as the socket is open");
     socket.close(None).await.unwrap();
     while let Some(Ok(_)) = within("the end", socket.next()).await {}
     drop(socket);

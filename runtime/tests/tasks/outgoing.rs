@@ -239,9 +239,20 @@ async fn idle_connections_make_way() {
         let (_, body) = text(&task, &path).await;
         assert_eq!(body.matches("200").count(), TOGETHER, "{body}");
     }
-    // Less than they are kept for: it doesn't wait until they are let go anyway.
-    let (_, body) = text(&task, &format!("/fetch?url={last}/&connect_ms=3000")).await;
+    // One is asked all the while: nothing lets its connection go but that others need the place.
+    let used = format!("/fetch?url={}/", others[0]);
+    let path = format!("/fetch?url={last}/");
+    let mut waiting = std::pin::pin!(text(&task, &path));
+    let (_, body) = loop {
+        tokio::select! {
+            answer = &mut waiting => break answer,
+            _ = text(&task, &used) => {}
+        }
+    };
     assert!(body.contains("200"), "{body}");
+    text(&task, &used).await;
+    let connections = upstreams[0].connections.load(Ordering::SeqCst);
+    assert!(connections > TOGETHER, "it kept its connection, and so its place");
 }
 
 #[tokio::test(flavor = "multi_thread")]
