@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod crash;
 mod demo;
 mod guest_toolchain;
 mod guests;
@@ -28,6 +29,8 @@ use clap::Parser;
 enum Xtask {
     /// Measure what README promises, beside `wasmtime serve` and nginx where a machine's speed enters
     Bench(bench::Options),
+    /// Kill a server again and again while it is asked for things, and see that nothing it acknowledged is lost.
+    Crash(crash::Options),
     /// Build everything, start a server, deploy every example and send each real requests; then stay up until Ctrl-C.
     Demo {
         /// End after the checks; non-zero if one failed
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
 fn call(xtask: Xtask) -> anyhow::Result<()> {
     match xtask {
         Xtask::Bench(options) => bench::run(&options),
+        Xtask::Crash(options) => crash::run(&options),
         Xtask::Demo { once: true } => demo::run(demo::Afterwards::Stop),
         Xtask::Demo { once: false } => demo::run(demo::Afterwards::Stay),
         Xtask::Guests => guests::build_all(),

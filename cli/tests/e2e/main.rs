@@ -12,6 +12,7 @@
 mod answers;
 mod bad_input;
 mod crash;
+mod crash_rounds;
 mod disk;
 mod egress;
 mod gate;

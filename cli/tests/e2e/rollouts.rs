@@ -82,7 +82,9 @@ fn a_health_check_that_a_revision_brings_along_takes_no_request_from_the_old_one
         server.wharf().ok(["deploy", project.path()]);
         let health = "[health]\npath = \"/status?code=500\"\ninterval = \"100ms\"\n";
         project.write("wharf.toml", &(manifest("v1", &deployment) + health));
-        let failed = while_asked(&server, "web.localhost", || server.wharf().call(["deploy", project.path()]));
+        let failed = while_asked(&server, "web.localhost", || {
+            server.wharf().call(["deploy", project.path()])
+        });
         failed.failed_saying(1, &["web:2 was not deployed", "Health checks failed"]);
         let all = server.wharf().json(["describe", "service", "web"]);
         let id = all["deployments"][0]["rollbackOf"].as_str().expect("text");
