@@ -66,6 +66,35 @@ fn sink() -> (
 }
 
 #[test]
+fn every_field_is_documented_and_no_other() {
+    let full = AccessEntry {
+        forwarded_for: Some([127, 0, 0, 2].into()),
+        rule: Some("rule"),
+        service: Some("group"),
+        task: Some("target"),
+        cpu_us: Some(1),
+        peak_memory: Some(1),
+        reason: Some("why".into()),
+        classification: Some("Ambiguous"),
+        classification_reason: Some("SuspiciousHeader"),
+        tls: Some(crate::access_log::TlsEntry {
+            version: "TLSv1.3",
+            cipher: "TLS13_AES_128_GCM_SHA256",
+            server_name: None,
+        }),
+        ..entry("/")
+    };
+    let line = serde_json::to_value(&full).unwrap();
+    let fields: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+    let table = include_str!("../../../../docs/access-log.md").lines();
+    let rows = table.skip_while(|row| !row.starts_with("| field")).skip(2);
+    let rows = rows.take_while(|row| row.starts_with('|'));
+    let mut documented: Vec<&str> = rows.map(|row| row.split('`').nth(1).unwrap()).collect();
+    documented.sort_unstable();
+    assert_eq!(fields, documented);
+}
+
+#[test]
 fn lines_are_json_and_none_is_lost_at_the_end() {
     let (permit, lines, log) = sink();
     permit.send(Ok(())).unwrap();
