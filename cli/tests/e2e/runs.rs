@@ -117,7 +117,9 @@ fn a_run_is_cancelled() {
     });
     let cancelled = server.wharf().ok(["cancel", "work/1", "--reason", "not today"]);
     assert!(cancelled.contains("work/1: stopping"), "{cancelled}");
-    Ended::of(running.wait_with_output().expect("our child")).failed_saying(1, &["work/1: not today"]);
+    let ended = Ended::of(running.wait_with_output().expect("our child"));
+    assert!(!ended.stderr.contains("another follows"), "{ended:?}");
+    ended.failed_saying(1, &["work/1: not today"]);
     let run = server.wharf().json(["describe", "run", "work/1"]);
     assert_eq!((&run["state"], attempts(&run).len()), (&"CANCELLED".into(), 2));
     server

@@ -172,6 +172,7 @@ impl Orchestrator {
                 transaction = old.forget(transaction);
             } else if old.state == RolloutState::InProgress {
                 let mut ended = old;
+                self.keep_figures(&mut ended);
                 ended.end(
                     RolloutState::Superseded,
                     format!("superseded by deployment {}", by.id),

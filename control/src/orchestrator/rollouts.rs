@@ -37,10 +37,18 @@ impl Orchestrator {
                 return Err(Refusal::conflict("NothingToRollBackTo", message)
                     .hint("deploy what shall run instead: the newer deployment wins"));
             }
+            self.keep_figures(deployment);
             let reason = "aborted by a person".to_owned();
             Ok(deployment.give_up(service, RolloutState::Aborted, reason))
         })
         .await
+    }
+
+    /// Takes over what was seen of a deployment in progress, which ends here and not by the control loop.
+    pub(super) fn keep_figures(&self, deployment: &mut Deployment) {
+        if let Some(progress) = self.registry.progress(&deployment.id) {
+            deployment.figures = progress.figures;
+        }
     }
 
     /// Holds the deployment in progress as it is.

@@ -71,7 +71,9 @@ impl Said {
 /// Whether another attempt follows. One that was over before anybody looked, with all that followed it, did so too.
 fn is_followed(run: &Run, attempt: &Attempt) -> bool {
     let later = |other: &Attempt| other.index == attempt.index && other.attempt > attempt.attempt;
-    let is_to_come = run.state == RunState::InProgress && attempt.attempt <= run.retries;
+    // A run that is being cancelled says why before it has ended.
+    let goes_on = run.state == RunState::InProgress && run.reason.is_none();
+    let is_to_come = goes_on && attempt.attempt <= run.retries;
     is_to_come || run.attempts.iter().any(later)
 }
 

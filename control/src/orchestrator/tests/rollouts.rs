@@ -10,6 +10,9 @@ use crate::names::{Revision, ServiceName};
 use crate::reconciler::control_loop::tests::fake::{Behaviour, LARGEST_CPU};
 use crate::store::Transaction;
 
+/// How soon it is looked again when nothing is told.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(50);
+
 fn api() -> ServiceName {
     "api".parse().unwrap()
 }
@@ -270,4 +273,41 @@ async fn a_service_goes_back_only_to_what_fits_and_can_be_replaced() {
         orchestrator.roll_back(namespace, &api(), None).await,
         "TaskTooLarge",
     );
+}
+
+#[tokio::test]
+async fn what_was_seen_of_a_deployment_stays_known_when_it_is_given_up() {
+    let harbour = Harbour::open().await;
+    let (orchestrator, namespace) = (&harbour.orchestrator, &harbour.namespace);
+    harbour.run("one", json!({})).await;
+    let (Deployed::New(begun) | Deployed::Unchanged(begun)) = harbour
+        .deploy("two", how(json!({"strategy": "canary", "bake": "1h"})))
+        .await
+        .unwrap();
+    let seen = async {
+        let mut changes = orchestrator.registry.changes();
+        loop {
+            let now = orchestrator.find_deployment(namespace, &begun.id).await.unwrap();
+            let progress = orchestrator.registry.progress(&begun.id);
+            if progress.is_some_and(|progress| progress.figures.new.requests > 0) {
+                return;
+            }
+            // What came before it is watched doesn't count.
+            if now.stage == Stage::Bake {
+                harbour
+                    .fake
+                    .tallies
+                    .lock()
+                    .unwrap()
+                    .entry(2)
+                    .or_default()
+                    .requests += 1;
+            }
+            let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(60);
+    tokio::time::timeout(patience, seen).await.unwrap();
+    let aborted = orchestrator.abort(namespace, &api()).await.unwrap();
+    assert!(aborted.figures.new.requests > 0, "{aborted:?}");
 }
