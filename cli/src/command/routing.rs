@@ -1,5 +1,6 @@
 //! `wharf apply`, `wharf route`, `wharf listener` and `wharf target-group`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -12,7 +13,7 @@ use wharf_control::manifest::ApplyFile;
 
 use crate::api::{Api, escape};
 use crate::args::{self, ObjectAction, RouteAction};
-use crate::exit::BadConfig;
+use crate::exit::{BadConfig, Usage};
 use crate::output::{self, harmless};
 
 /// Send a file's objects, all of them or none.
@@ -65,7 +66,7 @@ pub(crate) async fn route(api: &Api, args: &args::Route) -> Result<()> {
         }
         RouteAction::Reorder { routes } => {
             let body = SetPriorities {
-                priorities: routes.iter().cloned().collect(),
+                priorities: each_once(routes)?,
             };
             let path = api.path(&["routes", "priorities"]);
             let applied: Applied = api.send(Method::POST, &path, &body).await?;
@@ -77,6 +78,18 @@ pub(crate) async fn route(api: &Api, args: &args::Route) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What was typed, unless a route is named twice.
+fn each_once(routes: &[(String, i64)]) -> Result<BTreeMap<String, i64>> {
+    let mut priorities = BTreeMap::new();
+    for (name, priority) in routes {
+        if let Some(before) = priorities.insert(name.clone(), *priority) {
+            let said = format!("`{name}` is to have the priorities {before} and {priority}: name it once");
+            return Err(Usage(said).into());
+        }
+    }
+    Ok(priorities)
 }
 
 fn test_of(sample: &args::RouteTest) -> TestRoute {

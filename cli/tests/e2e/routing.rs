@@ -264,6 +264,8 @@ fn route_test_says_which_route_matches_and_why_the_others_do_not() {
     assert!(text.starts_with("beta matches"), "{text}");
     // In another order, at once.
     server.wharf().ok(["route", "reorder", "beta=30", "shop=10"]);
+    let twice = server.wharf().call(["route", "reorder", "shop=3", "shop=4"]);
+    twice.failed_saying(2, &["`shop` is to have the priorities 3 and 4: name it once"]);
     assert_eq!(
         server
             .send(Call::get("shop.test", "/cart").header("x-beta", "1"))

@@ -205,10 +205,10 @@ impl Scene {
                         None => "`wharf apply`".to_owned(),
                     };
                     let message = format!(
-                        "target group `{}` of {} is there already, from {}, and says something else",
+                        "target group `{}` is defined by {} and by {}, and not the same",
                         group.name,
-                        owner(by),
-                        owner(*first_by)
+                        owner(*first_by),
+                        owner(by)
                     );
                     return Err(Refusal::conflict("TargetGroupInUse", message)
                         .field("target_group")
