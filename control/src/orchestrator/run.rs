@@ -101,6 +101,8 @@ impl Orchestrator {
                 Err(error) => return Err(error.into()),
             }
         }
+        let begins = format!("(job {}) (run {}) begins: it was asked for.", run.job, run.number);
+        self.events.record(&run.namespace, &run.job, begins);
         self.reconciler
             .job((run.namespace.clone(), run.job.clone()))
             .await;

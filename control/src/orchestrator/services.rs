@@ -64,6 +64,7 @@ impl Orchestrator {
             Ok(())
         });
         let scaled = scaled.await?;
+        self.reconciler.scaled((namespace.clone(), name.clone())).await;
         if before.count != count {
             let cause = "it was set by hand";
             let said = scaling::said(name, (before.count, count), cause);

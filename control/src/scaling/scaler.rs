@@ -95,7 +95,7 @@ impl Scaler {
     }
 
     /// A person chose the count: it is where scaling goes on from.
-    fn set_by_hand(&mut self, wanted: Wanted, now: Instant) {
+    pub(crate) fn set_by_hand(&mut self, wanted: Wanted, now: Instant) {
         (self.last_out, self.last_in) = (None, None);
         if wanted.count == 0 && self.may_sleep(wanted) {
             self.fall_asleep();

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::events::EventQuery;
 use crate::model::stored::Record as _;
 use crate::model::{Group, Overrides, Run, TaskStatus};
 
@@ -87,6 +88,21 @@ async fn a_job_is_defined_once_and_run_as_often_as_asked() {
     let family = "report".parse().unwrap();
     let refused = harbour.orchestrator.delete_job(&harbour.namespace, &family).await;
     super::refused(refused, "JobInUse");
+}
+
+#[tokio::test]
+async fn that_a_run_begins_is_an_event() {
+    let harbour = Harbour::open().await;
+    harbour.is_command();
+    run(&harbour, "one", Overrides::default()).await.unwrap();
+    let events = &harbour.orchestrator.events;
+    events.flush().await;
+    let said = events
+        .list(&harbour.namespace, &EventQuery::default())
+        .await
+        .unwrap();
+    let begins = "(job report) (run 1) begins: it was asked for.";
+    assert!(said.iter().any(|event| event.message == begins), "{said:?}");
 }
 
 #[tokio::test]

@@ -70,6 +70,19 @@ impl ControlLoop {
         }
     }
 
+    /// A person set the count. Where it differs from before, that was seen in the record; where it doesn't, the service
+    /// may sleep or be awake all the same.
+    pub(super) fn take_count(&mut self, key: ServiceKey) {
+        if let Some(watched) = self.services.get_mut(&key) {
+            let wanted = wanted(&watched.service);
+            if let Some(scaler) = &mut watched.scaler {
+                scaler.set_by_hand(wanted, Instant::now());
+            }
+        }
+        self.settle_scaling(&key);
+        self.dirty.insert(key);
+    }
+
     /// The service was loaded: it is looked at from now on, or not any more.
     pub(super) fn settle_scaling(&mut self, key: &ServiceKey) {
         let watched = self.services.get(key);

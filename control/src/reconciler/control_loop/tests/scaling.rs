@@ -54,6 +54,24 @@ async fn an_idle_service_sleeps_and_the_first_request_wakes_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_count_that_a_person_sets_again_wakes_it_and_sends_it_to_sleep() {
+    let cluster = asleep().await;
+    // As `wharf scale api 1` does: the record says so already.
+    cluster.reconciler.scaled(key()).await;
+    cluster.until_picture("1h").await;
+    load(&cluster, 1);
+    cluster
+        .change(|service| (service.count, service.stable_count) = (0, 0))
+        .await;
+    cluster.reconciler.scaled(key()).await;
+    cluster.until_picture("").await;
+    knock(&cluster);
+    cluster.until_picture("1h").await;
+    cluster.reconciler.scaled(key()).await;
+    cluster.until_picture("").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_under_way_keeps_it_awake() {
     let cluster = asleep().await;
     knock(&cluster);
