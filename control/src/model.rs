@@ -156,6 +156,8 @@ pub struct Service {
     /// How many the stable revision has: differs from `count` only while a deployment that changes it is in
     /// progress.
     pub stable_count: u32,
+    /// How often a person chose the count: what scaling chose before such a choice, and wasn't written yet, is over.
+    pub choices: u64,
     /// The revision to run; none after a first deployment that failed.
     pub goal: Option<Revision>,
     /// The revision of the last completed deployment: where a failed one goes back to.

@@ -91,6 +91,7 @@ fn a_service_round_trips() {
         status: ServiceStatus::Draining,
         count: 3,
         stable_count: 2,
+        choices: 4,
         goal: Some(revision().revision),
         stable: None,
         rollout: Some(DeploymentId::generate()),

@@ -39,6 +39,8 @@ impl Draft {
     /// (Application Auto Scaling: registering a target brings its capacity into range, and that is all).
     pub(super) fn count(&self, before: Option<u32>) -> u32 {
         match &self.scaling {
+            // It was put to sleep, and stays asleep.
+            Some(scaling) if scaling.may_sleep() && before == Some(0) => 0,
             Some(scaling) => scaling.clamp(before.or(self.count).unwrap_or(1)),
             None => self.count.or(before).unwrap_or(1),
         }

@@ -371,6 +371,7 @@ fn new_service(namespace: &NamespaceName, draft: &Draft, kind: ServiceKind) -> S
         status: ServiceStatus::Active,
         count: draft.count(None),
         stable_count: draft.count(None),
+        choices: 0,
         goal: None,
         stable: None,
         rollout: None,

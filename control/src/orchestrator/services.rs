@@ -51,6 +51,9 @@ impl Orchestrator {
             return Err(Refusal::unprocessable("LimitExceeded", message).field("desiredCount"));
         }
         let before = self.service(namespace, name).await?;
+        // None while it sleeps, whatever its record says.
+        let shown = self.registry.scaling().get(namespace, name);
+        let from = shown.map_or(before.count, |shown| shown.desired);
         let scaled = self.change(namespace, name, |service| {
             if service.status == ServiceStatus::Draining {
                 return Err(Refusal::conflict(
@@ -61,13 +64,13 @@ impl Orchestrator {
             check_bounds(service, count)?;
             service.count = count;
             service.stable_count = count;
+            service.choices += 1;
             Ok(())
         });
         let scaled = scaled.await?;
-        self.reconciler.scaled((namespace.clone(), name.clone())).await;
-        if before.count != count {
+        if from != count {
             let cause = "it was set by hand";
-            let said = scaling::said(name, (before.count, count), cause);
+            let said = scaling::said(name, (from, count), cause);
             self.events.record(namespace, name, said);
         }
         Ok(scaled)

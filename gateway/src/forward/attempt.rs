@@ -178,9 +178,10 @@ impl Attempts<'_> {
             if !cause.is_stale() {
                 self.tried.push(failed.clone());
             }
-            if let Some(other) = self.choose()
+            if let Some(other) = self.group.look(self.hints())
                 && self.group.spend_retry()
             {
+                self.group.count_attempt();
                 exchange.tries_again(cause);
                 return Some(other);
             }

@@ -33,8 +33,8 @@ impl TargetGroup {
         Some(lease)
     }
 
-    /// The same for an attempt that was counted when it came.
-    pub(super) fn look(self: &Arc<Self>, hints: ChoiceHints<'_>) -> Option<Lease> {
+    /// The same for an attempt that was counted when it came, or is counted once it is made.
+    pub(crate) fn look(self: &Arc<Self>, hints: ChoiceHints<'_>) -> Option<Lease> {
         loop {
             let turn = self.turn(hints);
             let rotation = self.rotation.load();
@@ -74,7 +74,7 @@ impl TargetGroup {
         turns.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn count_attempt(&self) {
+    pub(crate) fn count_attempt(&self) {
         self.attempts.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -48,6 +48,11 @@ impl Listener {
     }
 }
 
+/// Whether who listens at one takes the other.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() == other.port() && (one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
 /// What keeps a listener from binding may be itself.
 fn told_of(error: ListenerError, from: Option<SocketAddr>) -> ListenerError {
     match (error, from) {
@@ -58,7 +63,7 @@ fn told_of(error: ListenerError, from: Option<SocketAddr>) -> ListenerError {
                 source,
             },
             Some(from),
-        ) if source.kind() == io::ErrorKind::AddrInUse && from.port() == to.port() => {
+        ) if source.kind() == io::ErrorKind::AddrInUse && overlap(from, to) => {
             ListenerError::Overlap { listener, from, to }
         }
         (error, _) => error,

@@ -203,6 +203,9 @@ pub struct StoredService {
     /// Came later; as `count` where it is absent.
     #[serde(default)]
     stable_count: Option<u32>,
+    /// Came later.
+    #[serde(default)]
+    choices: u64,
     goal: Option<Revision>,
     stable: Option<Revision>,
     rollout: Option<String>,
@@ -231,6 +234,7 @@ impl Record for Service {
             },
             count: self.count,
             stable_count: Some(self.stable_count),
+            choices: self.choices,
             goal: self.goal,
             stable: self.stable,
             rollout: self.rollout.as_ref().map(ToString::to_string),
@@ -254,6 +258,7 @@ impl Record for Service {
             },
             count: stored.count,
             stable_count: stored.stable_count.unwrap_or(stored.count),
+            choices: stored.choices,
             goal: stored.goal,
             stable: stored.stable,
             rollout: stored.rollout.as_deref().map(DeploymentId::from_text),

@@ -67,6 +67,17 @@ async fn a_deploy_does_not_undo_what_was_chosen_since() {
 }
 
 #[tokio::test]
+async fn a_deploy_does_not_wake_what_was_put_to_sleep() {
+    let harbour = Harbour::open().await;
+    let idle = json!({"idle": "1h"});
+    let first = harbour.deploy("one", manifest(None, idle.clone())).await.unwrap();
+    harbour.ended(first).await;
+    harbour.scale(0).await.unwrap();
+    harbour.deploy("one", manifest(None, idle)).await.unwrap();
+    assert_eq!(harbour.count().await, 0);
+}
+
+#[tokio::test]
 async fn to_scale_otherwise_is_not_another_thing_to_run() {
     let harbour = Harbour::open().await;
     let name = "api".parse().unwrap();

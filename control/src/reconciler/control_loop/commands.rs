@@ -18,8 +18,6 @@ pub(super) const KEPT_AT_MOST: Duration = Duration::from_secs(30);
 pub(super) enum Command {
     /// The service's desired state changed.
     Reconcile(ServiceKey),
-    /// A person set the service's count, which its record may have had already.
-    Scaled(ServiceKey),
     /// Something tasks of the namespace may wait for is there now.
     Retry(NamespaceName),
     /// A job's records changed; who asked is told when that was looked at.
@@ -59,11 +57,6 @@ impl Reconciler {
     /// Looks at a service again: its desired state in the store changed.
     pub async fn reconcile(&self, key: ServiceKey) {
         self.send(Command::Reconcile(key)).await;
-    }
-
-    /// Has a service be awake or asleep as the count in its record says, which a person set.
-    pub async fn scaled(&self, key: ServiceKey) {
-        self.send(Command::Scaled(key)).await;
     }
 
     /// Tries again what waits in a namespace: a secret was set.
@@ -114,7 +107,6 @@ impl ControlLoop {
                 self.mark_stale(&key);
                 self.dirty.insert(key);
             }
-            Command::Scaled(key) => self.take_count(key),
             Command::Retry(namespace) => self.retry_blocked(Some(&namespace)).await,
             Command::Job(key, seen) => self.jobs.ask(key, seen),
             Command::StopTask { task, reason } => {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::watched::Watched;
-use super::{ControlLoop, ServiceKey, wording};
+use super::watched::{Stale, Watched};
+use super::{ControlLoop, LoopError, ServiceKey, wording};
 use crate::model::stored::Record as _;
 use crate::model::{Group, Service, ServiceStatus, TaskStatus, keys};
 use crate::scaling::decide::Deploying;
@@ -24,6 +24,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How many counts one transaction writes.
 const MAX_COUNTS: usize = 256;
 
+/// How often more than needed counts are written at the end.
+const LAST_ROUNDS: usize = 2;
+
 /// What scaling needs to know of a service's record.
 pub(super) fn wanted(service: &Service) -> Wanted {
     Wanted {
@@ -35,9 +38,9 @@ pub(super) fn wanted(service: &Service) -> Wanted {
     }
 }
 
-/// A service's scaling after its record was read: new, as it was, or none. `before` is what it was, and with which count,
+/// A service's scaling after its record was read: new, as it was, or none. `before` is what it was, and of which record,
 /// if this process knew the service.
-pub(super) fn scaler(service: &Service, before: Option<(Option<Scaler>, u32)>) -> Option<Scaler> {
+pub(super) fn scaler(service: &Service, before: Option<(Option<Scaler>, &Service)>) -> Option<Scaler> {
     let is_active = service.status == ServiceStatus::Active;
     let spec = service
         .scaling
@@ -47,8 +50,12 @@ pub(super) fn scaler(service: &Service, before: Option<(Option<Scaler>, u32)>) -
     Some(match before {
         None => Scaler::new(spec, wanted, now),
         Some((None, _)) => Scaler::begin(spec, now),
-        Some((Some(mut scaler), count)) => {
-            scaler.read_again(spec, count, wanted, now);
+        Some((Some(mut scaler), before)) => {
+            scaler.read_again(spec, before.count, wanted, now);
+            // Also if it is the count it had: it may sleep, or be awake, all the same.
+            if service.choices != before.choices {
+                scaler.set_by_hand(wanted, now);
+            }
             scaler
         }
     })
@@ -68,19 +75,6 @@ impl ControlLoop {
                 self.dirty.insert(key.clone());
             }
         }
-    }
-
-    /// A person set the count. Where it differs from before, that was seen in the record; where it doesn't, the service
-    /// may sleep or be awake all the same.
-    pub(super) fn take_count(&mut self, key: ServiceKey) {
-        if let Some(watched) = self.services.get_mut(&key) {
-            let wanted = wanted(&watched.service);
-            if let Some(scaler) = &mut watched.scaler {
-                scaler.set_by_hand(wanted, Instant::now());
-            }
-        }
-        self.settle_scaling(&key);
-        self.dirty.insert(key);
     }
 
     /// The service was loaded: it is looked at from now on, or not any more.
@@ -150,6 +144,25 @@ impl ControlLoop {
             demand,
             tasks: self.parts.registry.visit(&group, read_task),
         }
+    }
+
+    /// Writes all counts that scaling chose, for the last time.
+    pub(super) async fn save_all_counts(&mut self) -> Result<(), LoopError> {
+        // One that somebody changed meanwhile is read and written again; what changes still then is not this server's.
+        let rounds = self.unsaved_counts.len().div_ceil(MAX_COUNTS) + LAST_ROUNDS;
+        for _ in 0..rounds {
+            if self.unsaved_counts.is_empty() {
+                break;
+            }
+            for key in self.unsaved_counts.clone() {
+                let watched = self.services.get(&key);
+                if watched.is_some_and(|watched| watched.stale == Stale::Yes) {
+                    self.load(&key).await?;
+                }
+            }
+            self.save_counts().await?;
+        }
+        Ok(())
     }
 
     /// Writes the counts that scaling chose. What somebody changed meanwhile is read again.

@@ -53,7 +53,7 @@ impl ControlLoop {
             };
             self.take_report(report).await;
         }
-        if let Err(error) = self.save_counts().await {
+        if let Err(error) = self.save_all_counts().await {
             tracing::error!(%error, "can't write how many tasks there were to be");
         }
         if let Err(error) = self.save().await {

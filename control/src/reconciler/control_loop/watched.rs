@@ -83,7 +83,7 @@ impl Watched {
         }
         let known = before
             .as_mut()
-            .map(|before| (before.scaler.take(), before.service.count));
+            .map(|before| (before.scaler.take(), &before.service));
         let scaler = scaling::scaler(&service, known);
         let same_rollout = before
             .as_ref()
@@ -129,7 +129,8 @@ impl Watched {
     /// A count that scaling chose, and nobody changed since, outlives a look at the store that doesn't have it yet.
     fn keep_choice(&self, service: &mut Service) {
         let is_unsaved = self.service.count != self.stored_count;
-        if self.scaler.is_some() && is_unsaved && service.count == self.stored_count {
+        let is_the_latest = service.count == self.stored_count && service.choices == self.service.choices;
+        if self.scaler.is_some() && is_unsaved && is_the_latest {
             service.count = self.service.count;
             service.stable_count = self.service.stable_count;
         }

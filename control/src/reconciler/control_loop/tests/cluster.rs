@@ -517,6 +517,7 @@ fn new_service(count: u32) -> Service {
         status: ServiceStatus::Active,
         count,
         stable_count: count,
+        choices: 0,
         goal: None,
         stable: None,
         rollout: None,

@@ -53,22 +53,76 @@ async fn an_idle_service_sleeps_and_the_first_request_wakes_it() {
     assert_eq!(stopped.code, StopCode::ServiceSchedulerInitiated);
 }
 
+/// As `wharf scale` does.
+async fn set(cluster: &Cluster, count: u32) {
+    cluster
+        .change(|service| {
+            (service.count, service.stable_count) = (count, count);
+            service.choices += 1;
+        })
+        .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_count_that_a_person_sets_again_wakes_it_and_sends_it_to_sleep() {
     let cluster = asleep().await;
-    // As `wharf scale api 1` does: the record says so already.
-    cluster.reconciler.scaled(key()).await;
+    set(&cluster, 1).await;
     cluster.until_picture("1h").await;
     load(&cluster, 1);
-    cluster
-        .change(|service| (service.count, service.stable_count) = (0, 0))
-        .await;
-    cluster.reconciler.scaled(key()).await;
+    set(&cluster, 0).await;
     cluster.until_picture("").await;
     knock(&cluster);
     cluster.until_picture("1h").await;
-    cluster.reconciler.scaled(key()).await;
+    set(&cluster, 0).await;
     cluster.until_picture("").await;
+}
+
+/// Waits until scaling wants so many tasks; the store has that a moment later.
+async fn until_desired(cluster: &Cluster, count: u32) {
+    let (namespace, name) = key();
+    cluster
+        .until("scaling wants them", |c| {
+            let shown = c.registry.scaling().get(&namespace, &name);
+            shown.is_some_and(|shown| shown.desired == count)
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_chooses_is_not_lost_to_what_scaling_chose_before() {
+    let cluster = asleep().await;
+    load(&cluster, 40);
+    knock(&cluster);
+    until_desired(&cluster, 4).await;
+    assert_eq!(cluster.service().await.unwrap().count, 1, "it isn't written yet");
+    load(&cluster, 1);
+    let chosen = tokio::time::Instant::now();
+    // The count that the record has: nothing else tells of it.
+    set(&cluster, 1).await;
+    until_desired(&cluster, 1).await;
+    assert!(
+        chosen.elapsed() < Duration::from_secs(1),
+        "scaling came down by itself"
+    );
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(cluster.service().await.unwrap().count, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_scaling_chose_is_written_at_the_end_although_the_record_changed() {
+    let cluster = asleep().await;
+    load(&cluster, 40);
+    knock(&cluster);
+    until_desired(&cluster, 4).await;
+    cluster
+        .change_in_secret(|service| service.created_at = jiff::Timestamp::UNIX_EPOCH)
+        .await;
+    cluster.reconciler.shut_down().await;
+    let service = cluster.service().await.unwrap();
+    assert_eq!(
+        (service.count, service.created_at),
+        (4, jiff::Timestamp::UNIX_EPOCH)
+    );
 }
 
 #[tokio::test(start_paused = true)]
