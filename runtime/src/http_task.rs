@@ -147,7 +147,6 @@ impl HttpTask {
         let flight = Arc::new(Flight::new(purpose, task.core.meter()));
         let deadline = task.core.timeout.map(|timeout| Instant::now() + timeout);
         let answered = task.answer(into_wasi(request), &flight, deadline).await;
-        task.requests.fetch_add(1, Ordering::Relaxed);
         answered.map_err(|failure| CallError::new(failure, RequestUsage::new(flight)))
     }
 

@@ -42,7 +42,7 @@ pub struct TaskUsage {
     pub in_flight: u32,
     /// Requests waiting for a place.
     pub queued: u32,
-    /// Requests answered, well or not, since the task began.
+    /// Requests that were let in, whatever became of them, since the task began; health checks are among them.
     pub requests: u64,
     /// Failures of the guest's own since its last success.
     pub failures_in_a_row: u32,

@@ -26,6 +26,8 @@ impl Task {
     ) -> Result<Response<GuestBody>, Failure> {
         let body_expected = *request.method() != http::Method::HEAD;
         let admitted = self.admit(deadline).await?;
+        // Whom it turns away, another task may answer.
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let (head, mut head_arrives) = oneshot::channel();
         let guest = Arc::clone(self).serve(admitted, request, head, Arc::clone(flight));
         let guest = Guest::new(

@@ -127,10 +127,15 @@ async fn the_queue_is_bounded_and_moves_on() {
         get(&task, "/ok").await.unwrap_err().kind(),
         FailureKind::QueueFull
     );
+    assert_eq!(
+        task.usage().requests,
+        1,
+        "neither who waits nor who was turned away"
+    );
     drop(holder);
     waits.await.unwrap().unwrap();
     task.idle().await;
-    assert_eq!(task.usage().queued, 0);
+    assert_eq!((task.usage().queued, task.usage().requests), (0, 2));
 }
 
 #[tokio::test]
