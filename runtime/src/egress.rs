@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 /// How far a guest may connect, whatever its rules name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,10 +137,10 @@ fn parse_host(host: &str) -> Result<HostRule, &'static str> {
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host);
     if let Ok(net) = bare.parse::<IpNet>() {
-        return Ok(HostRule::Net(net.trunc()));
+        return Ok(HostRule::Net(canonical(net.trunc())));
     }
     if let Ok(address) = bare.parse::<IpAddr>() {
-        return Ok(HostRule::Net(address.into()));
+        return Ok(HostRule::Net(address.to_canonical().into()));
     }
     let lower = host.trim_end_matches('.').to_ascii_lowercase();
     match lower.strip_prefix('*') {
@@ -153,6 +153,14 @@ fn parse_host(host: &str) -> Result<HostRule, &'static str> {
         None if is_name(&lower) => Ok(HostRule::Name(lower)),
         None => Err("the host is not a name or an address"),
     }
+}
+
+/// A network of IPv4 addresses that is written as IPv6 (`::ffff:0:0/96`) is the IPv4 one: addresses are compared so.
+fn canonical(net: IpNet) -> IpNet {
+    let IpNet::V6(v6) = net else { return net };
+    let mapped = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
+    let v4 = mapped.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
+    v4.map_or(net, IpNet::V4)
 }
 
 fn is_name(host: &str) -> bool {
@@ -202,7 +210,10 @@ impl EgressRule {
         match &self.host {
             HostRule::Name(name) => name.eq_ignore_ascii_case(host.trim_end_matches('.')),
             HostRule::Under(domain) => ends_with_ignoring_case(host.trim_end_matches('.'), domain),
-            HostRule::Net(net) => host.parse::<IpAddr>().is_ok_and(|address| net.contains(&address)),
+            HostRule::Net(net) => {
+                let address = host.parse::<IpAddr>();
+                address.is_ok_and(|address| net.contains(&address.to_canonical()))
+            }
         }
     }
 

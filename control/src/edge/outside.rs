@@ -196,3 +196,6 @@ fn reach_of(namespace: &NamespaceName) -> Reach {
         false => Reach::BeyondThisHost,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,6 +76,8 @@ fn private_and_loopback_addresses_must_be_named() {
         "http://localhost:81",
         "http://10.1.0.0/16:82",
         "http://db.corp:82",
+        "http://[::ffff:10.3.0.0/112]:83",
+        "http://db.corp:83",
     ];
     let table = [
         ("http://evil.example", "93.184.216.34", true),
@@ -96,6 +98,8 @@ fn private_and_loopback_addresses_must_be_named() {
         ("http://localhost:81", "10.0.0.1", false),
         ("http://db.corp:82", "10.1.2.3", true),
         ("http://db.corp:82", "10.2.2.3", false),
+        ("http://db.corp:83", "10.3.2.3", true),
+        ("http://db.corp:83", "10.2.2.3", false),
     ];
     for (url, address, expected) in table {
         assert_eq!(
@@ -115,6 +119,7 @@ fn rules_print_as_they_are_written_and_bad_ones_are_refused() {
         "http://10.0.0.0/8",
         "http://[::1]:80",
         "https://[fd00::/8]:8443",
+        "http://[::ffff:10.0.0.0/104]:81",
     ] {
         let parsed: EgressRule = rule.parse().unwrap();
         assert_eq!(
@@ -179,6 +184,10 @@ fn a_rule_for_the_host_alone_is_told_from_one_that_goes_further() {
         ("http://0.0.0.0/1", false),
         ("http://0.0.0.0/0", false),
         ("http://169.254.0.0/15", false),
+        ("http://[::ffff:127.0.0.1]:7070", true),
+        ("http://[::ffff:127.0.0.0/104]", true),
+        ("http://[::ffff:0.0.0.0/97]", false),
+        ("http://[::ffff:10.0.0.0/104]", false),
         ("http://10.0.0.0/8", false),
         ("http://[::/0]", false),
         ("https://api.example.com", false),
