@@ -3,7 +3,7 @@
 //! A component is named by its digest. Compiled code for it is either in this process already, or in the cache on disk,
 //! or made by a child process that writes it there. Nothing else ever writes to the cache.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -23,6 +23,7 @@ mod compile;
 mod footprint;
 mod inspect;
 mod load;
+mod recent;
 
 use cache::Cache;
 pub use child::compile_child_main;
@@ -30,6 +31,7 @@ use compile::Compiler;
 pub use compile::CompilerCommand;
 use footprint::Footprint;
 pub use inspect::{Refusal, World};
+use recent::Recent;
 
 /// A component that can be instantiated. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -131,10 +133,6 @@ pub enum PrepareError {
     },
 }
 
-/// Artifacts kept loaded though nothing runs them: a service that sleeps is to be back in no time, and loading takes
-/// longer than all the rest. What they hold is mapped from the cache's files, for the most part.
-const RECENT: usize = 64;
-
 /// The artifacts of a process.
 #[derive(Debug)]
 pub(crate) struct Artifacts {
@@ -143,8 +141,7 @@ pub(crate) struct Artifacts {
     cache: Cache,
     compiler: Compiler,
     loaded: Mutex<HashMap<String, Arc<Slot>>>,
-    /// Those prepared last, the latest first.
-    recent: Mutex<VecDeque<Arc<Loaded>>>,
+    recent: Recent<Loaded>,
 }
 
 /// One artifact's place.
@@ -190,7 +187,7 @@ impl Artifacts {
             cache,
             compiler,
             loaded: Mutex::default(),
-            recent: Mutex::default(),
+            recent: Recent::default(),
         })
     }
 
@@ -247,10 +244,7 @@ impl Artifacts {
 
     /// Keeps it loaded, instead of the one that was longest not asked for.
     fn keep(&self, loaded: Arc<Loaded>) -> Artifact {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.retain(|other| !Arc::ptr_eq(other, &loaded));
-        recent.push_front(Arc::clone(&loaded));
-        recent.truncate(RECENT);
+        self.recent.keep(&loaded);
         Artifact(loaded)
     }
 
