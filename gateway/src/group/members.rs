@@ -80,9 +80,10 @@ impl Members {
             // Requests wait for the check.
             (FailOpen::Closed, Some(_)) => false,
         };
-        let at_last = match self.spec.fail_open {
-            FailOpen::Open => staying.iter().map(|entry| entry.at_full_share()).collect(),
-            FailOpen::Closed => Vec::new(),
+        let at_last = match (self.spec.fail_open, self.spec.hold) {
+            (FailOpen::Open, Some(_)) => staying.iter().map(|entry| entry.at_full_share()).collect(),
+            // Nobody waits who could have waited in vain; or who did gets none either.
+            (FailOpen::Open, None) | (FailOpen::Closed, _) => Vec::new(),
         };
         let now = staying.iter().filter(may_do);
         Takers {

@@ -263,3 +263,24 @@ fn a_target_that_fails_gets_no_more_than_its_turns() {
         "{again:?}"
     );
 }
+
+/// Nobody looks there but who has waited.
+#[test]
+fn who_comes_last_is_only_kept_where_requests_wait() {
+    let runtime = runtime();
+    let group = group(&runtime);
+    let ill = Arc::new(Fleeting::default());
+    ill.gone.store(true, Ordering::SeqCst);
+    add(&group, "t1", ill);
+    let takers = |hold| {
+        group.configure(GroupSpec {
+            hold,
+            ..GroupSpec::default()
+        });
+        let takers = group.lock().takers(None);
+        (takers.now.len(), takers.at_last.len())
+    };
+    assert_eq!(takers(None), (1, 0));
+    let hold = Hold::new(Duration::from_secs(1), 1).unwrap();
+    assert_eq!(takers(Some(hold)), (1, 1));
+}
