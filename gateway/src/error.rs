@@ -24,6 +24,7 @@ use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
+use hyper::ext::ReasonPhrase;
 
 use crate::{
     body::Seconds,
@@ -45,6 +46,15 @@ const TOO_MANY_FORWARDERS: StatusCode = match StatusCode::from_u16(463) {
     Ok(status) => status,
     Err(_) => StatusCode::BAD_REQUEST,
 };
+
+/// What HTTP/1.1 says beside a status of ALB's own, which the registry of statuses has no phrase for.
+fn own_phrase(status: StatusCode) -> Option<ReasonPhrase> {
+    match status {
+        PROTOCOL_MISMATCH => Some(ReasonPhrase::from_static(b"Incompatible Protocol")),
+        TOO_MANY_FORWARDERS => Some(ReasonPhrase::from_static(b"Too Many Forwarders")),
+        _ => None,
+    }
+}
 
 /// Why the gateway answers instead of a target.
 #[derive(Debug)]
@@ -273,6 +283,9 @@ impl Cause {
         let length = HeaderValue::from(body.len());
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = status;
+        if let Some(phrase) = own_phrase(status) {
+            response.extensions_mut().insert(phrase);
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CONTENT_LENGTH, length);

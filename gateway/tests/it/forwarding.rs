@@ -124,6 +124,7 @@ async fn more_than_thirty_addresses_are_463() {
         let answer = client.answer().await;
         assert_eq!(answer.status, status, "{mode:?} {count}");
         if status == 463 {
+            assert_eq!(answer.reason(), "Too Many Forwarders");
             assert_eq!(
                 answer.error(),
                 "the request's X-Forwarded-For has too many addresses"

@@ -251,6 +251,7 @@ async fn a_request_that_does_not_fit_is_464() {
         (answer.status, answer.error().as_str()),
         (464, "the service speaks HTTP/2 only")
     );
+    assert_eq!(answer.reason(), "Incompatible Protocol");
     let mut client = http2(&rig).await;
     let response = within("a response", client.send_request(get("/"))).await.unwrap();
     assert_eq!(response.status(), 464);

@@ -32,6 +32,12 @@ impl Answer {
         })
     }
 
+    /// What is said beside the status.
+    pub(crate) fn reason(&self) -> &str {
+        let line = self.head.lines().next().unwrap_or_default();
+        line.splitn(3, ' ').nth(2).unwrap_or_default()
+    }
+
     /// The gateway's own error, checked for its form.
     pub(crate) fn error(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
