@@ -348,6 +348,8 @@ async fn clients_that_do_not_shake_hands_hold_nobody_up() {
     let rig = rig(ListenerSpec {
         limits: Limits {
             tls_handshakes: 1,
+            // Longer than anything here waits: they are let in, not cut.
+            tls_handshake_timeout: Duration::from_secs(60),
             ..Limits::default()
         },
         ..files.spec(&["a"])
