@@ -56,6 +56,9 @@ pub struct AccessEntry<'r> {
     pub status: Option<u16>,
     /// Attempts after the first.
     pub retries: u32,
+    /// The targets that failed the attempts before the last, in order; no more than there may be retries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed_targets: Vec<&'r str>,
     /// Bytes of the request's body that arrived; of an upgraded connection, those the client sent.
     pub request_bytes: u64,
     /// Bytes of the response's body that were handed to the connection; of an upgraded one, those sent to the client.

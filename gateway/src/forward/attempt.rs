@@ -21,7 +21,7 @@ use super::{
 use crate::{
     body::{self, Body},
     error::Cause,
-    group::{ChoiceHints, Lease, Patience, Policy, TargetGroup},
+    group::{ChoiceHints, Lease, Member, Patience, Policy, TargetGroup},
     names::TargetId,
     routing::snapshot::Rule,
     target::{Repeat, TargetError, TargetProtocol},
@@ -153,7 +153,7 @@ impl Attempts<'_> {
                     untouched => untouched,
                 },
             };
-            lease = match self.another(&cause, member.id(), exchange).await {
+            lease = match self.another(&cause, &member, exchange).await {
                 Some(other) => other,
                 None => return Err(cause),
             };
@@ -172,11 +172,16 @@ impl Attempts<'_> {
     }
 
     /// Another target, if the budget allows; or room with any, for a request that has waited for them to come.
-    async fn another(&mut self, cause: &Cause, failed: &TargetId, exchange: &mut Exchange) -> Option<Lease> {
+    async fn another(
+        &mut self,
+        cause: &Cause,
+        failed: &Arc<Member>,
+        exchange: &mut Exchange,
+    ) -> Option<Lease> {
         if self.left > 0 {
             self.left -= 1;
             if !cause.is_stale() {
-                self.tried.push(failed.clone());
+                self.tried.push(failed.id().clone());
             }
             if let Some(other) = self.group.look(self.hints())
                 && self.group.spend_retry()
@@ -189,7 +194,11 @@ impl Attempts<'_> {
         let patience = self.patience.filter(|_| cause.is_busy())?;
         exchange.turned_away();
         self.tried.clear();
-        Box::pin(self.group.wait_for_room(self.hints(), patience)).await
+        let room = Box::pin(self.group.wait_for_room(self.hints(), patience)).await;
+        if room.is_none() {
+            exchange.failed_by(failed);
+        }
+        room
     }
 
     fn choose(&self) -> Option<Lease> {

@@ -51,7 +51,11 @@ pub(super) struct Exchange {
     rule: Option<Arc<Rule>>,
     group: Option<Arc<TargetGroup>>,
     lease: Option<Lease>,
+    /// Who had no room for it until its time was over, when nobody is held for it any more.
+    turned_away_by: Option<Arc<Member>>,
     retries: u32,
+    /// The targets that failed it before another was tried, in order; as many as there may be retries.
+    failed: Vec<Arc<Member>>,
     upload: Option<Arc<Upload>>,
     has_body: bool,
     head: Option<(StatusCode, Instant)>,
@@ -104,7 +108,9 @@ impl Exchange {
             rule: None,
             group: None,
             lease: None,
+            turned_away_by: None,
             retries: 0,
+            failed: Vec::new(),
             upload: None,
             has_body,
             head: None,
@@ -185,6 +191,7 @@ impl Exchange {
             && !cause.is_stale()
         {
             lease.member().count(cause.status().as_u16(), None);
+            self.failed.push(lease.member().clone());
         }
     }
 
@@ -193,6 +200,17 @@ impl Exchange {
         if let Some(lease) = self.lease.take() {
             lease.turned_away();
         }
+    }
+
+    /// It has waited in vain for room with a target that it had let go of.
+    pub(super) fn failed_by(&mut self, member: &Arc<Member>) {
+        self.turned_away_by = Some(member.clone());
+    }
+
+    /// Whose answer this is, or whose failure.
+    fn member(&self) -> Option<&Arc<Member>> {
+        let held = self.lease.as_ref().map(Lease::member);
+        held.or(self.turned_away_by.as_ref())
     }
 
     /// Ready when the target was deregistered and its time to finish is over.

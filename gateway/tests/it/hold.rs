@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -213,6 +213,11 @@ async fn room_is_waited_for_as_long_as_a_target_is() {
         (&line["status"], &line["reason"]),
         (&503.into(), &"guest says: s3cret".into())
     );
+    // Who turned it away is who failed it.
+    assert_eq!(line["task"], "t1");
+    let counted = r#"wharf_target_responses_total{target_group="app",target="t1",code="5xx"} 1"#;
+    let metrics = rig.gateway.metrics();
+    assert!(metrics.lines().any(|line| line == counted), "{metrics}");
     assert_eq!(rig.app.demand().held, 0);
     // Who comes when there is a target has waited for none.
     let answer = rig.get("/").await;
@@ -242,19 +247,29 @@ async fn room_may_come_from_where_nobody_tells() {
 #[tokio::test]
 async fn of_several_targets_that_come_at_once_another_is_tried() {
     let (rig, wakes) = holding(LONG, 10);
-    let ill = Closure::new(|_| async { Err(failure(TargetErrorKind::Unreachable)) });
+    // Whichever is chosen first.
+    let has_failed = AtomicBool::new(false);
+    let first_fails = Closure::new(move |_| {
+        let has_failed = has_failed.swap(true, Ordering::Relaxed);
+        async move {
+            match has_failed {
+                true => Ok(ok("another")),
+                false => Err(failure(TargetErrorKind::Unreachable)),
+            }
+        }
+    });
     let mut client = wait_in_line(&rig, &wakes, 1).await;
     // Nothing runs between these.
-    rig.register("t1", &ill);
-    rig.register("t2", &Closure::saying("well"));
-    rig.register("t3", &ill);
-    let mut answers = vec![client.answer().await];
-    while ill.calls() == 0 {
-        answers.push(rig.get("/").await);
-    }
-    for answer in answers {
-        assert_eq!(answer.status, 200);
-    }
+    rig.register("t1", &first_fails);
+    rig.register("t2", &first_fails);
+    assert_eq!(client.answer().await.body, "another");
+    let line = rig.log.line().await;
+    let mut tried = [&line["failedTargets"][0], &line["task"]];
+    tried.sort_unstable_by_key(|id| id.as_str());
+    assert_eq!(
+        (&line["retries"], tried),
+        (&1.into(), [&"t1".into(), &"t2".into()])
+    );
 }
 
 #[tokio::test]

@@ -94,7 +94,9 @@ async fn a_failed_attempt_is_counted_where_it_failed() {
     member("fails", "new", fails.clone());
     member("answers", "old", Closure::saying("hello"));
     assert_eq!(rig.get("/").await.status, 200);
-    rig.log.lines(1).await;
+    let line = rig.log.line().await;
+    assert_eq!((&line["task"], &line["retries"]), (&"answers".into(), &1.into()));
+    assert_eq!(line["failedTargets"], serde_json::json!(["fails"]));
     assert_eq!(fails.calls(), 1);
     counted(
         &rig,

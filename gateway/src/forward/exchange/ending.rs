@@ -54,8 +54,8 @@ impl Exchange {
         if let Some(group) = &self.group {
             group.counts.count(&counted);
         }
-        if let (Some(lease), Some(status)) = (&self.lease, counted.status) {
-            lease.member().count(status, counted.head);
+        if let (Some(member), Some(status)) = (self.member(), counted.status) {
+            member.count(status, counted.head);
         }
     }
 
@@ -101,12 +101,13 @@ impl Exchange {
             protocol: protocol(self.version),
             rule: self.rule.as_ref().map(|rule| rule.name().as_str()),
             service: self.group.as_ref().map(|group| group.name().as_str()),
-            task: self.lease.as_ref().map(|lease| lease.member().id().as_str()),
+            task: self.member().map(|member| member.id().as_str()),
             status: self
                 .head
                 .map(|(status, _)| status.as_u16())
                 .or(left.then_some(CLIENT_CLOSED)),
             retries: self.retries,
+            failed_targets: self.failed.iter().map(|member| member.id().as_str()).collect(),
             request_bytes: self
                 .upload
                 .as_ref()
