@@ -78,7 +78,7 @@ mod handlers;
 mod stream;
 pub mod types;
 
-pub(crate) use self::extract::Peer;
+pub(crate) use self::extract::{Peer, Place};
 
 use std::sync::Arc;
 
@@ -126,12 +126,18 @@ pub fn router(api: SharedApi) -> Router {
         .with_state(api)
 }
 
-/// What may change something is seen through, even if its client goes away: a change that was written is put in force.
-async fn see_through(request: Request, next: Next) -> Response {
+/// What may change something is seen through, even if its client goes away: a change that was written is put in force. It
+/// keeps its connection's place until then, so those who go away begin no more than those who wait.
+pub(crate) async fn see_through(request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;
     }
-    match tokio::spawn(next.run(request)).await {
+    let place = request.extensions().get::<Place>().cloned();
+    let work = async move {
+        let _place = place;
+        next.run(request).await
+    };
+    match tokio::spawn(work).await {
         Ok(response) => response,
         // It panicked, and has said so.
         Err(error) => Refusal::new(Kind::Internal, "WorkFailed", error.to_string()).into_response(),

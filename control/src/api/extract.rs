@@ -1,12 +1,14 @@
 //! What handlers are given: who asks, in which namespace, and a body that was read within its bound.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::SharedApi;
 use crate::names::NamespaceName;
@@ -52,6 +54,17 @@ impl FromRequestParts<SharedApi> for Caller {
         };
         Err(Refusal::new(Kind::Unauthorized, code, message)
             .hint("set WHARF_TOKEN, or WHARF_DATA on the server's own machine"))
+    }
+}
+
+/// A place among the API's connections. What was begun for one keeps it, also when its client has gone away.
+#[derive(Debug, Clone)]
+pub(crate) struct Place(#[expect(dead_code, reason = "it is held")] Arc<OwnedSemaphorePermit>);
+
+impl Place {
+    /// From what was acquired.
+    pub(crate) fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self(Arc::new(permit))
     }
 }
 

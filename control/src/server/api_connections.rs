@@ -18,15 +18,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower_http::timeout::TimeoutBody;
 use tower_service::Service as _;
 
-use crate::api::Peer;
+use crate::api::{Peer, Place};
 
-/// API connections at once; one more waits in the kernel's queue. Those who follow logs hold one each.
+/// API connections at once; one more waits in the kernel's queue. Those who follow logs hold one each, and so does a
+/// change that goes on without its client.
 const MAX_CONNECTIONS: usize = 1024;
 
 /// Until a request's head is complete, from the end of the one before.
@@ -53,7 +54,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, closing: Cancel
             (Ok(place), accepted) = next => match accepted {
                 Ok((stream, peer)) => {
                     let peer = Peer(peer.ip());
-                    open.spawn(connection((stream, peer), place, router.clone(), closing.clone()));
+                    open.spawn(connection((stream, peer), Place::new(place), router.clone(), closing.clone()));
                 }
                 Err(error) => recover(&error).await,
             },
@@ -76,11 +77,11 @@ async fn recover(error: &io::Error) {
 
 async fn connection(
     (stream, peer): (impl AsyncRead + AsyncWrite + Unpin, Peer),
-    _place: OwnedSemaphorePermit,
+    place: Place,
     router: Router,
     closing: CancellationToken,
 ) {
-    let service = service_fn(move |request| answer(router.clone(), peer, request));
+    let service = service_fn(move |request| answer(router.clone(), (peer, place.clone()), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -101,10 +102,11 @@ async fn connection(
 /// One request, with a body that has to keep coming. What is refused is worth a line, what succeeds is for debugging.
 async fn answer(
     mut router: Router,
-    peer: Peer,
+    (peer, place): (Peer, Place),
     mut request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
     request.extensions_mut().insert(peer);
+    request.extensions_mut().insert(place);
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let request = request.map(|body| Body::new(TimeoutBody::new(BODY_TIMEOUT, body)));
     let response = router.call(request).await?;
