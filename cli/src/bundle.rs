@@ -4,19 +4,16 @@
 use std::path::Path;
 
 use anyhow::Result;
-use http::StatusCode;
 use wharf_control::api::types::{BundleFile, BundleMount};
-use wharf_control::manifest::{ManifestErrors, ManifestFile, Package, PackagedFile, PackagedMount};
+use wharf_control::manifest::{ManifestErrors, ManifestFile, Package, PackagedFile, PackagedMount, Written};
 
 use crate::api::ApiError;
 use crate::args::Overrides;
-use crate::exit::{BadConfig, Usage};
+use crate::exit::{BadConfig, RefusedConfig, Usage};
 
 /// Everything a deployment or a run is made of.
 pub(crate) struct Bundle {
     file: ManifestFile,
-    /// What was typed over it has no place in the file.
-    is_as_written: bool,
     package: Package,
 }
 
@@ -26,18 +23,16 @@ impl Bundle {
         let mut file = ManifestFile::open(path).map_err(bad_config)?;
         // What is wrong as it is written is said before what was typed can change it.
         file.check().map_err(bad_config)?;
-        let written = file.text().clone();
-        overrides
-            .typed()
-            .apply(file.text_mut())
-            .map_err(|error| Usage(error.to_string()))?;
+        lay_over(&mut file, overrides)?;
         let manifest = file.check().map_err(|errors| too_much(&errors))?;
         let package = file.package(&manifest).map_err(bad_config)?;
-        Ok(Self {
-            is_as_written: *file.text() == written,
-            file,
-            package,
-        })
+        Ok(Self { file, package })
+    }
+
+    /// With what was typed for one run, which is not sent as the manifest's: no line of the file is to blame for it.
+    pub(crate) fn overridden(mut self, overrides: &Overrides) -> Result<Self> {
+        lay_over(&mut self.file, overrides)?;
+        Ok(self)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -74,17 +69,33 @@ impl Bundle {
         let ApiError::Refused(mut refusal) = error else {
             return error.into();
         };
-        let is_written = refusal.status == StatusCode::UNPROCESSABLE_ENTITY && self.is_as_written;
-        let field = refusal.detail.field.take_if(|_| is_written);
-        let place = field.as_deref().and_then(|field| self.file.place_of(field));
-        match place {
-            Some(place) => anyhow::Error::from(ApiError::Refused(refusal)).context(place),
-            None => {
-                refusal.detail.field = refusal.detail.field.or(field);
-                ApiError::Refused(refusal).into()
+        let field = refusal.detail.field.as_deref().map(in_manifest);
+        let place = match field.and_then(|field| self.file.written_at(field)) {
+            Some(Written::At(location)) => {
+                // The line has it.
+                refusal.detail.field = None;
+                location.to_string()
             }
-        }
+            Some(Written::Somewhere(file)) => file,
+            None => return ApiError::Refused(refusal).into(),
+        };
+        let source = ApiError::Refused(refusal);
+        RefusedConfig { place, source }.into()
     }
+}
+
+/// What a part of a bundle is called in the manifest.
+fn in_manifest(field: &str) -> &str {
+    match field {
+        "component" => "task.component",
+        "files" | "files.mount" => "task.files",
+        field => field,
+    }
+}
+
+fn lay_over(file: &mut ManifestFile, overrides: &Overrides) -> Result<()> {
+    let laid = overrides.typed().apply(file.text_mut());
+    Ok(laid.map_err(|error| Usage(error.to_string()))?)
 }
 
 /// What was written was right, so it is what was typed that makes it wrong, and no line of the file is to blame.

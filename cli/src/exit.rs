@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use wharf_control::server::ServeError;
 
-use crate::api::{ApiError, Refusal};
+use crate::api::ApiError;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -15,6 +15,15 @@ const BAD_CONFIG: u8 = 64;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct BadConfig(pub(crate) String);
+
+/// The server refuses what was configured.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}")]
+pub(crate) struct RefusedConfig {
+    /// Where that is written: a file, with line and column if they are known.
+    pub(crate) place: String,
+    pub(crate) source: ApiError,
+}
 
 /// What was typed cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,20 +53,13 @@ fn hint(error: &(dyn std::error::Error + 'static)) -> Option<String> {
 
 fn code(error: &anyhow::Error) -> u8 {
     let has = |is: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(is);
-    if has(|cause| cause.is::<BadConfig>() || cause.downcast_ref().is_some_and(refused_config)) {
+    if has(|cause| cause.is::<BadConfig>() || cause.is::<RefusedConfig>()) {
         BAD_CONFIG
     } else if has(|cause| cause.is::<Usage>()) {
         USAGE
     } else {
         FAILED
     }
-}
-
-fn refused_config(error: &ApiError) -> bool {
-    let ApiError::Refused(Refusal { detail, .. }) = error else {
-        return false;
-    };
-    ["InvalidManifest", "WorldMismatch"].contains(&detail.code.as_str())
 }
 
 /// A job's exit code as this process's: what doesn't fit into a byte is a plain failure, never a success.

@@ -32,7 +32,7 @@ pub use apply::{ApplyFile, objects_from_json};
 pub use check::{MAX_COUNT, MAX_MEMORY, MIN_MEMORY};
 pub use deployment::{Bounds, DEFAULT_DEADLINE, DeploymentSpec, OnFailure, Strategy, Tolerance};
 pub use error::{FieldPath, Location, ManifestError, ManifestErrors};
-pub use file::{MANIFEST_FILE, ManifestFile, OpenError};
+pub use file::{MANIFEST_FILE, ManifestFile, OpenError, Written};
 pub use job::{ConcurrencyPolicy, JobSpec, ScheduleSpec};
 pub use mounts::{FileMount, MountPath, MountPathError};
 pub use overrides::{EnvOverride, OverrideError, Overrides, SecretOverride};

@@ -31,6 +31,14 @@ impl ApiError {
         matches!(self, Self::Refused(refusal) if refusal.status == StatusCode::NOT_FOUND)
     }
 
+    /// What of the request the server refuses.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Refused(refusal) => refusal.detail.field.as_deref(),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<&str> {
         match self {

@@ -130,7 +130,9 @@ pub(crate) async fn upload(api: &Api, bundle: &Bundle, progress: &Progress) -> R
         component: bundle.component_digest(),
         files: bundle.mounts(),
     };
-    Ok(api.send(Method::POST, &api.path(&["bundles"]), &request).await?)
+    api.send(Method::POST, &api.path(&["bundles"]), &request)
+        .await
+        .map_err(|error| bundle.refused(error))
 }
 
 async fn send(api: &Api, path: &str, blob: &PackagedFile, progress: &Progress) -> Result<()> {

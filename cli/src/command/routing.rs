@@ -11,9 +11,9 @@ use wharf_control::api::types::{
 };
 use wharf_control::manifest::ApplyFile;
 
-use crate::api::{Api, escape};
+use crate::api::{Api, ApiError, escape};
 use crate::args::{self, ObjectAction, RouteAction};
-use crate::exit::{BadConfig, Usage};
+use crate::exit::{BadConfig, RefusedConfig, Usage};
 use crate::output::{self, harmless};
 
 /// Send a file's objects, all of them or none.
@@ -21,7 +21,8 @@ pub(crate) async fn apply(api: &Api, args: &args::Apply) -> Result<()> {
     let body = Apply {
         objects: read(&args.file)?,
     };
-    let applied: Applied = api.send(Method::POST, &api.path(&["apply"]), &body).await?;
+    let sent = api.send(Method::POST, &api.path(&["apply"]), &body).await;
+    let applied: Applied = sent.map_err(|error| refused(error, &args.file))?;
     Ok(output::answer(args.client.output, &applied, said)?)
 }
 
@@ -31,6 +32,18 @@ fn read(path: &Path) -> Result<serde_json::Value> {
     let file = ApplyFile::open(path).map_err(|error| bad_config(error.into()))?;
     file.check().map_err(|errors| bad_config(errors.into()))?;
     serde_json::to_value(file.text()).context("cannot write the objects as JSON")
+}
+
+/// Why the server doesn't take what the file has.
+fn refused(error: ApiError, file: &Path) -> anyhow::Error {
+    match error.field().is_some_and(ApplyFile::is_of) {
+        true => RefusedConfig {
+            place: file.display().to_string(),
+            source: error,
+        }
+        .into(),
+        false => error.into(),
+    }
 }
 
 fn said(applied: &Applied) -> String {

@@ -27,11 +27,15 @@ use crate::output;
 
 /// Run a job to its end.
 pub(crate) async fn run(api: &Api, args: &args::Run) -> Result<ExitCode> {
-    let request = request(api, args).await?;
+    let (request, bundle) = request(api, args).await?;
+    let refused = |error| match &bundle {
+        Some(bundle) => bundle.refused(error),
+        None => error.into(),
+    };
     let mut interrupts = Interrupts::listen().context("cannot listen for signals")?;
     let path = api.path(&["runs"]);
     let begun: Run = tokio::select! {
-        begun = api.send(Method::POST, &path, &request) => begun?,
+        begun = api.send(Method::POST, &path, &request) => begun.map_err(refused)?,
         () = interrupts.twice() => bail!("interrupted twice: whether the server runs the job is not known"),
     };
     let ended = tokio::select! {
@@ -72,9 +76,9 @@ fn outcome(run: &Run) -> Result<ExitCode> {
     }
 }
 
-/// A path that exists is bundled and sent; anything else has to be a definition's name. What is typed over it is
-/// this run's only.
-async fn request(api: &Api, args: &args::Run) -> Result<RunJob> {
+/// A path that exists is bundled and sent, and is to blame for what is refused; anything else has to be a definition's name.
+/// What is typed over it is this run's only.
+async fn request(api: &Api, args: &args::Run) -> Result<(RunJob, Option<Bundle>)> {
     args.overrides
         .typed()
         .check()
@@ -90,19 +94,21 @@ async fn request(api: &Api, args: &args::Run) -> Result<RunJob> {
         let progress = Progress::on_terminal();
         let registered = upload(api, &bundle, &progress).await;
         progress.end();
-        return Ok(RunJob {
+        let run = RunJob {
             bundle: Some(registered?.digest),
             manifest: Some(bundle.manifest_json()?),
             ..run
-        });
+        };
+        return Ok((run, Some(bundle.overridden(&args.overrides)?)));
     }
     if args.job.contains(['/', '.']) {
         return Err(Usage(format!("{} does not exist", args.job)).into());
     }
-    Ok(RunJob {
+    let run = RunJob {
         task_definition: Some(args.job.clone()),
         ..run
-    })
+    };
+    Ok((run, None))
 }
 
 fn overrides(args: &args::Run) -> TaskOverrides {

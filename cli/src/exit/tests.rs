@@ -2,8 +2,9 @@ use http::StatusCode;
 use wharf_control::api::types::ErrorDetail;
 
 use super::*;
+use crate::api::Refusal;
 
-fn refusal(code: &str) -> anyhow::Error {
+fn refusal(code: &str) -> ApiError {
     let detail = ErrorDetail {
         code: code.to_owned(),
         message: "no".to_owned(),
@@ -14,7 +15,6 @@ fn refusal(code: &str) -> anyhow::Error {
         status: StatusCode::BAD_REQUEST,
         detail,
     })
-    .into()
 }
 
 #[test]
@@ -22,8 +22,12 @@ fn every_kind_of_error_has_its_code() {
     assert_eq!(code(&anyhow::anyhow!("plain")), 1);
     assert_eq!(code(&Usage("typed".into()).into()), 2);
     assert_eq!(code(&BadConfig("written".into()).into()), 64);
-    assert_eq!(code(&refusal("InvalidManifest")), 64);
-    assert_eq!(code(&refusal("ServiceNotFound")), 1);
+    let refused = RefusedConfig {
+        place: "wharf.toml:3:1".into(),
+        source: refusal("TaskTooSmall"),
+    };
+    assert_eq!(code(&refused.into()), 64);
+    assert_eq!(code(&refusal("ServiceNotFound").into()), 1);
 }
 
 #[test]

@@ -155,15 +155,18 @@ fn a_path_that_is_not_there_is_refused() {
 fn what_is_no_component_of_a_known_world_is_refused() {
     let server = Server::start();
     for (content, words) in [
-        ("not wasm at all", &["offset"][..]),
-        ("\0asm\u{1}\0\0\0", &["core WebAssembly module"]),
+        ("not wasm at all", &["wharf.toml:3:1: ", "offset"][..]),
+        (
+            "\0asm\u{1}\0\0\0",
+            &["wharf.toml:3:1: ", "core WebAssembly module"],
+        ),
     ] {
         let project = Project::service("web", "");
         project.write("app.wasm", content);
         server
             .wharf()
             .call(["deploy", project.path()])
-            .failed_saying(1, words);
+            .failed_saying(64, words);
     }
 }
 
@@ -174,7 +177,7 @@ fn a_task_larger_than_the_host_is_refused_at_once() {
     server
         .wharf()
         .call(["deploy", project.path()])
-        .failed_saying(1, &["1000000", "this host"]);
+        .failed_saying(64, &["wharf.toml:2:2: ", "1000000", "this host"]);
 }
 
 #[test]
@@ -182,9 +185,73 @@ fn less_memory_than_the_component_needs_is_refused_with_the_figures() {
     let server = Server::start();
     let project = Project::service("web", "memory = \"1MiB\"");
     server.wharf().call(["deploy", project.path()]).failed_saying(
-        1,
-        &["this component needs at least", "has 1MiB", "set task.memory to"],
+        64,
+        &[
+            "wharf.toml:4:1: this component needs at least",
+            "has 1MiB",
+            "set task.memory to",
+        ],
     );
+    // A bare component's memory is the default, and other overrides are not to blame for what is written.
+    let bare = format!("{}/app.wasm", project.path());
+    server
+        .wharf()
+        .call(["deploy", "--memory", "1MiB", &bare])
+        .failed_saying(1, &["task.memory: this component needs at least"]);
+    server
+        .wharf()
+        .call(["deploy", "--env", "A=1", "--count", "2", project.path()])
+        .failed_saying(64, &["wharf.toml:4:1: this component needs at least"]);
+}
+
+#[test]
+fn a_refused_run_names_the_line_unless_it_was_typed() {
+    let server = Server::start();
+    let job = Project::new(
+        Guest::Command,
+        "name = \"work\"\n[task]\ncomponent = \"app.wasm\"\nmemory = \"1MiB\"\n[job]\n",
+    );
+    server
+        .wharf()
+        .call(["run", job.path()])
+        .failed_saying(64, &["wharf.toml:4:1: this component needs at least"]);
+    let typed = Project::job("other", r#"["ok"]"#);
+    let refused = server.wharf().call(["run", "--memory", "1MiB", typed.path()]);
+    refused.failed_saying(1, &["task.memory: this component needs at least"]);
+    assert!(!refused.stderr.contains("wharf.toml"), "{refused:?}");
+}
+
+#[test]
+fn what_leads_nowhere_or_is_not_for_this_namespace_is_the_manifests_fault() {
+    let server = Server::start();
+    server.wharf().ok(["namespace", "create", "red"]);
+    for (rest, words) in [
+        (
+            "egress = [\"http://127.0.0.1:9000\"]\n",
+            &["wharf.toml:4:1: ", "server's own host"][..],
+        ),
+        (
+            "[[route]]\nhost = [\"a.test\"]\nforward = [{ service = \"nobody\" }]\n",
+            &["wharf.toml:4:3: ", "nobody"],
+        ),
+        (
+            "[[route]]\nhost = [\"a.test\"]\nlistener = [\"none\"]\n[[route]]\nhost = [\"b.test\"]\n",
+            &["wharf.toml: route", "`none`"],
+        ),
+        (
+            "[[target_group]]\nname = \"own\"\ntargets = [\"http://127.0.0.1:9000\"]\n",
+            &["wharf.toml:4:3: ", "address of the host itself"],
+        ),
+    ] {
+        let project = Project::new(
+            Guest::Http,
+            &format!("name = \"web\"\n[task]\ncomponent = \"app.wasm\"\n{rest}"),
+        );
+        server
+            .wharf()
+            .call(["deploy", "--namespace", "red", project.path()])
+            .failed_saying(64, words);
+    }
 }
 
 #[test]
@@ -320,5 +387,5 @@ fn a_component_that_wants_what_is_not_offered_is_refused_by_its_name() {
     server
         .wharf()
         .call(["deploy", project.path()])
-        .failed_saying(1, &["acme:db/store@1.0.0"]);
+        .failed_saying(64, &["acme:db/store@1.0.0"]);
 }

@@ -193,8 +193,8 @@ fn bounds_that_let_nothing_move_are_refused() {
     server.wharf().ok(["deploy", project.path()]);
     let stuck = "[deployment]\nminimum_healthy = 50\nmaximum = 100";
     project.write("wharf.toml", &format!("{}{stuck}\n", service("web", "cpu = 300")));
-    server
-        .wharf()
-        .call(["deploy", project.path()])
-        .failed_saying(1, &["no task could ever be replaced: with 1 tasks"]);
+    server.wharf().call(["deploy", project.path()]).failed_saying(
+        64,
+        &["wharf.toml:", "no task could ever be replaced: with 1 tasks"],
+    );
 }

@@ -207,7 +207,7 @@ fn what_cannot_be_in_force_is_refused_naming_both_and_changes_nothing() {
         &(route("fine", "host = [\"b.test\"]") + &route("second", "host = [\"c.test\"]\npriority = 7")),
     );
     server.wharf().call(["apply", "-f", &file.path()]).failed_saying(
-        1,
+        64,
         &["default/routes/first", "default/routes/second", "priority 7"],
     );
     assert_eq!(server.get("b.test", "/").status, 404);
@@ -349,10 +349,10 @@ fn a_namespaces_token_applies_routes_for_its_own_hosts_and_no_listeners() {
     server
         .wharf()
         .call(["apply", "-f", &file.path()])
-        .failed_saying(1, &["team.test", "another namespace"]);
+        .failed_saying(64, &["edge.toml: route", "team.test", "another namespace"]);
     file.write(&route("api.localhost"));
     team.call(["apply", "-f", &file.path()])
-        .failed_saying(1, &["api.localhost"]);
+        .failed_saying(64, &["edge.toml: route", "api.localhost"]);
     file.write("[[listener]]\nname = \"mine\"\naddress = \"127.0.0.1:0\"\n");
     team.call(["apply", "-f", &file.path()])
         .failed_saying(1, &["administrator"]);
@@ -373,13 +373,13 @@ fn targets_whose_certificates_nothing_can_check_are_refused_before_anything_is_w
     server
         .wharf()
         .call(["apply", "-f", &file.path()])
-        .failed_saying(1, &words);
+        .failed_saying(64, &words);
     let route = "[[route]]\nforward = [{ target_group = \"legacy\" }]\n";
     let project = Project::service("shop", &format!("{route}{group}"));
     server
         .wharf()
         .call(["deploy", project.path()])
-        .failed_saying(1, &words);
+        .failed_saying(64, &words);
     assert_eq!(
         server.wharf().json(["services"])["services"]
             .as_array()

@@ -188,7 +188,7 @@ fn a_job_with_a_schedule_is_deployed() {
     server
         .wharf()
         .call(["deploy", plain.path()])
-        .failed_saying(1, &["without a schedule", "use `wharf run`"]);
+        .failed_saying(64, &["wharf.toml:", "without a schedule", "use `wharf run`"]);
     let service = Project::service("work", "");
     server
         .wharf()

@@ -55,6 +55,13 @@ impl ApplyFile {
         &self.text
     }
 
+    /// Whether `field` is of what such a file has.
+    pub fn is_of(field: &str) -> bool {
+        let field = FieldPath::from_text(field);
+        let top = field.as_ref().and_then(FieldPath::top);
+        top.is_some_and(|top| shape::is_key(top, shape::APPLY))
+    }
+
     /// Checks it.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 /// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
@@ -64,6 +66,22 @@ impl FieldPath {
             }
         }
         Some(path)
+    }
+
+    /// What is there in a manifest as JSON.
+    pub(super) fn of<'v>(&self, manifest: &'v Value) -> Option<&'v Value> {
+        self.0.iter().try_fold(manifest, |value, step| match step {
+            Segment::Key(name) => value.get(name),
+            Segment::Index(index) => value.get(index),
+        })
+    }
+
+    /// The table or the list of tables that it is of.
+    pub(super) fn top(&self) -> Option<&str> {
+        match self.0.first()? {
+            Segment::Key(name) => Some(name),
+            Segment::Index(_) => None,
+        }
     }
 
     fn with(&self, segment: Segment) -> Self {

@@ -20,6 +20,8 @@ pub const MANIFEST_FILE: &str = "wharf.toml";
 #[derive(Debug, Clone)]
 pub struct ManifestFile {
     text: ManifestText,
+    /// Without what was laid over it.
+    written: ManifestText,
     base: PathBuf,
     source: Option<TomlSource>,
     /// Wrong keys and types, found on reading.
@@ -59,6 +61,15 @@ pub enum OpenError {
     /// It is not TOML.
     #[error(transparent)]
     Syntax(#[from] ManifestErrors),
+}
+
+/// Where something of a manifest is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// Here.
+    At(Location),
+    /// In this file: it is said by leaving it out, or by several tables.
+    Somewhere(String),
 }
 
 impl ManifestFile {
@@ -104,8 +115,9 @@ impl ManifestFile {
     /// If it isn't TOML.
     pub fn parse(file: &str, text: &str) -> Result<Self, ManifestErrors> {
         let (source, value) = TomlSource::parse(file, text, MAX_MANIFEST)?;
-        let (text, errors) = shape_and_read(value, shape::MANIFEST);
+        let (text, errors): (ManifestText, _) = shape_and_read(value, shape::MANIFEST);
         Ok(Self {
+            written: text.clone(),
             text,
             base: folder_of(Path::new(file)),
             source: Some(source),
@@ -139,6 +151,7 @@ impl ManifestFile {
             ..ManifestText::default()
         };
         Ok(Self {
+            written: text.clone(),
             text,
             base: folder_of(path),
             source: None,
@@ -169,11 +182,28 @@ impl ManifestFile {
         })
     }
 
-    /// Where a place in a manifest, like `scaling.requests`, is written in the file it came from; none if it isn't there,
-    /// or in several.
-    pub fn place_of(&self, field: &str) -> Option<Location> {
+    /// Where a place in a manifest, like `scaling.requests`, is written. None if no manifest has that, or if what is there
+    /// was laid over what is written.
+    pub fn written_at(&self, field: &str) -> Option<Written> {
         let field = FieldPath::from_text(field)?;
-        self.source.as_ref()?.place_of(&field)
+        let top = field.top()?;
+        let of = |text: &ManifestText| field.of(&serde_json::to_value(text).ok()?).cloned();
+        if !shape::is_key(top, shape::MANIFEST) || of(&self.text) != of(&self.written) {
+            return None;
+        }
+        let place = self.source.as_ref().and_then(|source| source.place_of(&field));
+        Some(place.map_or_else(|| Written::Somewhere(self.called()), Written::At))
+    }
+
+    /// The file, as it is called in errors.
+    fn called(&self) -> String {
+        match (&self.source, &self.text.task.component) {
+            (Some(source), _) => source.file().to_owned(),
+            (None, component) => {
+                let component = component.as_deref().unwrap_or_default();
+                self.base.join(component).display().to_string()
+            }
+        }
     }
 
     /// Lists and digests what `manifest`, which this file came to, names. Reads all of it.

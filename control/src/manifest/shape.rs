@@ -57,6 +57,11 @@ const fn elsewhere(name: &'static str, hint: &'static str) -> Key {
     }
 }
 
+/// Whether a table may have a key of this name.
+pub(super) fn is_key(name: &str, keys: &[Key]) -> bool {
+    keys.iter().any(|key| key.name == name)
+}
+
 /// What a `wharf.toml` may have.
 pub(super) const MANIFEST: &[Key] = &[
     key("name", Shape::Text, "\"api\""),

@@ -66,14 +66,20 @@ impl TomlSource {
         self.find_in(table.get_ref(), field)
     }
 
-    /// Where a key is that is written, and once: there is no place of several tables.
+    /// Where a key is, or the longest part of its path that is there. None if nothing is, or several tables are: which of
+    /// them it is of isn't known.
     pub(super) fn place_of(&self, field: &FieldPath) -> Option<Location> {
         let (table, _) = DeTable::parse_recoverable(&self.text);
-        let value = value_at(table.get_ref(), field.segments())?;
-        match value.get_ref() {
-            DeValue::Array(items) if items.len() > 1 => None,
-            _ => Some(self.find_in(table.get_ref(), field)),
+        let span = find(table.get_ref(), field.segments())?;
+        match value_at(table.get_ref(), field.segments()).map(Spanned::get_ref) {
+            Some(DeValue::Array(items)) if items.len() > 1 => None,
+            _ => Some(self.location(span.start)),
         }
+    }
+
+    /// What the file is called in errors.
+    pub(super) fn file(&self) -> &str {
+        &self.file
     }
 
     fn find_in(&self, table: &DeTable<'_>, field: &FieldPath) -> Location {

@@ -100,7 +100,7 @@ fn a_listener_speaks_tls_and_takes_new_certificates_without_a_restart() {
     server
         .wharf()
         .call(["apply", "-f", &file.path()])
-        .failed_saying(1, &["https", "/nowhere/cert.pem"]);
+        .failed_saying(64, &["https", "/nowhere/cert.pem"]);
     assert_eq!(
         over_tls(address, "secure.test", &second).expect("an answer").0,
         "secret"
