@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use wharf_gateway::Hold;
 
+use self::decide::Deploying;
 pub(crate) use self::scaler::{Look, Scaler, Wanted};
 pub use self::shown::{Decided, Shown, ShownScaling, Value};
 pub use self::wakes::Wakes;
@@ -117,6 +118,15 @@ impl ScalingSpec {
     /// How many tasks it has while it is awake, if `count` are wanted.
     pub fn clamp(&self, count: u32) -> u32 {
         count.clamp(self.min.max(1), self.max)
+    }
+
+    /// How many tasks it has from now on if a person chooses so many: none is for those that may sleep, and aren't being
+    /// deployed.
+    pub(crate) fn chosen(&self, wanted: Wanted) -> u32 {
+        match (wanted.count, wanted.deploying) {
+            (0, Deploying::No) if self.may_sleep() => 0,
+            (count, _) => self.clamp(count),
+        }
     }
 
     /// Whether it may have none.

@@ -55,7 +55,7 @@ fn an_idle_service_sleeps_and_its_first_request_is_answered() {
     let answer = server.get("web.localhost", "/ok");
     assert_eq!((answer.status, answer.body.as_str()), (200, "ok"));
     let events = events(&server);
-    for cause in ["Cause: no requests for 1 s.", "Cause: a request came."] {
+    for cause in ["Cause: no requests for 1s.", "Cause: a request came."] {
         assert!(events.contains(cause), "{events}");
     }
     until_asleep(&server);

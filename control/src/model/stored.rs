@@ -74,6 +74,15 @@ pub trait Record: Sized {
     }
 }
 
+/// A record of the store's; none if it is damaged, which must not keep the others down.
+pub fn readable<R: Record>(entry: &Entry) -> Option<R> {
+    R::decode(entry)
+        .inspect_err(
+            |error| tracing::error!(key = entry.key, %error, "can't read a record, which is left out"),
+        )
+        .ok()
+}
+
 #[derive(Deserialize)]
 struct Version {
     v: u32,

@@ -6,6 +6,7 @@
 
 mod batch;
 mod commands;
+mod counts;
 mod course;
 mod deployment;
 mod exposing;
@@ -35,10 +36,10 @@ use self::watched::{Stale, Watched, was_started};
 use crate::blueprint::{BlueprintError, Blueprints};
 use crate::clock::Clock;
 use crate::events::EventLog;
-use crate::model::stored::{Record, RecordError};
+use crate::model::stored::{RecordError, readable};
 use crate::model::{Group, Service, Task, keys};
 use crate::names::{NamespaceName, ServiceName, TaskId};
-use crate::store::{self, SharedStore, StoreError};
+use crate::store::{SharedStore, StoreError};
 use crate::tasks::Executor;
 use crate::tasks::driver::Report;
 use crate::tasks::registry::{Entry, Registry};
@@ -224,7 +225,7 @@ impl ControlLoop {
                 },
                 () = sleep_until(timer) => self.take_timers(),
                 () = sleep_until(next_job) => self.take_due_jobs(),
-                () = sleep_until(self.next_batch) => self.write_batch().await,
+                () = sleep_until(self.next_batch) => self.write_batch(),
                 ended = batch::ended(&mut self.batch) => self.take_batch(ended),
                 () = sleep_until(self.next_usage) => self.note_usage(),
                 () = tokio::time::sleep_until(self.next_resync) => self.resync().await,
@@ -287,15 +288,6 @@ impl ControlLoop {
     fn say(&self, key: &ServiceKey, message: String) {
         self.parts.events.record(&key.0, &key.1, message);
     }
-}
-
-/// A record of the store's; none if it is damaged, which must not keep the others down.
-fn readable<R: Record>(entry: &store::Entry) -> Option<R> {
-    R::decode(entry)
-        .inspect_err(
-            |error| tracing::error!(key = entry.key, %error, "can't read a record, which is left out"),
-        )
-        .ok()
 }
 
 async fn sleep_until(at: Option<Instant>) {

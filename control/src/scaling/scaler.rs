@@ -11,6 +11,8 @@ use tokio::time::Instant;
 use super::decide::{self, Because, Decision, Deploying, IN_FOR, Situation};
 use super::sample::{Reading, Sample, WINDOW};
 use super::{Decided, Idle, ScalingSpec, ShownScaling, Signal, Value};
+use crate::manifest::show_duration;
+use crate::model::Service;
 
 /// One service's scaling.
 #[derive(Debug)]
@@ -42,6 +44,19 @@ pub(crate) struct Wanted {
     pub(crate) count: u32,
     /// Whether a deployment is in progress: it is awake for that.
     pub(crate) deploying: Deploying,
+}
+
+impl Wanted {
+    /// What a service's record says.
+    pub(crate) fn of(service: &Service) -> Self {
+        Self {
+            count: service.count,
+            deploying: match service.rollout {
+                Some(_) => Deploying::Yes,
+                None => Deploying::No,
+            },
+        }
+    }
 }
 
 /// What a look at a service came to.
@@ -97,10 +112,9 @@ impl Scaler {
     /// A person chose the count: it is where scaling goes on from.
     pub(crate) fn set_by_hand(&mut self, wanted: Wanted, now: Instant) {
         (self.last_out, self.last_in) = (None, None);
-        if wanted.count == 0 && self.may_sleep(wanted) {
-            self.fall_asleep();
-        } else {
-            self.awake(now);
+        match self.spec.chosen(wanted) {
+            0 => self.fall_asleep(),
+            _ => self.awake(now),
         }
     }
 
@@ -155,7 +169,7 @@ impl Scaler {
         {
             let from = self.desired(wanted.count);
             self.fall_asleep();
-            let cause = format!("no requests for {} s", idle.after.as_secs());
+            let cause = format!("no requests for {}", show_duration(idle.after));
             self.decided(from, 0, cause);
             return Look::Slept;
         }

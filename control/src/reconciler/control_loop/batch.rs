@@ -2,7 +2,8 @@
 //! change more often.
 //!
 //! The loop goes on while a batch is written, which takes as long as the disk takes: a request that waits for a service to
-//! wake doesn't wait for the records of others. There is one batch at a time, so they are written in their order.
+//! wake doesn't wait for the records of others. There is one batch at a time, so they are written in their order. The counts
+//! that scaling chose are written beside the tasks' states: where one fails the other is written all the same.
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::ControlLoop;
+use super::counts::CountsWritten;
 use crate::model::keys;
 use crate::model::stored::Record as _;
 use crate::store::{SharedStore, StoreError, Transaction};
@@ -24,8 +26,14 @@ pub(super) const USAGE_EVERY: Duration = Duration::from_secs(10);
 /// How many changes one transaction writes: more would keep others' writes waiting.
 const MAX_BATCH: usize = 256;
 
-/// How a batch ended, with what wasn't written.
+/// How a batch ended.
 pub(super) struct Ended {
+    counts: CountsWritten,
+    tasks: Written,
+}
+
+/// How writing tasks' states ended, with what wasn't written.
+struct Written {
     result: Result<(), StoreError>,
     left: Unsaved,
 }
@@ -49,39 +57,52 @@ impl ControlLoop {
     }
 
     /// Begins to write what changed.
-    pub(super) async fn write_batch(&mut self) {
+    pub(super) fn write_batch(&mut self) {
         self.next_batch = None;
-        if let Err(error) = self.save_counts().await {
-            tracing::error!(%error, "can't write how many tasks there are to be; it is tried again");
-            self.next_batch = Some(Instant::now() + super::RETRY_AFTER);
-            return;
-        }
-        let (store, unsaved) = (self.parts.store.clone(), self.parts.registry.take_unsaved());
-        self.batch = Some(tokio::spawn(write(store, unsaved)));
+        let store = self.parts.store.clone();
+        let (counts, unsaved) = (self.take_counts(), self.parts.registry.take_unsaved());
+        self.batch = Some(tokio::spawn(async move {
+            let (counts, tasks) = tokio::join!(counts.write(&store), write(&store, unsaved));
+            Ended { counts, tasks }
+        }));
     }
 
-    /// A batch was written, or not: then it is tried again.
+    /// A batch was written. What wasn't is tried again.
     pub(super) fn take_batch(&mut self, ended: Ended) {
         self.batch = None;
-        if let Err(error) = ended.result {
+        let counts = self.counts_written(ended.counts);
+        if let Err(error) = &counts {
+            tracing::error!(%error, "can't write how many tasks there are to be; it is tried again");
+        }
+        let tasks = self.tasks_written(ended.tasks);
+        if let Err(error) = &tasks {
             tracing::error!(%error, "can't write the tasks' states; they are tried again");
-            self.parts.registry.put_back(ended.left);
+        }
+        if counts.is_err() || tasks.is_err() {
             self.next_batch = Some(Instant::now() + super::RETRY_AFTER);
         }
     }
 
-    /// Writes what changed, after the batch that is being written.
-    pub(super) async fn save(&mut self) -> Result<(), StoreError> {
-        if self.batch.is_some() {
-            let ended = ended(&mut self.batch).await;
-            self.take_batch(ended);
-        }
-        let (store, unsaved) = (self.parts.store.clone(), self.parts.registry.take_unsaved());
-        let Ended { result, left } = write(store, unsaved).await;
+    fn tasks_written(&self, Written { result, left }: Written) -> Result<(), StoreError> {
         if result.is_err() {
             self.parts.registry.put_back(left);
         }
         result
+    }
+
+    /// Waits until the batch that is being written is.
+    pub(super) async fn end_batch(&mut self) {
+        if self.batch.is_some() {
+            let ended = ended(&mut self.batch).await;
+            self.take_batch(ended);
+        }
+    }
+
+    /// Writes the tasks' states that changed, after the batch that is being written.
+    pub(super) async fn save(&mut self) -> Result<(), StoreError> {
+        self.end_batch().await;
+        let written = write(&self.parts.store, self.parts.registry.take_unsaved()).await;
+        self.tasks_written(written)
     }
 }
 
@@ -100,18 +121,18 @@ pub(super) async fn ended(batch: &mut Option<JoinHandle<Ended>>) -> Ended {
     }
 }
 
-async fn write(store: SharedStore, mut unsaved: Unsaved) -> Ended {
+async fn write(store: &SharedStore, mut unsaved: Unsaved) -> Written {
     while let Some(transaction) = next_transaction(&unsaved) {
         if let Err(error) = store.commit(transaction).await {
             let result = Err(error);
-            return Ended {
+            return Written {
                 result,
                 left: unsaved,
             };
         }
         drop_first(&mut unsaved);
     }
-    Ended {
+    Written {
         result: Ok(()),
         left: unsaved,
     }

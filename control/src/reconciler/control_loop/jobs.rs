@@ -22,6 +22,7 @@ use self::watched::WatchedJob;
 use super::watched::Stale;
 use super::{ControlLoop, LoopError, RETRY_AFTER, ServiceKey};
 use crate::jobs::plan::{self, Action};
+use crate::model::stored::readable;
 use crate::model::{Group, Job, keys};
 use crate::store::StoreError;
 
@@ -93,7 +94,7 @@ impl ControlLoop {
     /// Takes over the jobs that the store holds, and forgets tasks of runs it doesn't hold any more.
     pub(super) async fn recover_jobs(&mut self) -> Result<(), LoopError> {
         for entry in self.parts.store.list(keys::JOBS).await?.entries {
-            let Some(job) = super::readable::<Job>(&entry) else {
+            let Some(job) = readable::<Job>(&entry) else {
                 continue;
             };
             let key = (job.namespace, job.name);

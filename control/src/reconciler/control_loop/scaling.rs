@@ -1,5 +1,4 @@
-//! Services that scale: looked at several times a second while they are awake, put to sleep, woken; and their counts
-//! written down.
+//! Services that scale: looked at several times a second while they are awake, put to sleep, woken.
 //!
 //! A service that sleeps, or has no `[scaling]`, is not looked at.
 
@@ -7,36 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::watched::{Stale, Watched};
-use super::{ControlLoop, LoopError, ServiceKey, wording};
-use crate::model::stored::Record as _;
-use crate::model::{Group, Service, ServiceStatus, TaskStatus, keys};
-use crate::scaling::decide::Deploying;
+use super::{ControlLoop, ServiceKey, wording};
+use crate::model::{Group, Service, ServiceStatus, TaskStatus};
 use crate::scaling::sample::{Reading, TaskReading};
 use crate::scaling::{Look, Scaler, Wanted};
-use crate::store::{Expect, StoreError, Transaction};
 use crate::tasks::registry::Entry;
 
 /// How often services that scale are looked at. What is seen is of the last second, however often; what this adds to the
 /// two seconds after which a load is believed is at most this.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-
-/// How many counts one transaction writes.
-const MAX_COUNTS: usize = 256;
-
-/// How often more than needed counts are written at the end.
-const LAST_ROUNDS: usize = 2;
-
-/// What scaling needs to know of a service's record.
-pub(super) fn wanted(service: &Service) -> Wanted {
-    Wanted {
-        count: service.count,
-        deploying: match service.rollout {
-            Some(_) => Deploying::Yes,
-            None => Deploying::No,
-        },
-    }
-}
 
 /// A service's scaling after its record was read: new, as it was, or none. `before` is what it was, and of which record,
 /// if this process knew the service.
@@ -46,7 +24,7 @@ pub(super) fn scaler(service: &Service, before: Option<(Option<Scaler>, &Service
         .scaling
         .clone()
         .filter(|_| is_active && service.goal.is_some())?;
-    let (wanted, now) = (wanted(service), Instant::now());
+    let (wanted, now) = (Wanted::of(service), Instant::now());
     Some(match before {
         None => Scaler::new(spec, wanted, now),
         Some((None, _)) => Scaler::begin(spec, now),
@@ -106,7 +84,7 @@ impl ControlLoop {
         let Some(watched) = self.services.get_mut(key) else {
             return;
         };
-        let wanted = wanted(&watched.service);
+        let wanted = Wanted::of(&watched.service);
         let Some(scaler) = watched.scaler.as_mut() else {
             return;
         };
@@ -143,67 +121,6 @@ impl ControlLoop {
             at: Instant::now(),
             demand,
             tasks: self.parts.registry.visit(&group, read_task),
-        }
-    }
-
-    /// Writes all counts that scaling chose, for the last time.
-    pub(super) async fn save_all_counts(&mut self) -> Result<(), LoopError> {
-        // One that somebody changed meanwhile is read and written again; what changes still then is not this server's.
-        let rounds = self.unsaved_counts.len().div_ceil(MAX_COUNTS) + LAST_ROUNDS;
-        for _ in 0..rounds {
-            if self.unsaved_counts.is_empty() {
-                break;
-            }
-            for key in self.unsaved_counts.clone() {
-                let watched = self.services.get(&key);
-                if watched.is_some_and(|watched| watched.stale == Stale::Yes) {
-                    self.load(&key).await?;
-                }
-            }
-            self.save_counts().await?;
-        }
-        Ok(())
-    }
-
-    /// Writes the counts that scaling chose. What somebody changed meanwhile is read again.
-    pub(super) async fn save_counts(&mut self) -> Result<(), StoreError> {
-        let keys: Vec<ServiceKey> = self.unsaved_counts.iter().take(MAX_COUNTS).cloned().collect();
-        let mut transaction = Transaction::new();
-        for key in &keys {
-            if let Some(Watched {
-                service, revision, ..
-            }) = self.services.get(key)
-            {
-                let record = keys::service(&key.0, &key.1);
-                transaction = transaction
-                    .expect(&record, Expect::Revision(*revision))
-                    .put(&record, service.encode());
-            }
-        }
-        // Where the services are gone there is nothing to write.
-        let written = match transaction.ops().is_empty() {
-            true => Ok(None),
-            false => self.parts.store.commit(transaction).await.map(Some),
-        };
-        match written {
-            Ok(revision) => {
-                for key in keys {
-                    self.unsaved_counts.remove(&key);
-                    if let Some((watched, revision)) = self.services.get_mut(&key).zip(revision) {
-                        watched.revision = revision;
-                        watched.stored_count = watched.service.count;
-                    }
-                }
-                Ok(())
-            }
-            Err(StoreError::Conflict { .. }) => {
-                for key in keys {
-                    self.mark_stale(&key);
-                    self.dirty.insert(key);
-                }
-                Ok(())
-            }
-            Err(error) => Err(error),
         }
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Watched {
     pub(super) scaler: Option<Scaler>,
     /// The count that the store has.
     pub(super) stored_count: u32,
+    /// The count that is being written.
+    pub(super) count_on_its_way: Option<u32>,
 }
 
 /// A deployment's record, and the transaction that wrote it.
@@ -85,6 +87,7 @@ impl Watched {
             .as_mut()
             .map(|before| (before.scaler.take(), &before.service));
         let scaler = scaling::scaler(&service, known);
+        let count_on_its_way = before.as_ref().and_then(|before| before.count_on_its_way);
         let same_rollout = before
             .as_ref()
             .is_some_and(|b| b.service.rollout == service.rollout);
@@ -123,13 +126,15 @@ impl Watched {
             blueprints,
             scaler,
             stored_count,
+            count_on_its_way,
         }
     }
 
     /// A count that scaling chose, and nobody changed since, outlives a look at the store that doesn't have it yet.
     fn keep_choice(&self, service: &mut Service) {
         let is_unsaved = self.service.count != self.stored_count;
-        let is_the_latest = service.count == self.stored_count && service.choices == self.service.choices;
+        let is_ours = service.count == self.stored_count || Some(service.count) == self.count_on_its_way;
+        let is_the_latest = is_ours && service.choices == self.service.choices;
         if self.scaler.is_some() && is_unsaved && is_the_latest {
             service.count = self.service.count;
             service.stable_count = self.service.stable_count;

@@ -100,7 +100,7 @@ fn it_sleeps_when_it_was_idle_for_long_enough_and_not_before() {
     let last = clock.scaler.last().unwrap();
     assert_eq!(
         (last.from, last.to, last.cause.as_str()),
-        (1, 0, "no requests for 5 s")
+        (1, 0, "no requests for 5s")
     );
 }
 

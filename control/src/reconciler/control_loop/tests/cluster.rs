@@ -19,7 +19,7 @@ use crate::names::{Digest, FamilyRevision, NamespaceName, Revision, ServiceName,
 use crate::reconciler::control_loop::{Parts, Reconciler, ServiceKey, start};
 use crate::scaling::ScalingSpec;
 use crate::store::{
-    Entry, Expect, Listing, SharedStore, Store, StoreError, StoreRevision, Transaction, Watch, WatchError,
+    Entry, Expect, Listing, Op, SharedStore, Store, StoreError, StoreRevision, Transaction, Watch, WatchError,
 };
 use crate::tasks::{HealthReport, Registry};
 
@@ -38,6 +38,8 @@ pub(super) struct Faults {
     pub(super) failing: usize,
     /// After how many more one never returns, and on which side of its being durable.
     pub(super) stuck_after: Option<(usize, Side)>,
+    /// How long it takes until whoever writes knows that it is durable.
+    pub(super) slow: Duration,
     /// Whether one got stuck.
     pub(super) is_stuck: bool,
     /// What nobody can do at all.
@@ -51,6 +53,10 @@ pub(super) enum Fault {
     None,
     /// Nothing can be written.
     Writes,
+    /// No service's record can be written.
+    Services,
+    /// No task's record can be written.
+    Tasks,
     /// Nothing can be read or written.
     All,
 }
@@ -77,6 +83,20 @@ impl Paced {
             true => Err(StoreError::Busy),
             false => Ok(()),
         }
+    }
+
+    fn check_write(&self, transaction: &Transaction) -> Result<(), StoreError> {
+        self.check(&[Fault::All, Fault::Writes])?;
+        let writes = |prefix: &str| {
+            let mut ops = transaction.ops().iter();
+            ops.any(|op| matches!(op, Op::Put { key, .. } if key.starts_with(prefix)))
+        };
+        for (prefix, fault) in [(keys::SERVICES, Fault::Services), (keys::TASKS, Fault::Tasks)] {
+            if writes(prefix) {
+                self.check(&[fault])?;
+            }
+        }
+        Ok(())
     }
 
     /// What this commit meets.
@@ -119,7 +139,7 @@ impl Store for Paced {
     }
 
     async fn commit(&self, transaction: Transaction) -> Result<StoreRevision, StoreError> {
-        self.check(&[Fault::All, Fault::Writes])?;
+        self.check_write(&transaction)?;
         let stuck = self.meet()?;
         if stuck == Some(Side::Before) {
             std::future::pending::<()>().await;
@@ -131,6 +151,10 @@ impl Store for Paced {
             .unwrap();
         if stuck == Some(Side::After) {
             std::future::pending::<()>().await;
+        }
+        let slow = self.faults.lock().unwrap().slow;
+        if !slow.is_zero() {
+            tokio::time::sleep(slow).await;
         }
         committed
     }

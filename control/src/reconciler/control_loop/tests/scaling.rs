@@ -3,9 +3,11 @@
 use serde_json::json;
 use wharf_gateway::{Demand, WakeUp as _};
 
-use super::cluster::{Side, key, scaling_of};
+use super::cluster::{Fault, Side, key, scaling_of};
 use super::*;
 use crate::edge::rules::group_name;
+use crate::model::stored::Record as _;
+use crate::model::{Task, keys};
 use crate::names::ServiceName;
 
 /// A service that sleeps when it is idle for a minute; it was deployed, and has fallen asleep.
@@ -36,7 +38,7 @@ fn load(cluster: &Cluster, in_flight: u32) {
 async fn an_idle_service_sleeps_and_the_first_request_wakes_it() {
     let cluster = asleep().await;
     let said = cluster.said().await;
-    let slept = "(service api) has its desired count set to 0, from 1. Cause: no requests for 60 s.";
+    let slept = "(service api) has its desired count set to 0, from 1. Cause: no requests for 1m.";
     assert!(said.iter().any(|message| message == slept), "{said:?}");
     let before = cluster.service().await.unwrap();
     knock(&cluster);
@@ -228,14 +230,7 @@ async fn the_count_that_was_chosen_outlives_a_crash() {
     cluster.ended(1).await;
     load(&cluster, 40);
     cluster.until_picture("1h 1h 1h 1h").await;
-    let written = async {
-        while cluster.service().await.unwrap().count != 4 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), written)
-        .await
-        .unwrap();
+    until_count(&cluster, 4).await;
     let cluster = cluster.crash().await;
     cluster.until_picture("1h 1h 1h 1h").await;
 }
@@ -354,4 +349,70 @@ async fn a_wake_waits_for_nothing_that_is_written() {
     knock(&cluster);
     cluster.until_picture("1h").await;
     assert!(cluster.is_stuck());
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_are_written_although_the_count_cannot_be() {
+    let cluster = asleep().await;
+    cluster.fault(Fault::Services);
+    load(&cluster, 40);
+    knock(&cluster);
+    until_written(&cluster, 4).await;
+    assert_eq!(cluster.service().await.unwrap().count, 1);
+    cluster.fault(Fault::None);
+    until_count(&cluster, 4).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_count_is_written_although_tasks_cannot_be() {
+    let cluster = asleep().await;
+    cluster.fault(Fault::Tasks);
+    load(&cluster, 40);
+    knock(&cluster);
+    until_count(&cluster, 4).await;
+    cluster.until_picture("1h 1h 1h 1h").await;
+    cluster.fault(Fault::None);
+    until_written(&cluster, 4).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_that_is_chosen_while_another_is_written_is_not_lost() {
+    let cluster = asleep().await;
+    load(&cluster, 40);
+    knock(&cluster);
+    cluster.faults(|faults| faults.slow = Duration::from_secs(10));
+    until_count(&cluster, 4).await;
+    load(&cluster, 80);
+    until_desired(&cluster, 8).await;
+    // The record is read again, before it is known that the count before is written.
+    cluster.reconciler.reconcile(key()).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let shown = cluster.registry.scaling().get(&key().0, &key().1).unwrap();
+    assert_eq!(shown.desired, 8);
+    cluster.faults(|faults| faults.slow = Duration::ZERO);
+    until_count(&cluster, 8).await;
+}
+
+/// Waits until the store has so many running tasks.
+async fn until_written(cluster: &Cluster, count: usize) {
+    until(async || {
+        let tasks = cluster.store.list(keys::TASKS).await.unwrap().entries;
+        let tasks = tasks.iter().map(|entry| Task::decode(entry).unwrap());
+        tasks.filter(|task| task.status == TaskStatus::Running).count() == count
+    })
+    .await;
+}
+
+/// Waits until the store has this count.
+async fn until_count(cluster: &Cluster, count: u32) {
+    until(async || cluster.service().await.unwrap().count == count).await;
+}
+
+async fn until(condition: impl AsyncFn() -> bool) {
+    let met = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), met).await.unwrap();
 }
