@@ -41,6 +41,7 @@ pub use edge::{AppliedChange, ObjectName, no_object};
 pub use jobs::Scheduled;
 pub use namespaces::ensure_default;
 pub use run::{NewRun, What};
+pub use services::Scaled;
 
 /// Revisions kept per family; ECS keeps a million, this is a file on one disk.
 pub const REVISIONS_KEPT: usize = 50;

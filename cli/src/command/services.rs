@@ -27,7 +27,7 @@ pub(crate) async fn scale(api: &Api, args: &args::Scale) -> Result<()> {
     output::answer(args.client.output, &service, |service| {
         let mut said = format!(
             "{}: {} desired, {} running; `wharf ps {0}` shows how it goes",
-            service.service_name, args.count, service.running_count
+            service.service_name, service.desired_count, service.running_count
         );
         if let Some(scaling) = &service.scaling {
             said.push_str(&format!(

@@ -9,7 +9,7 @@ use crate::model::stored::Record as _;
 use crate::model::{Group, Service, ServiceStatus, Task, TaskStatus, keys};
 use crate::names::{NamespaceName, ServiceName, closest};
 use crate::refusal::{Kind, Refusal};
-use crate::scaling;
+use crate::scaling::{self, ShownScaling, Wanted};
 use crate::store::Expect;
 
 /// Why a task was stopped when nothing else was said (ECS says the same).
@@ -17,6 +17,16 @@ const STOPPED_BY_USER: &str = "Task stopped by user";
 
 /// The longest reason a person may give, in bytes (ECS: 255).
 const MAX_REASON: usize = 255;
+
+/// A service whose count a person chose.
+#[derive(Debug, Clone)]
+pub struct Scaled {
+    /// As it is written.
+    pub service: Service,
+    /// How it scales from there, though the control loop may not have heard of it yet; none if it doesn't, or isn't known
+    /// to.
+    pub scaling: Option<ShownScaling>,
+}
 
 impl Orchestrator {
     /// A namespace's services, by name.
@@ -45,7 +55,7 @@ impl Orchestrator {
         namespace: &NamespaceName,
         name: &ServiceName,
         count: u32,
-    ) -> Result<Service, Refusal> {
+    ) -> Result<Scaled, Refusal> {
         if count > MAX_COUNT {
             let message = format!("{count} tasks; {MAX_COUNT} are allowed");
             return Err(Refusal::unprocessable("LimitExceeded", message).field("desiredCount"));
@@ -53,8 +63,8 @@ impl Orchestrator {
         let before = self.service(namespace, name).await?;
         // None while it sleeps, whatever its record says.
         let shown = self.registry.scaling().get(namespace, name);
-        let from = shown.map_or(before.count, |shown| shown.desired);
-        let scaled = self.change(namespace, name, |service| {
+        let from = shown.as_ref().map_or(before.count, |shown| shown.desired);
+        let written = self.change(namespace, name, |service| {
             if service.status == ServiceStatus::Draining {
                 return Err(Refusal::conflict(
                     "ServiceDraining",
@@ -67,13 +77,16 @@ impl Orchestrator {
             service.choices += 1;
             Ok(())
         });
-        let scaled = scaled.await?;
-        if from != count {
+        let service = written.await?;
+        let desired = desired(&service);
+        if from != desired {
             let cause = "it was set by hand";
-            let said = scaling::said(name, (from, count), cause);
+            let said = scaling::said(name, (from, desired), cause);
             self.events.record(namespace, name, said);
         }
-        Ok(scaled)
+        let scaling = shown.filter(|_| service.scaling.is_some());
+        let scaling = scaling.map(|shown| ShownScaling { desired, ..shown });
+        Ok(Scaled { service, scaling })
     }
 
     /// Deletes a service: its tasks are drained and stopped, then nothing of it is left.
@@ -238,6 +251,12 @@ impl Orchestrator {
         }
         Ok(task)
     }
+}
+
+/// How many tasks a service has from now on whose count was just chosen.
+fn desired(service: &Service) -> u32 {
+    let scaling = service.scaling.as_ref();
+    scaling.map_or(service.count, |spec| spec.chosen(Wanted::of(service)))
 }
 
 /// Refuses a count that scaling would change at once.

@@ -13,6 +13,7 @@ use crate::edge::rules;
 use crate::model::{self, Group, ServiceKind, TaskStatus};
 use crate::names::{FamilyRevision, NamespaceName};
 use crate::refusal::Refusal;
+use crate::scaling::ShownScaling;
 
 /// Stopped tasks that a description shows.
 const STOPPED_SHOWN: usize = 10;
@@ -88,14 +89,11 @@ pub(crate) async fn update(
     State(api): State<SharedApi>,
     Body(ask): Body<UpdateService>,
 ) -> Result<Json<Service>, Refusal> {
-    let service = api
+    let scaled = api
         .orchestrator
         .scale(&namespace.name, &name.parse()?, ask.desired_count)
         .await?;
-    let mut shown = summarise(&api, &namespace.name, &service).await;
-    // Scaling goes on from there as soon as the control loop has heard of it.
-    shown.desired_count = ask.desired_count;
-    Ok(Json(shown))
+    Ok(Json(summarise_as(&api, &scaled.service, scaled.scaling).await))
 }
 
 /// Deletes a service: its tasks are drained and stopped, its routes go, then its logs and events.
@@ -118,9 +116,14 @@ pub(crate) async fn delete(
 }
 
 async fn summarise(api: &Api, namespace: &NamespaceName, service: &model::Service) -> Service {
+    let scaling = api.orchestrator.registry.scaling().get(namespace, &service.name);
+    summarise_as(api, service, scaling).await
+}
+
+async fn summarise_as(api: &Api, service: &model::Service, scaling: Option<ShownScaling>) -> Service {
+    let namespace = &service.namespace;
     let group = (namespace.clone(), Group::Service(service.name.clone()));
     let counts = Counts::of(api.orchestrator.registry.of_group(&group).iter());
-    let scaling = api.orchestrator.registry.scaling().get(namespace, &service.name);
     convert::service(service, counts, scaling, urls(api, namespace, service).await)
 }
 

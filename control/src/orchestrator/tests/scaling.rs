@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::reconciler::control_loop::tests::fake::Behaviour;
 
 fn manifest(count: Option<u32>, scaling: serde_json::Value) -> serde_json::Value {
     let mut manifest = json!({"name": "api", "task": {}});
@@ -28,7 +29,7 @@ impl Harbour {
     async fn scale(&self, count: u32) -> Result<u32, Refusal> {
         let name = "api".parse().unwrap();
         let scaled = self.orchestrator.scale(&self.namespace, &name, count).await;
-        scaled.map(|service| service.count)
+        scaled.map(|scaled| scaled.service.count)
     }
 }
 
@@ -158,4 +159,36 @@ async fn what_answers_no_requests_does_not_scale_by_them() {
     }
     let by_cpu = worker(json!({"max": 3, "cpu": 60}));
     harbour.deploy("worker", by_cpu).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_answer_is_of_the_count_that_was_chosen() {
+    let harbour = Harbour::open().await;
+    let first = harbour
+        .deploy("one", manifest(None, json!({"idle": "1h", "max": 4})))
+        .await
+        .unwrap();
+    harbour.ended(first).await;
+    let name = "api".parse().unwrap();
+    let orchestrator = &harbour.orchestrator;
+    for count in [0, 3, 0, 1] {
+        let scaled = orchestrator
+            .scale(&harbour.namespace, &name, count)
+            .await
+            .unwrap();
+        assert_eq!(scaled.scaling.map(|shown| shown.desired), Some(count));
+    }
+    // For a deployment it is awake.
+    harbour
+        .fake
+        .behaviours
+        .lock()
+        .unwrap()
+        .insert(2, Behaviour::Unsure);
+    harbour
+        .deploy("two", manifest(None, json!({"idle": "1h", "max": 4})))
+        .await
+        .unwrap();
+    let scaled = orchestrator.scale(&harbour.namespace, &name, 0).await.unwrap();
+    assert_eq!(scaled.scaling.map(|shown| shown.desired), Some(1));
 }
