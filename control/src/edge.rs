@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 use wharf_gateway::{
-    Bound, Explanation, Gateway, GroupName, GroupSpec, RequestSample, Routing, RoutingError, RuleName,
-    Socket, TargetStatus,
+    Bound, Explanation, Gateway, GroupName, GroupSpec, RequestSample, RoutingError, RuleName, Socket,
+    TargetStatus,
 };
 
 use self::listening::Opened;
@@ -179,7 +179,7 @@ impl Edge {
                 }
             }
         }
-        state.left_out = self.route(scene.routing()?)?;
+        state.left_out = self.route(&scene)?;
         // Whoever comes to a new listener meets its rules.
         if state.waiting.is_none() {
             self.listen(state, &scene).map_err(rules::unusable)?;
@@ -202,14 +202,14 @@ impl Edge {
 
     /// Puts rules in force. What was checked before it was written can be: if one can't all the same, it is left out, so
     /// that the others are.
-    fn route(&self, routing: Routing) -> Result<BTreeMap<RuleName, RoutingError>, Refusal> {
+    fn route(&self, scene: &Scene) -> Result<BTreeMap<RuleName, RoutingError>, Refusal> {
         let mut left_out = BTreeMap::new();
         loop {
-            let mut trial = routing.clone();
-            for of in &mut trial.listeners {
+            let mut routing = scene.routing()?;
+            for of in &mut routing.listeners {
                 of.rules.retain(|rule| !left_out.contains_key(&rule.name));
             }
-            let Err(error) = self.gateway.apply(trial) else {
+            let Err(error) = self.gateway.apply(routing) else {
                 return Ok(left_out);
             };
             let culprit = error.rule.clone().filter(|_| left_out.len() < MAX_LEFT_OUT);

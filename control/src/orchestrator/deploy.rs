@@ -127,7 +127,7 @@ impl Orchestrator {
     pub(super) async fn check_aim(&self, service: &Service, aim: &Aim<'_>) -> Result<(), Refusal> {
         self.check_size(&aim.manifest.task, aim.bundle)?;
         check_bounds(aim.spec, service, aim.count)?;
-        self.check_edge(&service.namespace, aim.manifest).await
+        self.check_edge(service, aim.manifest).await
     }
 
     /// Begins a deployment: from now on its revision is the service's goal, and one that is in progress is superseded.

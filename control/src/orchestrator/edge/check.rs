@@ -6,6 +6,7 @@ use super::blocking;
 use crate::blueprint::{Blueprint, BlueprintError};
 use crate::edge::{Fault, Gone, Objects, Scene, Served, Touches, check_targets};
 use crate::manifest::{Manifest, Workload, default_host};
+use crate::model::stored::readable;
 use crate::model::{Service, ServiceKind, ServiceStatus, keys};
 use crate::names::{FamilyRevision, NamespaceName, Revision, ServiceName};
 use crate::orchestrator::Orchestrator;
@@ -15,16 +16,16 @@ use crate::refusal::Refusal;
 type Pick = fn(&Service) -> Option<Revision>;
 
 impl Orchestrator {
-    /// Refuses a manifest of a service that can't be in force beside everything else.
+    /// Refuses a manifest of a service that can't be in force beside everything else. The service is as it was before.
     pub(in crate::orchestrator) async fn check_edge(
         &self,
-        namespace: &NamespaceName,
+        service: &Service,
         manifest: &Manifest,
     ) -> Result<(), Refusal> {
-        if self.stands_apart(namespace, manifest).await? {
+        if self.stands_apart(service, manifest).await? {
             return Ok(());
         }
-        let name = &manifest.name;
+        let (namespace, name) = (&service.namespace, &service.name);
         let served = Arc::new(Served::new(namespace, manifest)?);
         let but = Some((namespace, name));
         let mut scenes = self.scenes(self.edge.objects(), but).await?;
@@ -61,9 +62,9 @@ impl Orchestrator {
     /// Whether a service needs no comparing with everything else, which takes the longer the more there is. It has only its
     /// default host, which is its own by its name; nothing is in force of it that others could need and would lose; no
     /// route of its namespace is for that host; and there is room for one rule more.
-    async fn stands_apart(&self, namespace: &NamespaceName, manifest: &Manifest) -> Result<bool, Refusal> {
-        let name = &manifest.name;
-        if !is_plain(manifest) || !self.was_plain(namespace, name).await? {
+    async fn stands_apart(&self, before: &Service, manifest: &Manifest) -> Result<bool, Refusal> {
+        let (namespace, name) = (&before.namespace, &before.name);
+        if !is_plain(manifest) || !self.was_plain(before).await? {
             return Ok(false);
         }
         let Ok(host) = default_host(name, namespace).parse() else {
@@ -73,14 +74,13 @@ impl Orchestrator {
         if !scene.has_room() || scene.names(namespace, &host, name) {
             return Ok(false);
         }
-        let before: Option<Service> = self.record(&keys::service(namespace, name)).await?;
-        if before.is_some_and(|service| service.goal.or(service.stable).is_some()) {
+        if before.goal.or(before.stable).is_some() {
             // It has its host already: whoever came since was compared with it.
             return Ok(true);
         }
         // What was asked for is in force a moment later.
         let in_force = scene.revisions_of(namespace);
-        let services: Vec<Service> = self.records(&keys::services(namespace)).await?;
+        let services = self.readable_services(&keys::services(namespace)).await?;
         for service in services.iter().filter(|service| service.name != *name) {
             for revision in [service.goal, service.stable].into_iter().flatten() {
                 let is_known = in_force.get(&service.name) == Some(&Some(revision));
@@ -92,13 +92,10 @@ impl Orchestrator {
         Ok(true)
     }
 
-    /// Whether a service has only its default host, or isn't there yet.
-    async fn was_plain(&self, namespace: &NamespaceName, name: &ServiceName) -> Result<bool, Refusal> {
-        let Some(service) = self.record::<Service>(&keys::service(namespace, name)).await? else {
-            return Ok(true);
-        };
+    /// Whether a service has only its default host, or nothing yet.
+    async fn was_plain(&self, service: &Service) -> Result<bool, Refusal> {
         for revision in [service.goal, service.stable].into_iter().flatten() {
-            let blueprint = self.usable(&service, revision).await?;
+            let blueprint = self.usable(service, revision).await?;
             if !blueprint.is_some_and(|blueprint| is_plain(&blueprint.manifest)) {
                 return Ok(false);
             }
@@ -112,7 +109,7 @@ impl Orchestrator {
         objects: Arc<Objects>,
         but: Option<(&NamespaceName, &ServiceName)>,
     ) -> Result<Vec<Scene>, Refusal> {
-        let services: Vec<Service> = self.records(keys::SERVICES).await?;
+        let services = self.readable_services(keys::SERVICES).await?;
         let others = |service: &&Service| {
             service.kind == ServiceKind::Http
                 && service.status == ServiceStatus::Active
@@ -132,6 +129,13 @@ impl Orchestrator {
             scenes.push(Scene::new(objects.clone(), served));
         }
         Ok(scenes)
+    }
+
+    /// Services but for those whose records are damaged: nothing of them is in force after the next start, and they keep
+    /// nobody else from changing what is theirs.
+    async fn readable_services(&self, prefix: &str) -> Result<Vec<Service>, Refusal> {
+        let entries = self.store.list(prefix).await?.entries;
+        Ok(entries.iter().filter_map(readable).collect())
     }
 
     async fn served(&self, service: &Service, revision: Option<Revision>) -> Result<Served, Refusal> {

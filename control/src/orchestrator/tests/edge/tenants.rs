@@ -246,3 +246,15 @@ async fn what_listens_on_the_host_is_for_the_operators_tasks() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn a_damaged_service_is_left_out() {
+    let neighbours = Neighbours::open().await;
+    let damaged = keys::service(&neighbours.red, &"broken".parse().unwrap());
+    let store = &neighbours.harbour.orchestrator.store;
+    store.commit(Transaction::new().put(damaged, "{")).await.unwrap();
+    neighbours.others_change_theirs(1).await;
+    // Nor does it keep down what else its own namespace has.
+    let own = json!({ "route": [of("own", "red", "/own")] });
+    neighbours.apply(&neighbours.red, own).await.unwrap();
+}
