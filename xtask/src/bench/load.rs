@@ -59,13 +59,18 @@ impl Outcome {
 
     /// The latency that this share of the answers was within.
     pub(crate) fn quantile(&mut self, share: f64) -> Duration {
-        self.latencies.sort_unstable();
-        let last = self.latencies.len().saturating_sub(1);
-        let index = ((self.latencies.len() as f64 * share).ceil() as usize)
-            .saturating_sub(1)
-            .min(last);
-        self.latencies.get(index).copied().unwrap_or_default()
+        quantile(&mut self.latencies, share)
     }
+}
+
+/// The duration that this share of those that were measured is within.
+pub(crate) fn quantile(measured: &mut [Duration], share: f64) -> Duration {
+    measured.sort_unstable();
+    let last = measured.len().saturating_sub(1);
+    let index = ((measured.len() as f64 * share).ceil() as usize)
+        .saturating_sub(1)
+        .min(last);
+    measured.get(index).copied().unwrap_or_default()
 }
 
 /// As many requests as `connections` get answered one after another, for a while.

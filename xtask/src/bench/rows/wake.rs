@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use super::super::load::{at_rate, once};
+use super::super::load::{at_rate, once, quantile};
 use super::super::{Bench, Row, Stage};
 use super::{PATIENCE, millis, row};
 
@@ -38,12 +38,7 @@ pub(crate) fn first_request(bench: &Bench<'_>) -> Result<Vec<Row>> {
         took.push(begin.elapsed());
         ensure!(status == 200, "{name} answered {status}");
     }
-    took.sort_unstable();
-    let quantile = |share: f64| {
-        let index = (took.len() as f64 * share) as usize;
-        took.get(index.min(took.len() - 1)).copied().unwrap_or_default()
-    };
-    let (half, most) = (quantile(0.5), quantile(0.99));
+    let (half, most) = (quantile(&mut took, 0.5), quantile(&mut took, 0.99));
     let what = format!("first request to a service at zero, {WAKES} times");
     Ok(vec![
         row(
