@@ -42,6 +42,8 @@ impl Responses {
 #[derive(Debug)]
 pub(crate) struct ListenerCounts {
     pub(crate) connections: Counter,
+    /// Those that could not be let in. ALB: `RejectedConnectionCount`.
+    pub(crate) rejected: Counter,
     pub(crate) failed_handshakes: Counter,
     pub(crate) responses: Responses,
     pub(crate) received: Counter,
@@ -54,6 +56,7 @@ impl Default for ListenerCounts {
     fn default() -> Self {
         Self {
             connections: Counter::default(),
+            rejected: Counter::default(),
             failed_handshakes: Counter::default(),
             responses: Responses::default(),
             received: Counter::default(),

@@ -12,11 +12,14 @@ use tokio::{
     sync::watch,
 };
 
-use super::Listener;
+use super::{BACKLOG, Listener};
 use crate::{connection, gateway::Shared};
 
 /// How long accepting rests when the process is out of files or memory: nothing is freed by asking again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often it rests for those who wait at the end: a closing listener is not to hold a shutdown up for long.
+const LAST_PAUSES: u32 = 10;
 
 /// Accepts until it is told to stop, and then those who wait already.
 pub(super) async fn run(
@@ -25,10 +28,10 @@ pub(super) async fn run(
     listener: Weak<Listener>,
     shared: Arc<Shared>,
 ) {
-    let Some((mut count, mut changed)) = listener
-        .upgrade()
-        .map(|listener| (listener.connections.watch(), listener.changed.subscribe()))
-    else {
+    let Some((name, mut count, mut changed)) = listener.upgrade().map(|listener| {
+        let (count, changed) = (listener.connections.watch(), listener.changed.subscribe());
+        (listener.name.clone(), count, changed)
+    }) else {
         return;
     };
     let room = |count: usize| {
@@ -48,20 +51,68 @@ pub(super) async fn run(
         }
     }
     // Asked of the kernel itself: the reactor may not have told of them yet.
-    let Ok(socket) = socket.into_std() else { return };
-    while room(*count.borrow_and_update()) {
-        match socket.accept() {
-            Ok((stream, client)) => {
-                let Some(listener) = listener.upgrade() else {
-                    return;
-                };
-                let stream = stream.set_nonblocking(true).map(|()| stream);
-                hand_over(stream, client, listener, &shared);
+    let socket = match socket.into_std() {
+        Ok(socket) => socket,
+        Err(error) => {
+            return tracing::warn!(listener = %name, %error, "those who waited to be let in are lost");
+        }
+    };
+    let admit = |(stream, client): (std::net::TcpStream, SocketAddr)| {
+        let listener = listener.upgrade()?;
+        if !room(*count.borrow_and_update()) {
+            listener.counts.rejected.inc();
+            return None;
+        }
+        let stream = stream.set_nonblocking(true).map(|()| stream);
+        hand_over(stream, client, listener, &shared);
+        Some(Admitted)
+    };
+    let Rest { turned_away, error } = last_call(|| socket.accept(), admit).await;
+    if turned_away > 0 {
+        tracing::warn!(listener = %name, turned_away, "all places were taken when it stopped listening there");
+    }
+    if let Some(error) = error {
+        tracing::warn!(listener = %name, %error, "those who still waited to be let in are lost");
+    }
+}
+
+struct Admitted;
+
+/// What became of those who were not let in.
+#[derive(Debug, Default)]
+struct Rest {
+    /// Who had no place.
+    turned_away: u32,
+    /// Why there may be others, whom nobody has looked at.
+    error: Option<io::Error>,
+}
+
+/// Lets in who waits already; no more than can wait, or those who keep coming would be let in for ever.
+async fn last_call<C>(
+    mut accept: impl FnMut() -> io::Result<C>,
+    mut admit: impl FnMut(C) -> Option<Admitted>,
+) -> Rest {
+    let mut rest = Rest::default();
+    let (mut seen, mut pauses) = (0, 0);
+    while seen < BACKLOG {
+        match accept() {
+            Ok(connection) => {
+                seen += 1;
+                rest.turned_away += u32::from(admit(connection).is_none());
             }
-            Err(error) if is_the_clients(&error) => {}
-            Err(_) => return,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) if is_the_clients(&error) => seen += 1,
+            Err(error) if pauses == LAST_PAUSES => {
+                rest.error = Some(error);
+                break;
+            }
+            Err(_) => {
+                pauses += 1;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
+    rest
 }
 
 async fn admit(
@@ -98,7 +149,10 @@ fn hand_over(
     serve.spawn(async move {
         match TcpStream::from_std(stream) {
             Ok(stream) => connection::serve(stream, client, listener, shared, opened).await,
-            Err(error) => tracing::warn!(%client, %error, "connection refused"),
+            Err(error) => {
+                listener.counts.rejected.inc();
+                tracing::warn!(%client, %error, "connection refused");
+            }
         }
     });
 }
@@ -119,3 +173,6 @@ async fn recover(error: &io::Error) {
     tracing::warn!(%error, "cannot accept connections; trying again");
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,6 +61,18 @@ impl Scrape {
                 &listener.counts.connections,
             )?;
         }
+        let mut rejected = counter(
+            encoder,
+            "listener_connections_rejected",
+            "Connections that could not be let in",
+        )?;
+        for listener in &self.listeners {
+            put(
+                &mut rejected,
+                &[("listener", listener.name.as_str())],
+                &listener.counts.rejected,
+            )?;
+        }
         let mut failed = counter(
             encoder,
             "listener_tls_handshake_failures",

@@ -15,7 +15,7 @@ use wharf_gateway::{
     GroupSpec, Health, HealthPort, HealthReason, HealthSpec, Matcher, Upstream, UpstreamSpec, UpstreamVersion,
 };
 
-use crate::outside::{Outside, answer, nowhere, target_at, text};
+use crate::outside::{Outside, answer, nowhere, text};
 use crate::support::{Closure, Rig, seen, status, within};
 
 fn spec() -> HealthSpec {
@@ -338,7 +338,8 @@ async fn a_target_that_cannot_be_reached_fails_its_check() {
         unhealthy: 1.try_into().unwrap(),
         ..spec()
     });
-    let health = rig.register_any("dead", target_at(nowhere().await));
+    let (_place, dead) = nowhere();
+    let health = rig.register_any("dead", dead);
     seen("the verdict", health.clone(), |health| {
         health.state() == "unhealthy"
     })

@@ -243,11 +243,10 @@ async fn room_may_come_from_where_nobody_tells() {
     assert_eq!(client.answer().await.body, "at last");
 }
 
-/// What is in force is looked up when they are here.
+/// What is in force is looked up when they are here. Whichever is chosen first fails.
 #[tokio::test]
 async fn of_several_targets_that_come_at_once_another_is_tried() {
     let (rig, wakes) = holding(LONG, 10);
-    // Whichever is chosen first.
     let has_failed = AtomicBool::new(false);
     let first_fails = Closure::new(move |_| {
         let has_failed = has_failed.swap(true, Ordering::Relaxed);

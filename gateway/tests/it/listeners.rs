@@ -7,7 +7,7 @@ use wharf_gateway::{Closed, Config, Gateway, Limits, ListenerError, ListenerName
 
 use crate::{
     certificates::Files,
-    support::{Closure, LISTENER, Log, Raw, Rig, local, ok, within},
+    support::{Closure, LISTENER, Log, Place, Raw, Rig, local, ok, within},
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -35,7 +35,10 @@ async fn a_listener_opens_and_closes_while_others_go_on() {
     let mut staying = rig.connect().await;
     assert_eq!(staying.get("/").await.status, 200);
 
-    let address = rig.gateway.open(local("second")).unwrap();
+    let place = Place::hold();
+    let address = place.address;
+    let second = ListenerSpec::http(name("second"), address);
+    assert_eq!(rig.gateway.open(second.clone()).unwrap(), address);
     assert_eq!(rig.gateway.local_addr(&name("second")), Some(address));
     let mut client = Raw::connect(address).await;
     client.get("/").await;
@@ -55,8 +58,7 @@ async fn a_listener_opens_and_closes_while_others_go_on() {
     assert_eq!(staying.get("/").await.status, 200, "the other did not notice");
 
     // The name is free again, and so is the address.
-    let again = ListenerSpec::http(name("second"), address);
-    assert_eq!(rig.gateway.open(again).unwrap(), address);
+    assert_eq!(rig.gateway.open(second).unwrap(), address);
 }
 
 #[tokio::test]
@@ -224,9 +226,8 @@ async fn mistakes_are_told() {
 #[tokio::test]
 async fn if_one_listener_cannot_be_opened_none_is() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let good = free.local_addr().unwrap();
-    drop(free);
+    let place = Place::hold();
+    let good = place.address;
     let here = tokio::runtime::Handle::current();
     let threads = Threads {
         control: here.clone(),
@@ -294,4 +295,25 @@ async fn nobody_waits_for_the_files_of_a_listener_that_is_changed() {
         changed,
         Err("listener `main`: its certificates cannot be used".to_owned())
     );
+}
+
+#[tokio::test]
+async fn who_has_no_place_when_a_listener_moves_is_turned_away_and_counted() {
+    let rig = Rig::with(Limits {
+        connections: 1,
+        ..Limits::default()
+    });
+    rig.register("t1", &Closure::saying("hello"));
+    let mut staying = rig.connect().await;
+    assert_eq!(staying.get("/").await.status, 200);
+    let mut waiting = rig.connect().await;
+    let place = Place::hold();
+    let mut spec = ListenerSpec::http(name(LISTENER), place.address);
+    spec.limits.connections = 1;
+    rig.gateway.reconfigure(&spec).unwrap();
+    assert!(waiting.is_closed().await);
+    let counted = r#"wharf_listener_connections_rejected_total{listener="main"} 1"#;
+    let metrics = rig.gateway.metrics();
+    assert!(metrics.lines().any(|line| line == counted), "{metrics}");
+    assert_eq!(staying.get("/").await.status, 200);
 }

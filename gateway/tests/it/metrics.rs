@@ -30,6 +30,7 @@ fn counted(rig: &Rig, expected: &[(&str, f64)]) {
 #[rustfmt::skip]
 const AFTERWARDS: &[(&str, f64)] = &[
     (r#"wharf_listener_connections_total{listener="main"}"#, 2.0),
+    (r#"wharf_listener_connections_rejected_total{listener="main"}"#, 0.0),
     (r#"wharf_listener_responses_total{listener="main",code="2xx"}"#, 4.0),
     (r#"wharf_listener_responses_total{listener="main",code="5xx"}"#, 3.0),
     (r#"wharf_listener_noncompliant_requests_total{listener="main",class="acceptable"}"#, 1.0),

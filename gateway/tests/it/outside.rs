@@ -25,6 +25,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use wharf_gateway::{Upstream, UpstreamSpec, UpstreamVersion};
 
+use crate::support::Place;
+
 pub(crate) type OutsideBody = UnsyncBoxBody<bytes::Bytes, std::convert::Infallible>;
 
 /// A server, its address, and how many connections it has accepted.
@@ -82,7 +84,20 @@ impl Outside {
         F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Response<OutsideBody>> + Send + 'static,
     {
-        let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+        Self::https_as(&["localhost", "127.0.0.1"], protocols, answer).await
+    }
+
+    /// The same with a certificate for these names.
+    pub(crate) async fn https_as<F, A>(
+        names: &[&str],
+        protocols: &[&str],
+        answer: F,
+    ) -> (Self, CertificateDer<'static>)
+    where
+        F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
+        A: Future<Output = Response<OutsideBody>> + Send + 'static,
+    {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
         let key = signing_key.serialize_der().try_into().unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -164,15 +179,11 @@ pub(crate) async fn answer(stream: &mut TcpStream, bytes: &str) -> Option<String
     Some(head)
 }
 
-/// An address that nobody listens on.
-pub(crate) async fn nowhere() -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    listener.local_addr().unwrap()
-}
-
-/// A target there.
-pub(crate) fn target_at(address: SocketAddr) -> Arc<Upstream> {
-    Upstream::new(UpstreamSpec::new(format!("http://{address}").parse().unwrap())).unwrap()
+/// A target where nobody listens, for as long as the place is held.
+pub(crate) fn nowhere() -> (Place, Arc<Upstream>) {
+    let place = Place::hold();
+    let url = format!("http://{}", place.address).parse().unwrap();
+    (place, Upstream::new(UpstreamSpec::new(url)).unwrap())
 }
 
 /// Silent for less than any test takes, and long enough for the slowest machine.

@@ -14,7 +14,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 use serde_json::Value;
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{net::TcpSocket, runtime::Handle, sync::watch};
 use wharf_gateway::{
     AccessEntry, AccessLog, Action, Body, Checks, Condition, Conditions, Config, Gateway, GroupSpec, Health,
     HealthSpec, HostMatch, Limits, ListenerRules, ListenerSpec, Load, PathMatch, Precedence, Priority,
@@ -40,6 +40,25 @@ pub(crate) const LISTENER: &str = "main";
 /// An HTTP listener of that name on a free port.
 pub(crate) fn local(name: &str) -> ListenerSpec {
     ListenerSpec::http(name.parse().unwrap(), ([127, 0, 0, 1], 0).into())
+}
+
+/// An address of this test alone: bound, and refusing whoever connects until somebody listens there.
+pub(crate) struct Place {
+    pub(crate) address: SocketAddr,
+    _held: TcpSocket,
+}
+
+impl Place {
+    pub(crate) fn hold() -> Self {
+        let held = TcpSocket::new_v4().unwrap();
+        // As a listener does: both can be bound so, and nobody else is given the port.
+        held.set_reuseaddr(true).unwrap();
+        held.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        Self {
+            address: held.local_addr().unwrap(),
+            _held: held,
+        }
+    }
 }
 
 /// A gateway with one group, `app`, that every request goes to.

@@ -7,7 +7,7 @@ use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 use wharf_gateway::{GroupSpec, RetrySpec, Upstream, UpstreamSpec};
 
 use crate::{
-    outside::{Outside, answer, nowhere, read_head, target_at, text},
+    outside::{Outside, answer, nowhere, read_head, text},
     support::{Closure, Dropped, Rig, seen, within},
     upstream::{no_retries, post},
 };
@@ -142,7 +142,7 @@ async fn a_request_lost_with_a_kept_connection_is_made_again_only_if_it_is_harml
 #[tokio::test]
 async fn what_was_not_sent_is_sent_to_another_target_whatever_it_is() {
     let rig = Rig::new();
-    let dead = target_at(nowhere().await);
+    let (_place, dead) = nowhere();
     rig.register_any("dead", dead);
     rig.register(
         "alive",
@@ -167,8 +167,11 @@ async fn what_was_not_sent_is_sent_to_another_target_whatever_it_is() {
 #[tokio::test]
 async fn retries_end_with_their_number_and_with_the_budget() {
     let rig = Rig::new();
+    let mut places = Vec::new();
     for at in 0..5 {
-        rig.register_any(&format!("dead{at}"), target_at(nowhere().await));
+        let (place, dead) = nowhere();
+        rig.register_any(&format!("dead{at}"), dead);
+        places.push(place);
     }
     assert_eq!(rig.get("/").await.status, 502);
     assert_eq!(rig.log.lines(1).await[0]["retries"], 2, "two per request");

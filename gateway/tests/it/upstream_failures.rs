@@ -6,14 +6,15 @@ use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 use wharf_gateway::{Certificates, Reach, Upstream, UpstreamSpec, UpstreamVersion};
 
 use crate::{
-    outside::{Outside, SILENCE, answer, nowhere, read_head, target_at, text},
+    outside::{Outside, SILENCE, answer, nowhere, read_head, text},
     support::Rig,
 };
 
 #[tokio::test]
 async fn a_target_nobody_listens_at_is_502() {
     let rig = Rig::new();
-    rig.register_any("dead", target_at(nowhere().await));
+    let (_place, dead) = nowhere();
+    rig.register_any("dead", dead);
     let answer = rig.get("/").await;
     assert_eq!(
         (answer.status, answer.error().as_str()),
