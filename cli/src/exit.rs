@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use wharf_control::server::ServeError;
 
-use crate::api::ApiError;
+use crate::api::{ApiError, Refusal};
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -55,11 +55,16 @@ fn code(error: &anyhow::Error) -> u8 {
     let has = |is: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(is);
     if has(|cause| cause.is::<BadConfig>() || cause.is::<RefusedConfig>()) {
         BAD_CONFIG
-    } else if has(|cause| cause.is::<Usage>()) {
+    } else if has(|cause| cause.is::<Usage>() || cause.downcast_ref().is_some_and(mistyped)) {
         USAGE
     } else {
         FAILED
     }
+}
+
+/// A request that `wharf route test` was asked about, and that there can't be.
+fn mistyped(error: &ApiError) -> bool {
+    matches!(error, ApiError::Refused(Refusal { detail, .. }) if detail.code == "InvalidSample")
 }
 
 /// A job's exit code as this process's: what doesn't fit into a byte is a plain failure, never a success.

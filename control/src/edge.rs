@@ -41,8 +41,10 @@ type ServiceKey = (NamespaceName, ServiceName);
 /// The gateway, configured by what was applied and by the services that are exposed.
 pub struct Edge {
     gateway: Arc<Gateway>,
-    /// Where `--http` listens.
+    /// Where `--http` is to listen.
     http: SocketAddr,
+    /// The port it is bound to.
+    http_port: u16,
     control: Handle,
     state: Mutex<State>,
 }
@@ -76,6 +78,7 @@ impl Edge {
         objects: Arc<Objects>,
         control: Handle,
     ) -> Self {
+        let http_port = socket.local_addr().port();
         let state = State {
             objects,
             waiting: Some(socket),
@@ -84,6 +87,7 @@ impl Edge {
         Self {
             gateway,
             http,
+            http_port,
             control,
             state: Mutex::new(state),
         }
@@ -97,7 +101,12 @@ impl Edge {
     /// Everything that is in force.
     pub fn scene(&self) -> Scene {
         let state = self.lock();
-        Scene::new(state.objects.clone(), state.services.clone())
+        self.scene_of(state.objects.clone(), state.services.clone())
+    }
+
+    /// What was applied, beside these services.
+    pub fn scene_of(&self, objects: Arc<Objects>, services: Vec<Arc<Served>>) -> Scene {
+        Scene::new(self.http_port, objects, services)
     }
 
     /// Makes services reachable as they shall be from now on, and those without anything to serve not any more. The
@@ -112,7 +121,7 @@ impl Edge {
         for (key, served) in changes {
             routes = routes.max(replace(&mut services, &key, served.map(Arc::new)));
         }
-        let scene = Scene::new(state.objects.clone(), services);
+        let scene = self.scene_of(state.objects.clone(), services);
         match routes {
             Routes::Stay => self.configure_groups(&mut state, scene),
             Routes::Change => self.put_in_force(&mut state, scene)?,
@@ -129,7 +138,7 @@ impl Edge {
     }
 
     fn take_over_in(&self, state: &mut State, objects: Arc<Objects>) -> Result<(), Refusal> {
-        let scene = Scene::new(objects, state.services.clone());
+        let scene = self.scene_of(objects, state.services.clone());
         self.put_in_force(state, scene)
     }
 
@@ -194,7 +203,9 @@ impl Edge {
             }
         }
         state.groups = names;
-        let Scene { objects, services } = scene;
+        let Scene {
+            objects, services, ..
+        } = scene;
         state.objects = objects;
         state.services = services;
         Ok(())

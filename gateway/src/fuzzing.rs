@@ -92,6 +92,7 @@ pub fn rule_matching(text: &str) {
     let listeners = vec![ListenerRules {
         listener: sample.listener.clone(),
         scheme: Scheme::Http,
+        port: None,
         rules,
         default: Action::NotFound,
     }];

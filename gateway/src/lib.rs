@@ -66,7 +66,7 @@ pub use self::{
     },
     tls::TlsError,
     upstream::{
-        Certificates, CertificatesError, Reach, Upstream, UpstreamError, UpstreamSpec, UpstreamUrl,
-        UpstreamUrlError, UpstreamVersion,
+        Certificates, CertificatesError, Reach, ServerHost, ServerHostError, Upstream, UpstreamError,
+        UpstreamSpec, UpstreamUrl, UpstreamUrlError, UpstreamVersion,
     },
 };

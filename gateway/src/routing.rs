@@ -55,6 +55,8 @@ pub struct ListenerRules {
     pub listener: ListenerName,
     /// What it speaks: a redirect must make sense on it.
     pub scheme: Scheme,
+    /// Where it listens, if that is known: no redirect may lead there.
+    pub port: Option<u16>,
     /// In any order: precedence decides. A rule that is on several listeners is compiled once if they share it.
     pub rules: Vec<Arc<RuleSpec>>,
     /// What happens when no rule matches.

@@ -23,7 +23,7 @@ use rustls::pki_types::CertificateDer;
 use self::{connect::Connector, http1::Http1, http2::Http2};
 pub use self::{
     tls::CertificatesError,
-    url::{UpstreamUrl, UpstreamUrlError},
+    url::{ServerHost, ServerHostError, UpstreamUrl, UpstreamUrlError},
 };
 use crate::{
     body::Body,
@@ -55,6 +55,9 @@ pub struct UpstreamSpec {
     pub response_head: usize,
     /// Whose certificates it may have; for `https` only.
     pub certificates: Certificates,
+    /// Whom its certificate has to be for, and what is asked for in the handshake (SNI); none: the host of the URL.
+    /// Health checks, and requests without a host, have it as their host then.
+    pub server_name: Option<ServerHost>,
     /// Where it may be.
     pub reach: Reach,
 }
@@ -73,8 +76,15 @@ impl UpstreamSpec {
             connections: 10_000,
             response_head: 32 * 1024,
             certificates: Certificates::default(),
+            server_name: None,
             reach: Reach::default(),
         }
+    }
+
+    /// The target's own host, with the port of its URL.
+    fn own_host(&self) -> HeaderValue {
+        let host = self.server_name.as_ref().unwrap_or(self.url.host());
+        host.header(self.url.port())
     }
 }
 
@@ -150,6 +160,7 @@ pub enum UpstreamError {
 /// A target outside.
 pub struct Upstream {
     url: UpstreamUrl,
+    server_name: Option<ServerHost>,
     version: UpstreamVersion,
     transport: Transport,
 }
@@ -183,6 +194,7 @@ impl Upstream {
         let connector = Connector::new(&spec).map_err(UpstreamError::Certificates)?;
         Ok(Arc::new(Self {
             url: spec.url.clone(),
+            server_name: spec.server_name.clone(),
             version: spec.version,
             transport: match spec.version {
                 UpstreamVersion::Http1 => Transport::Http1(Http1::new(&spec, connector)),
@@ -226,10 +238,8 @@ impl Target for Upstream {
             HealthPort::Traffic => self.url.port(),
             HealthPort::Number(port) => port,
         };
-        let host = HeaderValue::from_maybe_shared(bytes::Bytes::from(self.url.authority(port)));
-        if let Ok(host) = host {
-            request.headers_mut().insert(header::HOST, host);
-        }
+        let host = self.server_name.as_ref().unwrap_or(self.url.host());
+        request.headers_mut().insert(header::HOST, host.header(port));
         match &self.transport {
             Transport::Http1(http1) => Box::pin(http1.probe(request, port)),
             Transport::Http2(http2) => Box::pin(http2.probe(request, port)),

@@ -27,6 +27,7 @@ fn every_kind_of_error_has_its_code() {
         source: refusal("TaskTooSmall"),
     };
     assert_eq!(code(&refused.into()), 64);
+    assert_eq!(code(&refusal("InvalidSample").into()), 2);
     assert_eq!(code(&refusal("ServiceNotFound").into()), 1);
 }
 

@@ -1,6 +1,8 @@
 //! Routes, target groups and listeners: applied, in force, tested, listed, refused.
 
+mod certificates;
 mod changes;
+mod explained;
 mod tls;
 
 use std::collections::HashMap;
@@ -229,55 +231,6 @@ fn what_cannot_be_in_force_is_refused_naming_both_and_changes_nothing() {
         .failed_saying(1, &["`nobody`", "wharf route list"]);
 }
 
-#[test]
-fn route_test_says_which_route_matches_and_why_the_others_do_not() {
-    let server = Server::start();
-    let route = |name: &str, priority: u32, rest: &str| {
-        format!(
-            "[[route]]\nname = {name:?}\npriority = {priority}\nfixed = {{ status = 200, body = {name:?} }}\n{rest}\n"
-        )
-    };
-    let file = File::new(
-        &(route(
-            "beta",
-            10,
-            "host = [\"shop.test\"]\nheader = { x-beta = [\"1\"] }",
-        ) + &route("posts", 20, "host = [\"shop.test\"]\nmethod = [\"POST\"]")
-            + &route("shop", 30, "host = [\"shop.test\"]\npath = [\"/cart*\"]")),
-    );
-    server.wharf().ok(["apply", "-f", &file.path()]);
-    let test = ["route", "test", "--host", "shop.test", "--path", "/cart?x=1"];
-    let text = server.wharf().ok(test);
-    for words in [
-        "shop matches (priority 30)",
-        "answer 200",
-        "beta",
-        "header x-beta",
-        "posts",
-        "method: it is GET",
-    ] {
-        assert!(text.contains(words), "{words} is missing in\n{text}");
-    }
-    let text = server
-        .wharf()
-        .ok(test.into_iter().chain(["--header", "x-beta: 1"]));
-    assert!(text.starts_with("beta matches"), "{text}");
-    // In another order, at once.
-    server.wharf().ok(["route", "reorder", "beta=30", "shop=10"]);
-    let twice = server.wharf().call(["route", "reorder", "shop=3", "shop=4"]);
-    twice.failed_saying(2, &["`shop` is to have the priorities 3 and 4: name it once"]);
-    assert_eq!(
-        server
-            .send(Call::get("shop.test", "/cart").header("x-beta", "1"))
-            .body,
-        "shop"
-    );
-    let text = server.wharf().ok(["route", "test", "--host", "nobody.test"]);
-    assert!(text.starts_with("no route matches"), "{text}");
-    server.wharf().ok(["route", "delete", "shop"]);
-    assert_eq!(server.get("shop.test", "/cart").status, 404);
-}
-
 /// More than any other body of the API may have.
 #[test]
 fn ten_thousand_routes_of_a_file_are_applied_at_once() {
@@ -362,30 +315,6 @@ fn a_namespaces_token_applies_routes_for_its_own_hosts_and_no_listeners() {
         .wharf()
         .call(["namespace", "delete", "team"])
         .failed_saying(1, &["route `r`"]);
-}
-
-#[test]
-fn targets_whose_certificates_nothing_can_check_are_refused_before_anything_is_written() {
-    let server = Server::start_after("export SSL_CERT_FILE=/nonexistent SSL_CERT_DIR=/nonexistent");
-    let group = "[[target_group]]\nname = \"legacy\"\ntargets = [\"https://legacy.test\"]\n";
-    let words = ["https://legacy.test", "no certificates of authorities"];
-    let file = File::new(group);
-    server
-        .wharf()
-        .call(["apply", "-f", &file.path()])
-        .failed_saying(64, &words);
-    let route = "[[route]]\nforward = [{ target_group = \"legacy\" }]\n";
-    let project = Project::service("shop", &format!("{route}{group}"));
-    server
-        .wharf()
-        .call(["deploy", project.path()])
-        .failed_saying(64, &words);
-    assert_eq!(
-        server.wharf().json(["services"])["services"]
-            .as_array()
-            .map(Vec::len),
-        Some(0)
-    );
 }
 
 #[test]

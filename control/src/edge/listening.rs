@@ -84,7 +84,7 @@ impl Edge {
             error: None,
         };
         state.listeners.insert(name.clone(), opened);
-        let scene = Scene::new(state.objects.clone(), Vec::new());
+        let scene = self.scene_of(state.objects.clone(), Vec::new());
         Ok(self.listen(&mut state, &scene)?)
     }
 

@@ -184,6 +184,7 @@ fn upstream(
             CertificateCheck::System => Certificates::System,
             CertificateCheck::None => Certificates::Unchecked,
         },
+        server_name: connection.server_name.clone(),
         reach,
         ..UpstreamSpec::new(target.url.clone())
     })

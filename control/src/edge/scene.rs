@@ -41,6 +41,8 @@ pub struct Served {
 /// What is to be in force together.
 #[derive(Debug, Clone)]
 pub struct Scene {
+    /// The port that `--http` listens on.
+    http: u16,
     pub(super) objects: Arc<Objects>,
     /// In the order of their keys.
     pub(super) services: Vec<Arc<Served>>,
@@ -152,9 +154,12 @@ impl Served {
 }
 
 impl Scene {
-    /// What was applied, beside these services.
-    pub fn new(objects: Arc<Objects>, services: Vec<Arc<Served>>) -> Self {
-        Self { objects, services }
+    pub(super) fn new(http: u16, objects: Arc<Objects>, services: Vec<Arc<Served>>) -> Self {
+        Self {
+            http,
+            objects,
+            services,
+        }
     }
 
     /// One more service is to be in force.
@@ -253,6 +258,10 @@ impl Scene {
                 scheme: match of.and_then(|listener| listener.tls.as_ref()) {
                     Some(_) => Scheme::Https,
                     None => Scheme::Http,
+                },
+                port: match of.and_then(|listener| listener.address) {
+                    Some(address) => Some(address.port()).filter(|port| *port != 0),
+                    None => Some(self.http),
                 },
                 rules: self.rules().filter(on).map(|rule| rule.spec.clone()).collect(),
                 default,

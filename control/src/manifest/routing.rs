@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wharf_gateway::{
     Conditions, DesyncMode, FixedResponse, Forwarding, GroupSpec, HeaderEdits, Limits, Priority, Redirect,
-    StickyFor, TargetWeight, TlsSpec, Transforms, UpstreamUrl, UpstreamVersion, Weight,
+    ServerHost, StickyFor, TargetWeight, TlsSpec, Transforms, UpstreamUrl, UpstreamVersion, Weight,
 };
 
 use super::text::{ListenerText, RouteText, TargetGroupText};
@@ -145,6 +145,8 @@ pub struct Connection {
     pub connections: u32,
     /// Whether their certificates are checked.
     pub certificates: CertificateCheck,
+    /// Whom those have to be for; none: the host of the target's URL.
+    pub server_name: Option<ServerHost>,
 }
 
 /// Whether certificates are checked.

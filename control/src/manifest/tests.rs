@@ -47,7 +47,7 @@ stop_timeout = "5m"
 
 [service]
 count = 2
-algorithm = "least_outstanding_requests"
+algorithm = "round_robin"
 slow_start = "1m"
 stickiness = "2h"
 fail_open = false
@@ -134,6 +134,7 @@ connect_timeout = "3s"
 idle_timeout = "20s"
 connections = 50
 verify_certificates = false
+server_name = "Legacy.internal"
 health = { enabled = true, path = "/up", port = 9001, interval = "5s", timeout = "2s", healthy = 3, unhealthy = 4, codes = "200-299" }
 retry = { per_request = 1, percent = 10, per_second = 5 }
 "##;
@@ -207,6 +208,8 @@ fn every_key_of_a_service_is_read() {
             },
         }
     );
+    let server_name = service.target_groups[0].connection.server_name.clone();
+    assert_eq!(server_name, Some("legacy.internal".parse().unwrap()));
     assert_eq!(service.routes[0].priority.map(Priority::get), Some(10));
     assert_eq!(
         service.routes[0].conditions.to_string(),

@@ -112,22 +112,21 @@ impl Conditions {
     /// The first that does not hold; none if all do.
     pub(super) fn unmet(&self, request: &RequestView<'_>) -> Option<Unmet> {
         if !self.host_holds(request) {
-            return Some(Unmet::host(request));
+            return Some(Unmet::host(self, request));
         }
         if !self.path_holds(request) {
-            return Some(Unmet::path(request));
+            return Some(Unmet::path(self, request));
         }
         if !self.method_holds(request) {
-            return Some(Unmet::method(request));
+            return Some(Unmet::method(self, request));
         }
         if let Some(header) = self.headers.iter().find(|header| !header.holds(request.headers)) {
-            return Some(Unmet::header(header.name(), request));
+            return Some(Unmet::header(header, request));
         }
-        if self.query.iter().any(|query| !query.holds(request.query)) {
-            return Some(Unmet::query(request));
+        if let Some(query) = self.query.iter().find(|query| !query.holds(request.query)) {
+            return Some(Unmet::query(query, request));
         }
-        let seen = request.source;
-        (!self.source_holds(request)).then_some(Unmet::SourceIp { seen })
+        (!self.source_holds(request)).then(|| Unmet::source_ip(self, request))
     }
 
     /// Refuses conditions with more values than one may have, naming the condition.

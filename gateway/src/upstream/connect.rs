@@ -19,7 +19,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{
     CertificatesError, Reach, UpstreamSpec, UpstreamUrl, UpstreamVersion, chain, failure, stream::Stream,
-    tls, url::UpstreamHost,
+    tls, url::Host,
 };
 use crate::{
     body::Seconds,
@@ -55,7 +55,8 @@ impl Drop for Place {
 
 impl Connector {
     pub(super) fn new(spec: &UpstreamSpec) -> Result<Self, CertificatesError> {
-        let tls = match spec.url.host().server_name() {
+        let host = spec.server_name.as_ref().unwrap_or(spec.url.host());
+        let tls = match host.server_name() {
             Some(name) if spec.url.is_https() => Some(Tls {
                 connector: tls::config(&spec.certificates, spec.version)?.into(),
                 name,
@@ -146,9 +147,9 @@ impl Connector {
 
     /// One address after the other. Each gets its share of the time left, so that a dead one leaves some for the next.
     async fn try_addresses(&self, port: u16, deadline: Instant) -> io::Result<TcpStream> {
-        let addresses: Vec<SocketAddr> = match self.url.host() {
-            UpstreamHost::Address(address) => vec![(*address, port).into()],
-            UpstreamHost::Name(name) => tokio::net::lookup_host((name.as_str(), port)).await?.collect(),
+        let addresses: Vec<SocketAddr> = match self.url.host().get() {
+            Host::Address(address) => vec![(*address, port).into()],
+            Host::Name(name) => tokio::net::lookup_host((name.as_str(), port)).await?.collect(),
         };
         let (addresses, beyond): (Vec<_>, Vec<_>) = addresses
             .into_iter()

@@ -50,12 +50,10 @@ pub(super) struct Http1 {
 
 impl Http1 {
     pub(super) fn new(spec: &UpstreamSpec, connector: Connector) -> Self {
-        let host = spec.url.authority(spec.url.port());
         Self {
             connector,
             pool: Pool::new(spec.keep_alive),
-            host: HeaderValue::from_maybe_shared(bytes::Bytes::from(host))
-                .unwrap_or(HeaderValue::from_static("localhost")),
+            host: spec.own_host(),
             idle_timeout: spec.idle_timeout,
             response_head: spec.response_head,
         }

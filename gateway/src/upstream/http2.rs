@@ -13,7 +13,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{
     HeaderValue, Request, Response, Uri, Version, header,
     uri::{Authority, PathAndQuery, Scheme},
@@ -103,7 +102,6 @@ impl Connection {
 
 impl Http2 {
     pub(super) fn new(spec: &UpstreamSpec, connector: Connector) -> Self {
-        let host = spec.url.authority(spec.url.port());
         Self {
             connector,
             scheme: if spec.url.is_https() {
@@ -111,8 +109,7 @@ impl Http2 {
             } else {
                 Scheme::HTTP
             },
-            host: HeaderValue::from_maybe_shared(Bytes::from(host))
-                .unwrap_or(HeaderValue::from_static("localhost")),
+            host: spec.own_host(),
             connections: Arc::default(),
             connecting: AsyncMutex::default(),
             idle_timeout: spec.idle_timeout,

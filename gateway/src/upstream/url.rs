@@ -2,14 +2,14 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
-use http::Uri;
+use http::{HeaderValue, Uri};
 use rustls::pki_types::ServerName;
 
 /// The address of a target outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamUrl {
     is_tls: Tls,
-    host: UpstreamHost,
+    host: ServerHost,
     port: u16,
 }
 
@@ -19,12 +19,20 @@ enum Tls {
     Yes,
 }
 
-/// A name, to be looked up for every connection, or an address.
+/// The host of a server: a name, which is looked up for every connection, or an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum UpstreamHost {
+pub struct ServerHost(Host);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Host {
     Name(String),
     Address(IpAddr),
 }
+
+/// Why a text is no host of a server.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is no name of a server: write a host name or an address, without a port", .0.escape_debug())]
+pub struct ServerHostError(String);
 
 /// Why a text is no address of a target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,23 +58,14 @@ impl UpstreamUrl {
     /// The address, if it is named by that.
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
-        match &self.host {
-            UpstreamHost::Address(address) => Some(*address),
-            UpstreamHost::Name(_) => None,
+        match &self.host.0 {
+            Host::Address(address) => Some(*address),
+            Host::Name(_) => None,
         }
     }
 
-    pub(super) fn host(&self) -> &UpstreamHost {
+    pub(super) fn host(&self) -> &ServerHost {
         &self.host
-    }
-
-    /// Host and port, as `Host` has them.
-    pub(super) fn authority(&self, port: u16) -> String {
-        match &self.host {
-            UpstreamHost::Address(IpAddr::V6(address)) => format!("[{address}]:{port}"),
-            UpstreamHost::Address(address) => format!("{address}:{port}"),
-            UpstreamHost::Name(name) => format!("{name}:{port}"),
-        }
     }
 
     fn read(text: &str) -> Result<Self, &'static str> {
@@ -94,22 +93,54 @@ impl UpstreamUrl {
             None if is_tls == Tls::Yes => 443,
             None => 80,
         };
-        let host = authority.host();
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        let host = match address.parse() {
-            Ok(address) => UpstreamHost::Address(address),
-            Err(_) => UpstreamHost::Name(host.to_ascii_lowercase()),
-        };
+        let host = authority.host().parse();
+        let host = host.map_err(|_: ServerHostError| "its host is neither a name nor an address")?;
         Ok(Self { is_tls, host, port })
     }
 }
 
-impl UpstreamHost {
+impl ServerHost {
+    pub(super) fn get(&self) -> &Host {
+        &self.0
+    }
+
+    /// With a port, as `Host` has them.
+    fn authority(&self, port: u16) -> String {
+        match &self.0 {
+            Host::Address(IpAddr::V6(address)) => format!("[{address}]:{port}"),
+            Host::Address(address) => format!("{address}:{port}"),
+            Host::Name(name) => format!("{name}:{port}"),
+        }
+    }
+
+    /// The same as a header's value.
+    pub(super) fn header(&self, port: u16) -> HeaderValue {
+        // A name of a server has nothing that a header cannot have.
+        HeaderValue::try_from(self.authority(port)).unwrap_or(HeaderValue::from_static("localhost"))
+    }
+
     /// Whom a certificate has to be for.
     pub(super) fn server_name(&self) -> Option<ServerName<'static>> {
-        match self {
-            Self::Name(name) => ServerName::try_from(name.clone()).ok(),
-            Self::Address(address) => Some(ServerName::IpAddress((*address).into())),
+        match &self.0 {
+            Host::Name(name) => ServerName::try_from(name.clone()).ok(),
+            Host::Address(address) => Some(ServerName::IpAddress((*address).into())),
+        }
+    }
+}
+
+/// An IPv6 address may be in brackets.
+impl FromStr for ServerHost {
+    type Err = ServerHostError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        let host = match bare.unwrap_or(text).parse() {
+            Ok(address) => Self(Host::Address(address)),
+            Err(_) => Self(Host::Name(text.to_ascii_lowercase())),
+        };
+        match host.server_name() {
+            Some(_) => Ok(host),
+            None => Err(ServerHostError(text.to_owned())),
         }
     }
 }
@@ -122,18 +153,14 @@ impl FromStr for UpstreamUrl {
             text: text.to_owned(),
             reason,
         };
-        let url = Self::read(text).map_err(refused)?;
-        if url.host.server_name().is_none() {
-            return Err(refused("its host is neither a name nor an address"));
-        }
-        Ok(url)
+        Self::read(text).map_err(refused)
     }
 }
 
 impl fmt::Display for UpstreamUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_https() { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.authority(self.port))
+        write!(f, "{scheme}://{}", self.host.authority(self.port))
     }
 }
 

@@ -278,6 +278,7 @@ async fn every_listener_has_rules_of_its_own() {
     let rules_of = |listener: &str, body| ListenerRules {
         listener: listener.parse().unwrap(),
         scheme: Scheme::Http,
+        port: None,
         rules: vec![],
         default: fixed(200, body),
     };
@@ -337,7 +338,7 @@ async fn the_gateway_explains_what_it_would_do() {
     };
     assert_eq!(
         (before.rule.as_str(), unmet.to_string()),
-        ("a", "host: it is `b.test`".to_owned())
+        ("a", "host: it is `b.test`; wanted is `a.test`".to_owned())
     );
     assert_eq!(explanation.action.to_string(), "forward to app");
 }

@@ -178,6 +178,7 @@ pub(crate) fn routing(rules: Vec<RuleSpec>) -> Routing {
     let listeners = vec![ListenerRules {
         listener: LISTENER.parse().unwrap(),
         scheme: Scheme::Http,
+        port: None,
         rules: rules.into_iter().map(Arc::new).collect(),
         default: Action::NotFound,
     }];

@@ -195,6 +195,41 @@ async fn tls_takes_only_certificates_it_can_check() {
     }
 }
 
+/// At an address, with a certificate for a name.
+#[tokio::test]
+async fn a_target_may_be_known_by_another_name_than_its_url_has() {
+    let (server, certificate) = Outside::https_as(&["api.internal"], &["http/1.1"], |request| async move {
+        text(request.headers()["host"].to_str().unwrap().to_owned())
+    })
+    .await;
+    for (server_name, status) in [
+        (None, 502),
+        (Some("other.internal"), 502),
+        (Some("API.internal"), 200),
+    ] {
+        let spec = UpstreamSpec {
+            certificates: Certificates::Authorities(vec![certificate.clone()]),
+            server_name: server_name.map(|name| name.parse().unwrap()),
+            ..UpstreamSpec::new(format!("https://{}", server.address).parse().unwrap())
+        };
+        let rig = Rig::new();
+        rig.register_any("safe", Upstream::new(spec).unwrap());
+        let answer = rig.get("/").await;
+        assert_eq!(answer.status, status, "{server_name:?}");
+        if status == 200 {
+            assert_eq!(answer.body, "app.test", "requests keep their host");
+            let mut client = rig.connect().await;
+            client.send("GET / HTTP/1.0\r\n\r\n").await;
+            let own = format!("api.internal:{}", server.address.port());
+            assert_eq!(
+                client.answer().await.body,
+                own,
+                "and one without gets the target's"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_tls_handshake_that_does_not_end_is_502() {
     let server = Outside::raw(|stream, _| async move {

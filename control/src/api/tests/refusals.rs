@@ -105,21 +105,15 @@ const CASES: &[(&str, &str, &str, u16, &str)] = &[
     ),
     ("DELETE", "~secrets/a", "", 404, "SecretNotFound"),
     ("DELETE", "~tokens/nope", "", 404, "TokenNotFound"),
-    (
-        "POST",
-        "~routes/test",
-        r#"{"host": "a b"}"#,
-        422,
-        "InvalidRequest",
-    ),
+    ("POST", "~routes/test", r#"{"host": "a b"}"#, 422, "InvalidSample"),
     (
         "POST",
         "~routes/test",
         r#"{"host": "me@a.test"}"#,
         422,
-        "InvalidRequest",
+        "InvalidSample",
     ),
-    ("POST", "~routes/test", r#"{"path": "up"}"#, 422, "InvalidRequest"),
+    ("POST", "~routes/test", r#"{"path": "up"}"#, 422, "InvalidSample"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

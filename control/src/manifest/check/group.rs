@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use wharf_gateway::{
-    Algorithm, Checks, FailOpen, GroupSpec, HealthPort, HealthSpec, Matcher, RetrySpec, SlowStart, StickyFor,
-    TargetWeight, UpstreamUrl, UpstreamVersion,
+    Algorithm, Checks, FailOpen, GroupSpec, HealthPort, HealthSpec, Matcher, RetrySpec, ServerHost,
+    SlowStart, StickyFor, TargetWeight, UpstreamUrl, UpstreamVersion,
 };
 
 use super::super::error::FieldPath;
@@ -103,7 +103,29 @@ fn target_group(text: &TargetGroupText, here: &FieldPath, report: &mut Report) -
         // Targets outside are there, or they aren't: nobody brings them.
         hold: None,
     };
-    let connection = Connection {
+    let delay = text.deregistration_delay.as_deref();
+    let targets = targets(&text.targets, &here.key("targets"), report);
+    refuse_idle_slow_start(&spec, here, report);
+    refuse_idle_weights(&text.targets, spec.algorithm, &here.key("targets"), report);
+    Some(TargetGroup {
+        spec,
+        connection: connection(text, version, &targets, here, report),
+        targets,
+        deregistration_delay: report.duration(here, "deregistration_delay", delay, DELAYS, DEFAULT_DELAY),
+        text: text.clone(),
+        name: name?,
+    })
+}
+
+/// How its targets are spoken to.
+fn connection(
+    text: &TargetGroupText,
+    version: UpstreamVersion,
+    targets: &[OutsideTarget],
+    here: &FieldPath,
+    report: &mut Report,
+) -> Connection {
+    Connection {
         version,
         connect_timeout: report.duration(
             here,
@@ -130,23 +152,14 @@ fn target_group(text: &TargetGroupText, here: &FieldPath, report: &mut Report) -
             Some(false) => CertificateCheck::None,
             Some(true) | None => CertificateCheck::System,
         },
-    };
-    let delay = text.deregistration_delay.as_deref();
-    refuse_idle_weights(&text.targets, spec.algorithm, &here.key("targets"), report);
-    Some(TargetGroup {
-        spec,
-        targets: targets(&text.targets, &here.key("targets"), report),
-        connection,
-        deregistration_delay: report.duration(here, "deregistration_delay", delay, DELAYS, DEFAULT_DELAY),
-        text: text.clone(),
-        name: name?,
-    })
+        server_name: server_name(text.server_name.as_deref(), targets, here, report),
+    }
 }
 
 /// What `[service]` says of the group of its tasks; health has a section of its own.
 pub(super) fn of_service(text: Option<&ServiceText>, here: &FieldPath, report: &mut Report) -> GroupSpec {
     let text = text.cloned().unwrap_or_default();
-    GroupSpec {
+    let spec = GroupSpec {
         // It sees queues and CPU credit.
         algorithm: report
             .word(here, "algorithm", text.algorithm.as_deref(), ALGORITHMS)
@@ -155,7 +168,9 @@ pub(super) fn of_service(text: Option<&ServiceText>, here: &FieldPath, report: &
         stickiness: stickiness(text.stickiness.as_deref(), here, report),
         fail_open: fail_open(text.fail_open),
         ..GroupSpec::default()
-    }
+    };
+    refuse_idle_slow_start(&spec, here, report);
+    spec
 }
 
 fn slow_start(text: Option<&str>, here: &FieldPath, report: &mut Report) -> Option<SlowStart> {
@@ -172,6 +187,18 @@ fn fail_open(text: Option<bool>) -> FailOpen {
     match text {
         Some(false) => FailOpen::Closed,
         Some(true) | None => FailOpen::Open,
+    }
+}
+
+/// Whoever begins has the fewest requests, and would get them all: there is no share of it to give less of.
+fn refuse_idle_slow_start(spec: &GroupSpec, here: &FieldPath, report: &mut Report) {
+    if spec.algorithm == Algorithm::LeastOutstanding && spec.slow_start.is_some() {
+        report.refuse(
+            here.key("slow_start"),
+            "`slow_start` does nothing with least_outstanding_requests, which goes by requests alone (ALB refuses both \
+             together, too)",
+            "remove it, or choose another `algorithm`",
+        );
     }
 }
 
@@ -231,6 +258,24 @@ fn targets(texts: &[TargetText], here: &FieldPath, report: &mut Report) -> Vec<O
         targets.push(OutsideTarget { url, weight });
     }
     targets
+}
+
+/// Whom certificates have to be for, where that isn't what the targets' URLs say.
+fn server_name(
+    text: Option<&str>,
+    targets: &[OutsideTarget],
+    here: &FieldPath,
+    report: &mut Report,
+) -> Option<ServerHost> {
+    if text.is_some() && !targets.iter().any(|target| target.url.is_https()) {
+        report.refuse(
+            here.key("server_name"),
+            "`server_name` is for `https` targets, and the group has none",
+            "remove it",
+        );
+        return None;
+    }
+    report.parsed(here.key("server_name"), text.map(str::parse))
 }
 
 /// ALB's health check; none if it is switched off.

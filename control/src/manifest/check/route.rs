@@ -122,6 +122,7 @@ fn check_whole(route: &Route, here: &FieldPath, report: &mut Report) {
         listener,
         // What makes no sense in the clear makes none over TLS either; the reverse is found with its listeners.
         scheme: Scheme::Http,
+        port: None,
         rules: vec![Arc::new(rule)],
         default: Action::NotFound,
     };

@@ -149,6 +149,7 @@ pub(super) const TARGET_GROUP: &[Key] = &[
     key("idle_timeout", Shape::Text, "\"60s\""),
     key("connections", Shape::Integer, "10000"),
     key("verify_certificates", Shape::Boolean, "true"),
+    key("server_name", Shape::Text, "\"api.internal\""),
     key("health", Shape::Table(TARGET_HEALTH), "{ path = \"/health\" }"),
     key("retry", Shape::Table(RETRY), "{ per_request = 2 }"),
 ];

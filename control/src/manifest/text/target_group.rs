@@ -42,6 +42,9 @@ pub struct TargetGroupText {
     /// Whether the certificates of `https` targets are checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify_certificates: Option<bool>,
+    /// Whom the certificates of `https` targets have to be for, if not the host of the URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
     /// How targets are checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<TargetHealthText>,

@@ -126,7 +126,7 @@ impl Orchestrator {
             for service in services.iter().filter(others) {
                 served.push(Arc::new(self.served(service, pick(service)).await?));
             }
-            scenes.push(Scene::new(objects.clone(), served));
+            scenes.push(self.edge.scene_of(objects.clone(), served));
         }
         Ok(scenes)
     }

@@ -112,6 +112,18 @@ pub enum RedirectError {
     /// It would lead to where it came from. ALB refuses that, too.
     #[error("the redirect leads back to the same URL: change its protocol, host, port or path")]
     Loop,
+    /// To HTTP, with nothing else that changes: from wherever it comes, it makes no sense.
+    #[error(
+        "the redirect changes nothing but the protocol, to HTTP: from HTTP that leads back to the same URL, and from \
+         HTTPS no redirect leads to HTTP; change its host, port or path"
+    )]
+    OnlyToHttp,
+    /// To the port of the listener it is on.
+    #[error(
+        "the redirect leads to port {0}, where this listener listens itself, and so back to the same URL: change its \
+         protocol, host, port or path, or have it on other listeners only"
+    )]
+    OwnPort(u16),
     /// From HTTPS to HTTP. ALB refuses that, too.
     #[error("the redirect leads from HTTPS back to HTTP: leave the protocol out or make it `https`")]
     Downgrade,
@@ -161,27 +173,37 @@ impl Redirect {
             path: Template::path(text.path.unwrap_or("/#{path}"))?,
             query: Template::query(text.query.unwrap_or("#{query}"))?,
         };
-        if redirect.protocol.is_none() && redirect.keeps_the_rest() {
-            return Err(RedirectError::Loop);
+        match redirect.protocol {
+            None if redirect.keeps_the_rest() => Err(RedirectError::Loop),
+            Some(Scheme::Http) if redirect.keeps_the_rest() => Err(RedirectError::OnlyToHttp),
+            _ => Ok(redirect),
         }
-        Ok(redirect)
     }
 
-    /// Refuses what makes no sense on a listener of that protocol.
-    pub(crate) fn check(&self, listener: Scheme) -> Result<(), RedirectError> {
-        match (listener, self.protocol) {
-            (Scheme::Https, Some(Scheme::Http)) => Err(RedirectError::Downgrade),
-            (_, Some(to)) if to == listener && self.keeps_the_rest() => Err(RedirectError::Loop),
-            _ => Ok(()),
+    /// Refuses what makes no sense on a listener of that protocol, at that port if it is known.
+    pub(crate) fn check(&self, listener: Scheme, port: Option<u16>) -> Result<(), RedirectError> {
+        let to = self.protocol.unwrap_or(listener);
+        if (listener, to) == (Scheme::Https, Scheme::Http) {
+            return Err(RedirectError::Downgrade);
+        }
+        if to != listener || !self.keeps_host_and_path() {
+            return Ok(());
+        }
+        match self.port {
+            Port::Same | Port::Fitting => Err(RedirectError::Loop),
+            // Whatever port the client came by: the second time it is this one.
+            Port::Number(number) if port == Some(number) => Err(RedirectError::OwnPort(number)),
+            Port::Number(_) => Ok(()),
         }
     }
 
     /// Whether host, port and path stay as they are.
     fn keeps_the_rest(&self) -> bool {
-        let path = [Placeholder::Path];
-        self.host.is_only("", &[Placeholder::Host])
-            && matches!(self.port, Port::Same | Port::Fitting)
-            && self.path.is_only("/", &path)
+        matches!(self.port, Port::Same | Port::Fitting) && self.keeps_host_and_path()
+    }
+
+    fn keeps_host_and_path(&self) -> bool {
+        self.host.is_only("", &[Placeholder::Host]) && self.path.is_only("/", &[Placeholder::Path])
     }
 
     /// Its status.

@@ -343,17 +343,32 @@ fn every_condition_has_to_hold() {
     let (conditions, sample) = full();
     check(&conditions, &sample, true); // ALB: AND between conditions, any number for headers and queries
     for (change, expected) in [
-        ((|s| s.host = "a.test") as fn(&mut Sample), "host: it is `a.test`"),
-        (|s| s.host = "", "host: the request has none"),
-        (|s| s.path = "/v2/x", "path: it is `/v2/x`"),
-        (|s| s.method = Method::POST, "method: it is POST"),
-        (|s| s.query = "k=2", "query: it is `k=2`"),
-        (|s| s.query = "", "query: the request has none"),
-        (|s| s.source = [10, 0, 0, 1].into(), "source-ip: it is 10.0.0.1"),
-        (|s| s.headers.clear(), "header x-env: the request has none"),
+        (
+            (|s| s.host = "a.test") as fn(&mut Sample),
+            "host: it is `a.test`; wanted is `*.example.com`",
+        ),
+        (
+            |s| s.host = "",
+            "host: the request has none; wanted is `*.example.com`",
+        ),
+        (|s| s.path = "/v2/x", "path: it is `/v2/x`; wanted is `~^/v1/`"),
+        (
+            |s| s.method = Method::POST,
+            "method: it is `POST`; wanted is `GET`",
+        ),
+        (|s| s.query = "k=2", "query: it is `k=2`; wanted is `k=1`"),
+        (|s| s.query = "", "query: the request has none; wanted is `k=1`"),
+        (
+            |s| s.source = [10, 0, 0, 1].into(),
+            "source-ip: it is `10.0.0.1`; wanted is `192.0.2.0/24`",
+        ),
+        (
+            |s| s.headers.clear(),
+            "header x-env: the request has none; wanted is `a`",
+        ),
         (
             |s| drop(s.headers.insert("x-env", HeaderValue::from_static("c"))),
-            "header x-env: it is `c`",
+            "header x-env: it is `c`; wanted is `a`",
         ),
     ] {
         let (_, mut sample) = full();
@@ -361,6 +376,26 @@ fn every_condition_has_to_hold() {
         check(&conditions, &sample, false);
         assert_eq!(conditions.unmet(&sample.view()).unwrap().to_string(), expected);
     }
+}
+
+#[test]
+fn of_many_values_the_first_are_told() {
+    let told = |count: usize| {
+        let conditions = Conditions {
+            host: (0..count)
+                .map(|at| HostMatch::pattern(&format!("{at}.test")).unwrap())
+                .collect(),
+            ..Conditions::default()
+        };
+        conditions.unmet(&Sample::new().view()).unwrap().to_string()
+    };
+    assert!(told(2).ends_with("wanted is `0.test` or `1.test`"), "{}", told(2));
+    assert!(told(5).ends_with("`3.test` or `4.test`"), "{}", told(5));
+    assert!(
+        told(1000).ends_with("`3.test` or `4.test` or one of 995 more"),
+        "{}",
+        told(1000)
+    );
 }
 
 #[test]

@@ -1,109 +1,80 @@
-//! Why a rule does not apply: the condition, and what the request has instead.
+//! Why a rule does not apply: the condition, what the request has, and what would have done.
 
-use std::{fmt, net::IpAddr};
+use std::fmt;
 
-use http::HeaderName;
+use super::{Conditions, HeaderCondition, QueryCondition, RequestView};
 
-use super::RequestView;
+/// Values of a condition that are shown at most; more are counted.
+const MAX_WANTED_SHOWN: usize = 5;
 
-/// A condition that does not hold for a request, with what was seen.
+/// A condition that does not hold for a request, with what was seen and what was wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unmet {
-    /// The host is another.
-    Host {
-        /// In lower case, without the port.
-        seen: String,
-    },
-    /// The path is another.
-    Path {
-        /// As it was sent, without the query.
-        seen: String,
-    },
-    /// The method is another.
-    Method {
-        /// As it was sent.
-        seen: String,
-    },
-    /// A header has other values, or is not there.
-    Header {
-        /// Its name.
-        name: HeaderName,
-        /// Its values, one for each line.
-        seen: Vec<String>,
-    },
-    /// No parameter is like that.
-    Query {
-        /// As it was sent, without the `?`.
-        seen: String,
-    },
-    /// The peer is elsewhere.
-    SourceIp {
-        /// Its address.
-        seen: IpAddr,
-    },
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+pub struct Unmet {
+    /// `host`, `path`, `method`, `header x-name`, `query` or `source-ip`.
+    condition: String,
+    /// What the request has; a header may have several values, and whatever isn't there none.
+    seen: Vec<String>,
+    /// The first of the values that would have done, any of them.
+    wanted: Vec<String>,
+    /// How many more there are.
+    left_out: usize,
 }
 
 impl Unmet {
-    pub(super) fn host(request: &RequestView<'_>) -> Self {
-        let seen = text(request.host);
-        Self::Host { seen }
-    }
-
-    pub(super) fn path(request: &RequestView<'_>) -> Self {
-        let seen = text(request.path);
-        Self::Path { seen }
-    }
-
-    pub(super) fn method(request: &RequestView<'_>) -> Self {
-        let seen = request.method.to_string();
-        Self::Method { seen }
-    }
-
-    pub(super) fn header(name: &HeaderName, request: &RequestView<'_>) -> Self {
-        let lines = request.headers.get_all(name).iter();
-        Self::Header {
-            name: name.clone(),
-            seen: lines.map(|line| text(line.as_bytes())).collect(),
+    fn new<V: fmt::Display>(condition: impl Into<String>, seen: Vec<String>, values: &[V]) -> Self {
+        let shown = values.iter().take(MAX_WANTED_SHOWN);
+        Self {
+            condition: condition.into(),
+            seen,
+            wanted: shown.map(ToString::to_string).collect(),
+            left_out: values.len().saturating_sub(MAX_WANTED_SHOWN),
         }
     }
 
-    pub(super) fn query(request: &RequestView<'_>) -> Self {
-        let seen = text(request.query);
-        Self::Query { seen }
+    pub(super) fn host(of: &Conditions, request: &RequestView<'_>) -> Self {
+        Self::new("host", text(request.host), &of.host)
     }
 
-    /// The condition's name.
-    #[must_use]
-    pub fn condition(&self) -> &'static str {
-        match self {
-            Self::Host { .. } => "host",
-            Self::Path { .. } => "path",
-            Self::Method { .. } => "method",
-            Self::Header { .. } => "header",
-            Self::Query { .. } => "query",
-            Self::SourceIp { .. } => "source-ip",
-        }
+    pub(super) fn path(of: &Conditions, request: &RequestView<'_>) -> Self {
+        Self::new("path", text(request.path), &of.path)
     }
+
+    pub(super) fn method(of: &Conditions, request: &RequestView<'_>) -> Self {
+        Self::new("method", vec![request.method.to_string()], &of.methods)
+    }
+
+    pub(super) fn header(of: &HeaderCondition, request: &RequestView<'_>) -> Self {
+        let lines = request.headers.get_all(of.name()).iter();
+        let seen = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());
+        Self::new(format!("header {}", of.name()), seen.collect(), of.values())
+    }
+
+    pub(super) fn query(of: &QueryCondition, request: &RequestView<'_>) -> Self {
+        Self::new("query", text(request.query), of.values())
+    }
+
+    pub(super) fn source_ip(of: &Conditions, request: &RequestView<'_>) -> Self {
+        Self::new("source-ip", vec![request.source.to_string()], &of.source_ip)
+    }
+}
+
+/// None where there is nothing.
+fn text(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    Some(text).filter(|text| !text.is_empty()).into_iter().collect()
 }
 
 impl fmt::Display for Unmet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Host { seen } if seen.is_empty() => f.write_str("host: the request has none"),
-            Self::Query { seen } if seen.is_empty() => f.write_str("query: the request has none"),
-            Self::Host { seen } => write!(f, "host: it is `{seen}`"),
-            Self::Path { seen } => write!(f, "path: it is `{seen}`"),
-            Self::Method { seen } => write!(f, "method: it is {seen}"),
-            Self::Header { name, seen } if seen.is_empty() => {
-                write!(f, "header {name}: the request has none")
-            }
-            Self::Header { name, seen } => write!(f, "header {name}: it is `{}`", seen.join("`, `")),
-            Self::Query { seen } => write!(f, "query: it is `{seen}`"),
-            Self::SourceIp { seen } => write!(f, "source-ip: it is {seen}"),
+        write!(f, "{}: ", self.condition)?;
+        match self.seen.as_slice() {
+            [] => f.write_str("the request has none")?,
+            seen => write!(f, "it is `{}`", seen.join("`, `"))?,
+        }
+        write!(f, "; wanted is `{}`", self.wanted.join("` or `"))?;
+        match self.left_out {
+            0 => Ok(()),
+            more => write!(f, " or one of {more} more"),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use super::{RoutingError, RoutingFault};
 use crate::{
     names::{ListenerName, RuleName},
-    routing::{Action, ListenerRules, MAX_RULES, Precedence, RuleSpec, Scheme, snapshot::DEFAULT_RULE},
+    routing::{Action, ListenerRules, MAX_RULES, Precedence, RuleSpec, snapshot::DEFAULT_RULE},
 };
 
 /// Every listener with its rules in order, if nothing is wrong with them.
@@ -26,7 +26,7 @@ pub(in crate::routing) fn check(
         if count > MAX_RULES {
             return Err(whole("rules", RoutingFault::TooManyRules(count)));
         }
-        check_redirect(&of.default, of.scheme).map_err(|fault| whole("default", fault))?;
+        check_redirect(&of.default, of).map_err(|fault| whole("default", fault))?;
     }
     let mut hidden = Hidden::default();
     for of in &mut listeners {
@@ -35,8 +35,7 @@ pub(in crate::routing) fn check(
             .sort_by(|a, b| a.precedence.cmp(&b.precedence).then_with(|| a.name.cmp(&b.name)));
         refuse_duplicates(of, &mut hidden)?;
         for rule in &of.rules {
-            check_rule(rule, of.scheme)
-                .map_err(|(field, fault)| refuse(&of.listener, Some(rule), field, fault))?;
+            check_rule(rule, of).map_err(|(field, fault)| refuse(&of.listener, Some(rule), field, fault))?;
         }
     }
     hidden.refuse(&listeners)?;
@@ -57,14 +56,14 @@ fn refuse(
     }
 }
 
-fn check_rule(rule: &RuleSpec, scheme: Scheme) -> Result<(), (&'static str, RoutingFault)> {
+fn check_rule(rule: &RuleSpec, of: &ListenerRules) -> Result<(), (&'static str, RoutingFault)> {
     if rule.name.as_str() == DEFAULT_RULE {
         return Err(("name", RoutingFault::ReservedName));
     }
     rule.conditions
         .check()
         .map_err(|(field, error)| (field, error.into()))?;
-    check_redirect(&rule.action, scheme).map_err(|fault| ("action", fault))?;
+    check_redirect(&rule.action, of).map_err(|fault| ("action", fault))?;
     if rule.timeout == Some(Duration::ZERO) {
         return Err(("timeout", RoutingFault::ZeroTimeout));
     }
@@ -83,9 +82,9 @@ fn check_rule(rule: &RuleSpec, scheme: Scheme) -> Result<(), (&'static str, Rout
     }
 }
 
-fn check_redirect(action: &Action, scheme: Scheme) -> Result<(), RoutingFault> {
+fn check_redirect(action: &Action, of: &ListenerRules) -> Result<(), RoutingFault> {
     match action {
-        Action::Redirect(redirect) => Ok(redirect.check(scheme)?),
+        Action::Redirect(redirect) => Ok(redirect.check(of.scheme, of.port)?),
         Action::Forward(_) | Action::Fixed(_) | Action::NotFound => Ok(()),
     }
 }

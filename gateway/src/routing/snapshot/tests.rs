@@ -44,6 +44,7 @@ fn on_listener(name: &str, rules: Vec<RuleSpec>) -> ListenerRules {
     ListenerRules {
         listener: name.parse().unwrap(),
         scheme: Scheme::Http,
+        port: None,
         rules: rules.into_iter().map(Arc::new).collect(),
         default: Action::NotFound,
     }
@@ -339,7 +340,10 @@ fn an_explanation_names_what_kept_each_rule_before() {
         .collect();
     assert_eq!(
         tried,
-        ["first: host: it is `app.test`", "second: path: it is `/v1/x`"]
+        [
+            "first: host: it is `app.test`; wanted is `other.test`",
+            "second: path: it is `/v1/x`; wanted is `/v2/*`"
+        ]
     );
     let nothing = RequestSample {
         path: "/".to_owned(),

@@ -1,6 +1,7 @@
 //! A request that need not happen, as it is asked about.
 
 use http::header::HeaderName;
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
 use wharf_gateway::RequestSample;
 
@@ -8,7 +9,7 @@ use crate::api::types::TestRoute;
 use crate::refusal::Refusal;
 
 pub(super) fn sample(listener: &str, ask: TestRoute) -> Result<RequestSample, Refusal> {
-    let wrong = |field: &str, message: String| Refusal::unprocessable("InvalidRequest", message).field(field);
+    let wrong = |field: &str, message: String| Refusal::unprocessable("InvalidSample", message).field(field);
     let mut headers = HeaderMap::new();
     for (at, line) in ask.headers.iter().enumerate() {
         let split = line.split_once(':');
@@ -27,6 +28,15 @@ pub(super) fn sample(listener: &str, ask: TestRoute) -> Result<RequestSample, Re
     let path = ask.path.unwrap_or_else(|| "/".to_owned());
     if !path.starts_with('/') {
         let message = format!("the path `{}` doesn't begin with `/`", path.escape_debug());
+        return Err(wrong("path", message));
+    }
+    let parsed = path.parse::<PathAndQuery>();
+    // What comes after `#` is never sent, and is dropped.
+    if !parsed.is_ok_and(|parsed| parsed.as_str() == path) {
+        let message = format!(
+            "the path `{}` is none that a request has: encode what is not sent as it is, like `%20` for a blank",
+            path.escape_debug()
+        );
         return Err(wrong("path", message));
     }
     let host = ask.host.unwrap_or_default();

@@ -75,6 +75,11 @@ const ROUTES: &[(&str, &str)] = &[
         "5:1: the redirect leads back to the same URL: change its protocol, host, port or path",
     ),
     (
+        "redirect = { status = 301, protocol = \"HTTP\" }",
+        "5:1: the redirect changes nothing but the protocol, to HTTP: from HTTP that leads back to the same URL, and from HTTPS no \
+         redirect leads to HTTP; change its host, port or path",
+    ),
+    (
         "redirect = { status = 418, path = \"/x\" }",
         "5:14: a redirect has status 301, 302, 303, 307 or 308, not 418",
     ),
@@ -208,6 +213,19 @@ const OBJECTS: &[(&str, &str)] = &[
     (
         "[[target_group]]\nname = \"a\"\nslow_start = \"1s\"",
         "3:1: slow_start must be from 30 s to 900 s, not 1 s",
+    ),
+    (
+        "[[target_group]]\nname = \"a\"\nalgorithm = \"least_outstanding_requests\"\nslow_start = \"30s\"",
+        "4:1: `slow_start` does nothing with least_outstanding_requests, which goes by requests alone (ALB refuses both \
+         together, too): remove it, or choose another `algorithm`",
+    ),
+    (
+        "[[target_group]]\nname = \"a\"\ntargets = [\"http://a:1\"]\nserver_name = \"a.test\"",
+        "4:1: `server_name` is for `https` targets, and the group has none: remove it",
+    ),
+    (
+        "[[target_group]]\nname = \"a\"\ntargets = [\"https://a:1\"]\nserver_name = \"a.test:1\"",
+        "4:1: `a.test:1` is no name of a server: write a host name or an address, without a port",
     ),
     (
         "[[target_group]]\nname = \"a\"\nhealth = { interval = \"0s\" }",

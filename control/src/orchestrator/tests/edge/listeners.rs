@@ -148,3 +148,24 @@ async fn a_listener_that_was_changed_ahead_in_vain_is_as_it_was() {
     harbour.apply(on("127.0.0.3")).await.unwrap();
     assert_eq!(harbour.address("moves").unwrap().ip().to_string(), "127.0.0.3");
 }
+
+/// Whoever follows it comes to the same listener, and is sent there again.
+#[tokio::test]
+async fn no_redirect_leads_to_the_port_of_its_own_listener() {
+    let harbour = Harbour::open().await;
+    let port = harbour.address("http").unwrap().port();
+    let redirect = |to: u16| {
+        let action = json!({"status": 301, "port": to.to_string()});
+        json!({"route": [{"name": "round", "listener": ["http"], "redirect": action}]})
+    };
+    let refusal = refused(harbour.apply(redirect(port)).await, "RouteInUse");
+    let said = format!(
+        "rule `{}/routes/round`, action: the redirect leads to port {port}, where",
+        harbour.namespace
+    );
+    assert!(
+        refusal.message.starts_with("listener `http`") && refusal.message.contains(&said),
+        "{refusal}"
+    );
+    harbour.apply(redirect(port ^ 1)).await.unwrap();
+}

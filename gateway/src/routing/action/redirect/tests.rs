@@ -126,8 +126,28 @@ fn what_leads_back_is_refused() {
     for (parts, listener, expected) in [
         ("protocol=https", Scheme::Http, Ok(())),
         ("protocol=https", Scheme::Https, Err(RedirectError::Loop)),
-        ("protocol=http", Scheme::Http, Err(RedirectError::Loop)),
-        ("protocol=http", Scheme::Https, Err(RedirectError::Downgrade)), // ALB: no HTTPS to HTTP
+        // The listener's own port, whatever the client takes it to be.
+        ("port=8080", Scheme::Http, Err(RedirectError::OwnPort(8080))),
+        (
+            "protocol=http|port=8080",
+            Scheme::Http,
+            Err(RedirectError::OwnPort(8080)),
+        ),
+        (
+            "protocol=https|port=8080",
+            Scheme::Https,
+            Err(RedirectError::OwnPort(8080)),
+        ),
+        ("protocol=https|port=8080", Scheme::Http, Ok(())),
+        ("port=8081", Scheme::Http, Ok(())),
+        ("port=8080|path=/x", Scheme::Http, Ok(())),
+        ("port=8080|host=b.test", Scheme::Http, Ok(())),
+        // ALB: no HTTPS to HTTP
+        (
+            "protocol=http|port=80",
+            Scheme::Https,
+            Err(RedirectError::Downgrade),
+        ),
         (
             "protocol=http|host=b.test",
             Scheme::Https,
@@ -137,7 +157,22 @@ fn what_leads_back_is_refused() {
         ("protocol=#{protocol}|host=b.test", Scheme::Https, Ok(())),
     ] {
         let redirect = Redirect::new(&text(parts)).unwrap();
-        assert_eq!(redirect.check(listener), expected, "{parts} {listener}");
+        assert_eq!(
+            redirect.check(listener, Some(8080)),
+            expected,
+            "{parts} {listener}"
+        );
+    }
+    // Nobody knows which port that will be.
+    let redirect = Redirect::new(&text("port=8080")).unwrap();
+    assert_eq!(redirect.check(Scheme::Http, None), Ok(()));
+    // Wherever it is, it is either of both.
+    for parts in ["protocol=http", "protocol=HTTP|port=#{port}|query="] {
+        assert_eq!(
+            Redirect::new(&text(parts)).unwrap_err(),
+            RedirectError::OnlyToHttp,
+            "{parts}"
+        );
     }
 }
 
