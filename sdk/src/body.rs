@@ -1,26 +1,37 @@
 //! A body, coming in or going out.
 
+mod generate;
+
+pub use generate::Sender;
+
 use crate::{Error, Result, StatusCode};
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
+pub(crate) use generate::Generated;
 use std::error::Error as StdError;
-use wstd::http::BodyExt as _;
-use wstd::http::body::util::combinators::UnsyncBoxBody;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-/// A body. Made of bytes, of a text or of a stream; read whole or chunk by chunk; or passed on unread, and
-/// then it never enters the guest's memory.
-#[derive(Debug)]
+/// What ended a body early, or a response.
+pub(crate) type Cause = Box<dyn StdError + Send + Sync>;
+
+type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes, Cause>>>>;
+
+/// A body. Made of bytes, of a text, of a stream or by a function; read whole or chunk by chunk; or passed on
+/// unread, and then it never enters the guest's memory.
 pub struct Body(Inner);
 
-#[derive(Debug)]
 enum Inner {
-    Untouched(wstd::http::Body),
-    /// Reading has begun.
-    Frames(UnsyncBoxBody<Bytes, wstd::http::Error>),
+    Whole(Bytes),
+    Stream(Chunks),
+    #[cfg(target_family = "wasm")]
+    Incoming(crate::host::Incoming),
 }
 
 impl Body {
-    /// The most that [`bytes`](Self::bytes), [`text`](Self::text) and the `json` methods collect: 8 MiB, a
+    /// The most that [`bytes`](Self::bytes), [`text`](Self::text), `json` and the extractors collect: 8 MiB, a
     /// sixteenth of a task's default memory. Longer bodies are read with [`chunk`](Self::chunk) or
     /// [`bytes_up_to`](Self::bytes_up_to).
     pub const MAX_COLLECTED: usize = 8 * 1024 * 1024;
@@ -34,11 +45,36 @@ impl Body {
     /// What a stream yields, sent as it comes. An error cuts the body short, which the client notices.
     pub fn from_stream<S, D, E>(stream: S) -> Self
     where
-        S: Stream<Item = Result<D, E>> + Send + 'static,
+        S: Stream<Item = Result<D, E>> + 'static,
         D: Into<Bytes>,
-        E: StdError + Send + Sync + 'static,
+        E: Into<Box<dyn StdError + Send + Sync>>,
     {
-        wstd::http::Body::from_try_stream(stream).into()
+        Self(Inner::Stream(Box::pin(Converted(Box::pin(stream)))))
+    }
+
+    /// What a function sends, as it sends it. It runs as fast as the client takes what it sends. An error cuts the body
+    /// short, which the client notices, and is in the log.
+    ///
+    /// ```
+    /// use wharf::{Body, Request, Response};
+    ///
+    /// async fn shout(request: Request) -> Response {
+    ///     let mut body = request.into_body();
+    ///     Response::new(Body::generate(async move |out| {
+    ///         while let Some(chunk) = body.chunk().await? {
+    ///             out.send(chunk.to_ascii_uppercase()).await;
+    ///         }
+    ///         Ok(())
+    ///     }))
+    /// }
+    /// # use wharf::test::{Host, post};
+    /// # assert_eq!(Host::new().call(shout, post("/").body("what?")).text(), "WHAT?");
+    /// ```
+    pub fn generate<F>(function: F) -> Self
+    where
+        F: AsyncFnOnce(Sender<Bytes>) -> Result<()> + 'static,
+    {
+        Self::from_stream(Generated::new(function))
     }
 
     /// The next chunk, or None at the end.
@@ -46,14 +82,24 @@ impl Body {
     /// # Errors
     /// 400 if the body ends early.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
-        let frames = self.frames();
-        while let Some(frame) = frames.frame().await {
-            // What isn't data is trailers.
-            if let Ok(data) = frame.map_err(ended_early)?.into_data() {
-                return Ok(Some(data));
-            }
+        self.next()
+            .await
+            .map_err(|cause| Error::new(StatusCode::BAD_REQUEST, "the body ended early").with_cause(cause))
+    }
+
+    /// As [`chunk`](Self::chunk), with the plain cause if it ends early.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Cause> {
+        let chunk = match &mut self.0 {
+            Inner::Whole(bytes) => Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty()),
+            Inner::Stream(stream) => poll_fn(|cx| stream.as_mut().poll_next(cx)).await.transpose()?,
+            #[cfg(target_family = "wasm")]
+            Inner::Incoming(incoming) => incoming.chunk().await?,
+        };
+        if chunk.is_none() {
+            // A stream is not asked again after its end.
+            *self = Self::empty();
         }
-        Ok(None)
+        Ok(chunk)
     }
 
     /// All of it, up to [`Body::MAX_COLLECTED`].
@@ -76,14 +122,14 @@ impl Body {
         let Some(second) = self.chunk().await? else {
             return Ok(first);
         };
-        let mut all = BytesMut::from(first);
+        let mut collected = BytesMut::from(first);
         let mut next = Some(second);
         while let Some(chunk) = next {
-            check_length(all.len().saturating_add(chunk.len()), limit)?;
-            all.extend_from_slice(&chunk);
+            check_length(collected.len() + chunk.len(), limit)?;
+            collected.extend_from_slice(&chunk);
             next = self.chunk().await?;
         }
-        Ok(all.freeze())
+        Ok(collected.freeze())
     }
 
     /// All of it as text, up to [`Body::MAX_COLLECTED`].
@@ -99,32 +145,60 @@ impl Body {
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         match &self.0 {
-            Inner::Untouched(body) => body.content_length(),
-            Inner::Frames(_) => None,
+            Inner::Whole(bytes) => u64::try_from(bytes.len()).ok(),
+            Inner::Stream(_) => None,
+            #[cfg(target_family = "wasm")]
+            Inner::Incoming(incoming) => incoming.length(),
         }
     }
 
-    fn frames(&mut self) -> &mut UnsyncBoxBody<Bytes, wstd::http::Error> {
-        if let Inner::Untouched(body) = &mut self.0 {
-            let body = std::mem::replace(body, wstd::http::Body::empty());
-            self.0 = Inner::Frames(body.into_boxed_body());
-        }
-        match &mut self.0 {
-            Inner::Frames(frames) => frames,
-            Inner::Untouched(_) => unreachable!("it was replaced above"),
+    /// The same again, if it is whole.
+    pub(crate) fn copy(&self) -> Option<Self> {
+        match &self.0 {
+            Inner::Whole(bytes) => Some(bytes.clone().into()),
+            _ => None,
         }
     }
 
-    pub(crate) fn into_wstd(self) -> wstd::http::Body {
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn incoming(incoming: crate::host::Incoming) -> Self {
+        Self(Inner::Incoming(incoming))
+    }
+
+    /// What came in, to be passed on.
+    #[cfg(target_family = "wasm")]
+    pub(crate) fn into_incoming(self) -> Result<crate::host::Incoming, Self> {
         match self.0 {
-            Inner::Untouched(body) => body,
-            Inner::Frames(frames) => wstd::http::Body::from_http_body(frames),
+            Inner::Incoming(incoming) => Ok(incoming),
+            other => Err(Self(other)),
         }
     }
 }
 
-fn ended_early(error: wstd::http::Error) -> Error {
-    Error::new(StatusCode::BAD_REQUEST, "the body ended early").with_cause(error)
+/// A stream whose items and errors become a body's.
+struct Converted<S>(Pin<Box<S>>);
+
+impl<S, D, E> Stream for Converted<S>
+where
+    S: Stream<Item = Result<D, E>>,
+    D: Into<Bytes>,
+    E: Into<Cause>,
+{
+    type Item = Result<Bytes, Cause>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = self.0.as_mut().poll_next(cx);
+        next.map(|item| item.map(|item| item.map(Into::into).map_err(Into::into)))
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.length() {
+            Some(length) => write!(f, "Body({length} bytes)"),
+            None => f.write_str("Body(streamed)"),
+        }
+    }
 }
 
 fn check_length(length: usize, limit: usize) -> Result<()> {
@@ -135,12 +209,6 @@ fn check_length(length: usize, limit: usize) -> Result<()> {
     Ok(())
 }
 
-impl From<wstd::http::Body> for Body {
-    fn from(body: wstd::http::Body) -> Self {
-        Self(Inner::Untouched(body))
-    }
-}
-
 impl From<()> for Body {
     fn from((): ()) -> Self {
         Self::empty()
@@ -149,7 +217,7 @@ impl From<()> for Body {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        wstd::http::Body::from(bytes).into()
+        Self(Inner::Whole(bytes))
     }
 }
 

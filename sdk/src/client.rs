@@ -17,15 +17,18 @@
 //! ```
 
 mod error;
+mod response;
+mod retry;
 
 pub use error::{Error, ErrorKind};
+pub use response::Response;
+pub use retry::Retry;
 
-use crate::{Body, HeaderMap, HeaderName, HeaderValue, Method, Secret, StatusCode, Uri};
-use bytes::Bytes;
+use crate::{Body, Deadline, HeaderMap, HeaderName, HeaderValue, Method, Secret, Uri, host};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
-use serde::{Serialize, de::DeserializeOwned};
+use retry::Verdict;
+use serde::Serialize;
 use std::time::Duration;
-use wstd::future::FutureExt as _;
 
 /// How long [`RequestBuilder::send`] waits if no timeout is set: a third of a task's default 30 s, so that
 /// the handler can still answer.
@@ -41,6 +44,21 @@ pub fn post(url: impl Into<String>) -> RequestBuilder {
     request(Method::POST, url)
 }
 
+/// Begins a PUT request.
+pub fn put(url: impl Into<String>) -> RequestBuilder {
+    request(Method::PUT, url)
+}
+
+/// Begins a PATCH request.
+pub fn patch(url: impl Into<String>) -> RequestBuilder {
+    request(Method::PATCH, url)
+}
+
+/// Begins a DELETE request.
+pub fn delete(url: impl Into<String>) -> RequestBuilder {
+    request(Method::DELETE, url)
+}
+
 /// Begins a request with any method.
 pub fn request(method: Method, url: impl Into<String>) -> RequestBuilder {
     RequestBuilder {
@@ -49,6 +67,8 @@ pub fn request(method: Method, url: impl Into<String>) -> RequestBuilder {
         headers: HeaderMap::new(),
         body: Body::empty(),
         timeout: DEFAULT_TIMEOUT,
+        deadline: None,
+        retry: Retry::never(),
         mistake: None,
     }
 }
@@ -62,7 +82,38 @@ pub struct RequestBuilder {
     headers: HeaderMap,
     body: Body,
     timeout: Duration,
+    deadline: Option<Deadline>,
+    retry: Retry,
     mistake: Option<String>,
+}
+
+/// A request that is ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    /// For the head of the answer, and then between two chunks of its body.
+    pub(crate) timeout: Duration,
+}
+
+impl Outgoing {
+    /// Scheme, host and port: what errors may tell about a URL whose query can hold a key.
+    pub(crate) fn place(&self) -> String {
+        place_of(&self.uri)
+    }
+
+    /// The same again, if its body can be sent again.
+    fn copy(&self) -> Option<Self> {
+        Some(Self {
+            method: self.method.clone(),
+            uri: self.uri.clone(),
+            headers: self.headers.clone(),
+            body: self.body.copy()?,
+            timeout: self.timeout,
+        })
+    }
 }
 
 impl RequestBuilder {
@@ -121,9 +172,38 @@ impl RequestBuilder {
         self
     }
 
-    /// How long to wait for the answer's head, from the start, and then between two chunks of its body.
+    /// How long to wait for the answer's head, from the start, and then between two chunks of its body. Each try has
+    /// this time anew.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Waits for the answer's head no longer than that, over all tries and the pauses between them: for the deadline of
+    /// the request that is being answered.
+    ///
+    /// ```no_run
+    /// # async fn example(request: wharf::Request) -> wharf::Result<()> {
+    /// wharf::client::get("https://api.example.com/").until(request.deadline()).send().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn until(mut self, deadline: Deadline) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Tries again where that may help. Without this, a request is tried once.
+    ///
+    /// ```no_run
+    /// # use wharf::client::{self, Retry};
+    /// # async fn example() -> wharf::Result<()> {
+    /// client::get("https://api.example.com/").retry(Retry::times(2)).send().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
         self
     }
 
@@ -132,137 +212,73 @@ impl RequestBuilder {
     /// # Errors
     /// What went wrong, by [`ErrorKind`]. Neither header values nor the query are in the message.
     pub async fn send(self) -> Result<Response, Error> {
-        let timeout = self.timeout;
-        let request = self.build()?;
-        let place = place_of(request.uri());
-        let mut client = wstd::http::Client::new();
-        client.set_between_bytes_timeout(timeout);
-        let sending = client.send(request).timeout(wstd::time::Duration::from(timeout));
-        match sending.await {
-            Ok(Ok(answer)) => Ok(Response::new(answer, place)),
-            Ok(Err(error)) => Err(Error::from_wasi(place, &error)),
-            Err(_elapsed) => Err(Error::new(
-                ErrorKind::Timeout,
-                place,
-                format!("no answer within {timeout:?}"),
-            )),
+        let (retry, deadline) = (self.retry, self.deadline);
+        let mut request = self.build()?;
+        let mut tries = 0;
+        loop {
+            let again = request.copy().filter(|request| retry.covers(&request.method));
+            let left = deadline.and_then(|deadline| deadline.remaining());
+            let outcome = send_once(request, left).await;
+            tries += 1;
+            let (Some(next), Verdict::After(pause)) = (again, retry.verdict(tries, &outcome)) else {
+                return outcome;
+            };
+            let left = deadline.and_then(|deadline| deadline.remaining());
+            if left.is_some_and(|left| left <= pause) {
+                return outcome;
+            }
+            // The connection is not needed while nothing is sent.
+            drop(outcome);
+            host::sleep(pause).await;
+            request = next;
         }
     }
 
-    fn build(self) -> Result<http::Request<wstd::http::Body>, Error> {
-        let uri: Uri = self.url.parse().map_err(|error| {
-            Error::new(
-                ErrorKind::Invalid,
-                String::new(),
-                format!("the URL cannot be read: {error}"),
-            )
-        })?;
-        let invalid = |message: &str| Error::new(ErrorKind::Invalid, place_of(&uri), message.to_owned());
+    fn build(self) -> Result<Outgoing, Error> {
+        let uri: Uri = self
+            .url
+            .parse()
+            .map_err(|error| Error::invalid(String::new(), &format!("the URL cannot be read: {error}")))?;
+        let invalid = |message: &str| Error::invalid(place_of(&uri), message);
         if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.authority().is_none() {
             return Err(invalid("the URL must begin with http:// or https:// and a host"));
         }
         if let Some(mistake) = &self.mistake {
             return Err(invalid(mistake));
         }
-        let length = self.body.length();
-        let mut request = http::Request::new(self.body.into_wstd());
-        *request.method_mut() = self.method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = self.headers;
-        if let Some(length @ 1..) = length {
-            request
-                .headers_mut()
-                .insert(CONTENT_LENGTH, HeaderValue::from(length));
+        let mut headers = self.headers;
+        if let Some(length @ 1..) = self.body.length() {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
-        Ok(request)
+        Ok(Outgoing {
+            method: self.method,
+            uri,
+            headers,
+            body: self.body,
+            timeout: self.timeout,
+        })
     }
 }
 
-/// Scheme, host and port: what errors may tell about a URL whose query can hold a key.
+async fn send_once(request: Outgoing, left: Option<Duration>) -> Result<Response, Error> {
+    let place = request.place();
+    let limit = left.map_or(request.timeout, |left| left.min(request.timeout));
+    match host::timeout(limit, host::send(request)).await {
+        Some(sent) => Ok(Response::new(sent?, place)),
+        None => Err(Error::new(
+            ErrorKind::Timeout,
+            place,
+            format!("no answer within {limit:?}"),
+        )),
+    }
+}
+
+/// Scheme, host and port.
 fn place_of(uri: &Uri) -> String {
     match (uri.scheme_str(), uri.host(), uri.port_u16()) {
         (Some(scheme), Some(host), Some(port)) => format!("{scheme}://{host}:{port}"),
         (Some(scheme), Some(host), None) => format!("{scheme}://{host}"),
         _ => String::new(),
-    }
-}
-
-/// The answer: its head is there, its body arrives as it is read.
-#[derive(Debug)]
-pub struct Response {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Body,
-    place: String,
-}
-
-impl Response {
-    fn new(answer: http::Response<wstd::http::Body>, place: String) -> Self {
-        let (head, body) = answer.into_parts();
-        Self {
-            status: head.status,
-            headers: head.headers,
-            body: body.into(),
-            place,
-        }
-    }
-
-    /// The status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
-
-    /// The first header of that name, if it is text.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// All headers.
-    #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// The body, to be read as it arrives or handed on.
-    #[must_use]
-    pub fn into_body(self) -> Body {
-        self.body
-    }
-
-    /// The whole body, up to [`Body::MAX_COLLECTED`].
-    ///
-    /// # Errors
-    /// [`ErrorKind::Answer`] if it is longer or ends early.
-    pub async fn bytes(self) -> Result<Bytes, Error> {
-        let collected = self.body.bytes().await;
-        collected.map_err(|error| Error::new(ErrorKind::Answer, self.place, error.to_string()))
-    }
-
-    /// The whole body as text.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Answer`] as [`bytes`](Self::bytes), and if it isn't UTF-8.
-    pub async fn text(self) -> Result<String, Error> {
-        let collected = self.body.text().await;
-        collected.map_err(|error| Error::new(ErrorKind::Answer, self.place, error.to_string()))
-    }
-
-    /// The whole body as JSON.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Answer`] as [`bytes`](Self::bytes), and if it isn't the JSON expected.
-    pub async fn json<T: DeserializeOwned>(self) -> Result<T, Error> {
-        let place = self.place.clone();
-        let bytes = self.bytes().await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            Error::new(
-                ErrorKind::Answer,
-                place,
-                format!("the answer is not the JSON expected: {error}"),
-            )
-        })
     }
 }
 

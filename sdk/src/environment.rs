@@ -1,6 +1,6 @@
 //! What the task definition grants: plain values and secrets. Both arrive as environment variables.
 
-use crate::{Error, Result};
+use crate::{Error, Result, host};
 use std::env::VarError;
 use std::fmt;
 
@@ -13,7 +13,7 @@ use std::fmt;
 /// ```
 #[must_use]
 pub fn env(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    host::env_var(name).ok()
 }
 
 /// The secret that `secrets` in `wharf.toml` grants under this name.
@@ -29,7 +29,7 @@ pub fn env(name: &str) -> Option<String> {
 /// # }
 /// ```
 pub fn secret(name: &str) -> Result<Secret> {
-    match std::env::var(name) {
+    match host::env_var(name) {
         Ok(value) => Ok(Secret(value)),
         Err(VarError::NotPresent) => Err(Error::internal(format!(
             "no secret `{name}`: grant it in wharf.toml, `secrets = {{ {name} = \"the-secret's-name\" }}` under [task]"

@@ -1,14 +1,14 @@
 //! What a handler or a job fails with. The text meant for the client and the cause meant for the log are
 //! apart, so that an error that was only passed on with `?` tells the client nothing.
 
-use crate::{Response, StatusCode};
+use crate::body::Cause;
+use crate::{IntoResponse, Response, StatusCode, log};
+use serde::Serialize;
 use std::error::Error as StdError;
 use std::fmt;
 
 /// A result whose error is a [`wharf::Error`](Error).
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-type Cause = Box<dyn StdError + Send + Sync>;
 
 /// A failure, with the status the client gets.
 ///
@@ -80,8 +80,32 @@ impl Error {
 
     /// The answer that tells the client what it may know: a JSON object with `error`.
     pub(crate) fn to_response(&self) -> Response {
-        let body = serde_json::json!({ "error": self.public_message() }).to_string();
+        let told = Told {
+            error: self.public_message(),
+        };
+        // An object with a text in it has a JSON form.
+        let body = serde_json::to_vec(&told).unwrap_or_default();
         Response::typed("application/json", body.into()).with_status(self.status)
+    }
+
+    /// As an error of the standard library's kind, for streams.
+    pub(crate) fn into_cause(self) -> Cause {
+        self.to_string().into()
+    }
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    error: &'a str,
+}
+
+/// What is not the client's to know is in the log.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if self.is_for_the_log() {
+            log::error(&self);
+        }
+        self.to_response()
     }
 }
 

@@ -1,45 +1,48 @@
 //! What the attributes' code calls. Not part of the API.
 
-use crate::{Error, ExitCode, Request, Response, Result, StatusCode};
+use crate::{ExitCode, Handler, Result};
 use std::future::Future;
-use wasip2::http::types::{IncomingRequest, ResponseOutparam};
-// wstd hides these from its documentation: they are what its own attribute calls.
-use wstd::http::{request::try_from_incoming, server::Responder};
 
 pub use wasip2;
 
 /// Serves one request.
-pub fn serve<F, R>(request: IncomingRequest, out: ResponseOutparam, handler: F)
-where
-    F: FnOnce(Request) -> R,
-    R: Future<Output = Result<Response>>,
-{
+#[cfg(target_family = "wasm")]
+pub fn serve<H: Handler<M>, M>(
+    request: wasip2::http::types::IncomingRequest,
+    out: wasip2::http::types::ResponseOutparam,
+    handler: &H,
+) {
+    use crate::{IntoResponse as _, host, log};
+
+    log::install();
     wstd::runtime::block_on(async {
-        let answer = match try_from_incoming(request) {
-            Ok(request) => handler(request.into()).await,
-            Err(error) => Err(Error::new(StatusCode::BAD_REQUEST, "malformed request").with_cause(error)),
+        let request = host::request_of(&request);
+        // To the end of the response's body: what makes it may log, too.
+        let _answering = request.as_ref().ok().map(log::Answering::new);
+        let response = match request {
+            Ok(request) => handler.call(request).await,
+            Err(error) => error.into_response(),
         };
-        let response = answer.unwrap_or_else(|error| {
-            if error.is_for_the_log() {
-                eprintln!("error: {error}");
-            }
-            error.to_response()
-        });
-        if let Err(error) = Responder::new(out).respond(response.into_wstd()).await {
-            eprintln!("error: the response ended early: {error:#}");
+        if let Err(error) = host::respond(out, response).await {
+            log::error_text(format_args!("the response was not sent to its end: {error}"));
         }
     });
 }
 
+/// Natively there is nothing to serve: says at least whether it is a handler.
+pub const fn check<H: Handler<M>, M>(_: &H) {}
+
 /// Runs a job to its end.
 #[cfg(target_family = "wasm")]
 pub fn run<C: Into<ExitCode>>(job: impl Future<Output = Result<C>>) {
+    use crate::log;
     use std::io::Write as _;
 
+    log::install();
     let code = match wstd::runtime::block_on(job) {
         Ok(code) => code.into(),
         Err(error) => {
-            eprintln!("error: {error}");
+            log::error(&error);
             ExitCode::FAILURE
         }
     };

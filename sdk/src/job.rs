@@ -1,8 +1,7 @@
 //! What jobs and workers need besides their function: an exit code, and time that ends when the task stops.
 
+use crate::host;
 use std::time::Duration;
-use wstd::future::FutureExt as _;
-use wstd::io::AsyncInputStream;
 
 /// How a job ended: 0 is well, the rest means what the job says it means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +38,7 @@ impl From<()> for ExitCode {
 /// When a worker is to stop, its first sleep from then on ends early. What repeats something is better written
 /// with [`pause`], which says so.
 pub async fn sleep(duration: Duration) {
-    wstd::task::sleep(duration.into()).await;
+    host::sleep(duration).await;
 }
 
 /// Why a [`pause`] ended.
@@ -69,16 +68,11 @@ pub enum Pause {
 /// }
 /// ```
 pub async fn pause(duration: Duration) -> Pause {
-    let over = wstd::time::Duration::from(duration);
-    match end_of_stdin().timeout(over).await {
-        Ok(()) => Pause::Stopping,
-        Err(_elapsed) => Pause::Elapsed,
+    match host::timeout(duration, host::stopping()).await {
+        Some(()) => Pause::Stopping,
+        None => Pause::Elapsed,
     }
 }
 
-async fn end_of_stdin() {
-    let stdin = AsyncInputStream::new(wasip2::cli::stdin::get_stdin());
-    let mut ignored = [0; 64];
-    // 0 is the end; an error means that nothing will come any more either.
-    while let Ok(1..) = stdin.read(&mut ignored).await {}
-}
+#[cfg(test)]
+mod tests;

@@ -1,44 +1,70 @@
 //! A request, as the handler gets it.
 
-use crate::{Body, Error, HeaderMap, Method, Result, StatusCode, Uri};
+mod deadline;
+mod extensions;
+
+pub use deadline::Deadline;
+pub use extensions::Extensions;
+
+use crate::extract::{FromRequest, json};
+use crate::{Body, HeaderMap, Method, Result, Uri};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
+use std::rc::Rc;
 
 /// A request: its head is there, its body arrives as it is read.
 #[derive(Debug)]
 pub struct Request {
-    head: http::request::Parts,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
     body: Body,
+    deadline: Deadline,
+    /// What the route's path names, as it was sent.
+    pub(crate) parameters: Vec<(Rc<str>, String)>,
+    extensions: Extensions,
 }
 
 impl Request {
+    pub(crate) fn new(method: Method, uri: Uri, headers: HeaderMap, body: Body) -> Self {
+        Self {
+            deadline: Deadline::of(&headers),
+            method,
+            uri,
+            headers,
+            body,
+            parameters: Vec::new(),
+            extensions: Extensions::default(),
+        }
+    }
+
     /// The method.
     #[must_use]
     pub fn method(&self) -> &Method {
-        &self.head.method
+        &self.method
     }
 
     /// The target, with the query.
     #[must_use]
     pub fn uri(&self) -> &Uri {
-        &self.head.uri
+        &self.uri
     }
 
     /// The host the client asked for, without the port: what other guests read from a `Host` header, which WASI
     /// has none of. With the port it is [`uri`](Self::uri)'s authority.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        self.head.uri.host()
+        self.uri.host()
     }
 
     /// The path, as it was sent: not percent-decoded.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.head.uri.path()
+        self.uri.path()
     }
 
-    /// The first query parameter of that name, decoded.
+    /// The first query parameter of that name, decoded. All of them as a type of yours: [`Query`](crate::Query).
     #[must_use]
     pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
         self.queries()
@@ -48,19 +74,51 @@ impl Request {
 
     /// All query parameters in their order, decoded.
     pub fn queries(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        form_urlencoded::parse(self.head.uri.query().unwrap_or_default().as_bytes())
+        form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes())
     }
 
     /// The first header of that name, if it is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.headers.get(name)?.to_str().ok()
+        self.headers.get(name)?.to_str().ok()
     }
 
     /// All headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.head.headers
+        &self.headers
+    }
+
+    /// All headers, to be changed: for middleware.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
+    /// When the answer has to be there.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// As a server gives it that lets it take so long from now on.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn with_timeout(mut self, timeout: std::time::Duration) -> Self {
+        let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        self.headers
+            .insert(deadline::X_WHARF_TIMEOUT_MS, milliseconds.into());
+        self.deadline = Deadline::of(&self.headers);
+        self
+    }
+
+    /// What middleware found out about the request, by type. A handler gets it as [`State`](crate::State).
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// As [`extensions`](Self::extensions), to be added to.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
     }
 
     /// The whole body, up to [`Body::MAX_COLLECTED`].
@@ -79,18 +137,39 @@ impl Request {
         self.body.text().await
     }
 
-    /// The whole body as JSON.
+    /// The whole body as JSON, as the extractor [`Json`](crate::Json) reads it.
     ///
     /// # Errors
-    /// As [`bytes`](Self::bytes); 400 that says where the JSON departs from `T`.
+    /// As [`bytes`](Self::bytes); 415 if the content type isn't JSON, 400 if the body isn't, 422 that says where it
+    /// departs from `T`.
     pub async fn json<T: DeserializeOwned>(self) -> Result<T> {
-        let bytes = self.body.bytes().await?;
-        serde_json::from_slice(&bytes).map_err(|error| {
-            Error::new(
-                StatusCode::BAD_REQUEST,
-                format!("the body is not the JSON expected: {error}"),
-            )
-        })
+        json::of_request(self).await
+    }
+
+    /// What an extractor makes of the request: for middleware, and for handlers that choose what to read.
+    ///
+    /// ```
+    /// use wharf::{Form, Json, Request, Result};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Order { item: String }
+    ///
+    /// async fn order(request: Request) -> Result<String> {
+    ///     if request.header("content-type") == Some("application/json") {
+    ///         let Json(order): Json<Order> = request.extract().await?;
+    ///         return Ok(order.item);
+    ///     }
+    ///     let Form(order): Form<Order> = request.extract().await?;
+    ///     Ok(order.item)
+    /// }
+    /// # use wharf::test::{Host, post};
+    /// # assert_eq!(Host::new().call(order, post("/").form(&[("item", "tea")])).text(), "tea");
+    /// ```
+    ///
+    /// # Errors
+    /// What the extractor refuses.
+    pub async fn extract<T: FromRequest<M>, M>(self) -> Result<T> {
+        T::from_request(self).await
     }
 
     /// The body, to be read as it arrives or handed on.
@@ -100,14 +179,11 @@ impl Request {
     }
 }
 
-/// From the `http` crate's request: how a test makes one.
+/// From the `http` crate's request.
 impl<B: Into<Body>> From<http::Request<B>> for Request {
     fn from(request: http::Request<B>) -> Self {
         let (head, body) = request.into_parts();
-        Self {
-            head,
-            body: body.into(),
-        }
+        Self::new(head.method, head.uri, head.headers, body.into())
     }
 }
 

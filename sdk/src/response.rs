@@ -1,5 +1,9 @@
 //! A response, as the handler gives it.
 
+mod into_response;
+
+pub use into_response::{Html, IntoResponse, Redirect};
+
 use crate::{Body, Error, HeaderMap, HeaderName, HeaderValue, Result, StatusCode};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde::Serialize;
@@ -87,7 +91,8 @@ impl Response {
         let name = name.try_into().map_err(Into::into)?;
         if OF_THE_CONNECTION.contains(&name.as_str()) {
             return Err(Error::internal(format!(
-                "the header `{name}` is the server's to set: leave it out"
+                "the header `{}` is the server's to set: leave it out",
+                name.as_str()
             )));
         }
         self.headers.insert(name, value.try_into().map_err(Into::into)?);
@@ -106,14 +111,20 @@ impl Response {
         &self.headers
     }
 
+    /// The headers set so far, to be changed: several of one name are `append`ed. One about the connection is not
+    /// refused here, but when the response is sent, and costs the client its answer.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
     /// The body.
     #[must_use]
     pub fn into_body(self) -> Body {
         self.body
     }
 
-    /// As the executor sends it. A body of known length declares it, so that it goes out unchunked.
-    pub(crate) fn into_wstd(mut self) -> http::Response<wstd::http::Body> {
+    /// As it is sent. A body of known length declares it, so that it goes out unchunked.
+    pub(crate) fn into_parts(mut self) -> (StatusCode, HeaderMap, Body) {
         // RFC 9110, 8.6: no content-length with 1xx and 204.
         let bodiless = self.status.is_informational() || self.status == StatusCode::NO_CONTENT;
         if let (false, Some(length)) = (bodiless, self.body.length()) {
@@ -121,10 +132,7 @@ impl Response {
                 .entry(CONTENT_LENGTH)
                 .or_insert_with(|| HeaderValue::from(length));
         }
-        let mut response = http::Response::new(self.body.into_wstd());
-        *response.status_mut() = self.status;
-        *response.headers_mut() = self.headers;
-        response
+        (self.status, self.headers, self.body)
     }
 }
 

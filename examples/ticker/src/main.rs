@@ -30,3 +30,31 @@ fn setting<T: FromStr>(name: &str) -> Result<Option<T>> {
         .map_err(|_| Error::internal(format!("{name} is a number, not `{text}`")))?;
     Ok(Some(value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wharf::test::Host;
+
+    #[test]
+    fn it_ticks_until_it_is_told_to_stop() {
+        let host = Host::new()
+            .env("TICK_MS", "100")
+            .stop_after(Duration::from_secs(1));
+        assert_eq!(host.block_on(run()).unwrap(), ExitCode::SUCCESS);
+        assert_eq!(host.elapsed(), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn it_fails_when_it_is_told_to() {
+        let host = Host::new().env("FAIL_AFTER", "3");
+        assert_eq!(host.block_on(run()).unwrap(), ExitCode::FAILURE);
+        assert_eq!(host.elapsed(), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn a_setting_that_is_no_number_is_refused() {
+        let error = Host::new().env("TICK_MS", "soon").block_on(run()).unwrap_err();
+        assert_eq!(error.to_string(), "TICK_MS is a number, not `soon`");
+    }
+}

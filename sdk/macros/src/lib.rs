@@ -5,9 +5,9 @@ use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, ItemFn, parse_macro_input};
+use syn::{Error, ItemFn, ReturnType, parse_macro_input};
 
-/// Makes an async function the handler of a component's HTTP requests.
+/// Makes a function the handler of a component's HTTP requests, or what makes the handler.
 #[proc_macro_attribute]
 pub fn http(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let function = parse_macro_input!(item as ItemFn);
@@ -32,17 +32,21 @@ fn finish(checked: syn::Result<()>, function: &ItemFn, export: fn(&ItemFn) -> To
 
 fn check_http(attribute: &Tokens, function: &ItemFn) -> syn::Result<()> {
     check_common(attribute, function, "http")?;
-    match function.sig.inputs.len() {
-        1 => Ok(()),
-        _ => Err(Error::new(
-            function.sig.paren_token.span.join(),
-            "a handler takes one argument: `async fn handle(request: wharf::Request)`",
-        )),
+    if function.sig.asyncness.is_none() && !function.sig.inputs.is_empty() {
+        let message = "a handler is an `async fn`; what makes one takes nothing: `fn app() -> wharf::Router`";
+        return Err(Error::new(function.sig.fn_token.span(), message));
     }
+    Ok(())
 }
 
 fn check_job(attribute: &Tokens, function: &ItemFn) -> syn::Result<()> {
     check_common(attribute, function, "job")?;
+    if function.sig.asyncness.is_none() {
+        return Err(Error::new(
+            function.sig.fn_token.span(),
+            "#[wharf::job] wants an `async fn`",
+        ));
+    }
     if function.sig.ident == "main" {
         let message = "#[wharf::job] writes `main` itself: give this function another name, such as `run`";
         return Err(Error::new(function.sig.ident.span(), message));
@@ -63,10 +67,6 @@ fn check_common(attribute: &Tokens, function: &ItemFn, name: &str) -> syn::Resul
             format!("#[wharf::{name}] takes no options"),
         ));
     }
-    if function.sig.asyncness.is_none() {
-        let message = format!("#[wharf::{name}] wants an `async fn`");
-        return Err(Error::new(function.sig.fn_token.span(), message));
-    }
     if !function.sig.generics.params.is_empty() {
         let message = format!("a function under #[wharf::{name}] cannot be generic");
         return Err(Error::new(function.sig.generics.span(), message));
@@ -75,9 +75,26 @@ fn check_common(attribute: &Tokens, function: &ItemFn, name: &str) -> syn::Resul
 }
 
 fn export_http(function: &ItemFn) -> Tokens {
-    let handler = &function.sig.ident;
-    // Natively there is no host to export to; naming the function keeps it from counting as unused.
-    quote_spanned! {handler.span()=>
+    let name = &function.sig.ident;
+    let made = match &function.sig.output {
+        ReturnType::Type(_, made) => quote!(#made),
+        ReturnType::Default => quote!(()),
+    };
+    // What makes a handler is called once per instance, a handler for each request.
+    let (serve, check) = match function.sig.asyncness {
+        Some(_) => (
+            quote_spanned!(name.span()=> ::wharf::exports::serve(request, out, &#name)),
+            quote_spanned!(name.span()=> ::wharf::exports::check(&#name)),
+        ),
+        None => (
+            quote_spanned! {name.span()=>
+                ::std::thread_local!(static HANDLER: #made = #name());
+                HANDLER.with(|handler| ::wharf::exports::serve(request, out, handler))
+            },
+            quote_spanned!(name.span()=> ::wharf::exports::check(&#name())),
+        ),
+    };
+    quote_spanned! {name.span()=>
         #[cfg(target_family = "wasm")]
         const _: () = {
             struct Component;
@@ -87,7 +104,7 @@ fn export_http(function: &ItemFn) -> Tokens {
                     request: ::wharf::exports::wasip2::http::types::IncomingRequest,
                     out: ::wharf::exports::wasip2::http::types::ResponseOutparam,
                 ) {
-                    ::wharf::exports::serve(request, out, #handler)
+                    #serve
                 }
             }
 
@@ -96,10 +113,10 @@ fn export_http(function: &ItemFn) -> Tokens {
             );
         };
 
+        // Natively there is no host to export to. This keeps the function from counting as unused, and says early
+        // whether it is a handler.
         #[cfg(not(target_family = "wasm"))]
-        const _: () = {
-            _ = #handler;
-        };
+        const _: fn() = || #check;
     }
 }
 

@@ -25,13 +25,14 @@ fn handlers() {
         "async fn handle(request: Request) -> Result<Response> {}",
         Ok(()),
     );
-    check(check_http, "", "fn handle(request: Request) {}", Err("async fn"));
-    check(check_http, "", "async fn handle() {}", Err("one argument"));
+    check(check_http, "", "async fn handle() {}", Ok(()));
+    check(check_http, "", "async fn handle(a: A, b: B) {}", Ok(()));
+    check(check_http, "", "fn app() -> Router {}", Ok(()));
     check(
         check_http,
         "",
-        "async fn handle(a: A, b: B) {}",
-        Err("one argument"),
+        "fn handle(request: Request) {}",
+        Err("a handler is an `async fn`"),
     );
     check(
         check_http,
@@ -56,6 +57,7 @@ fn jobs() {
         "async fn run(args: Vec<String>) -> Result<()> {}",
         Ok(()),
     );
+    check(check_job, "", "fn run() -> Result<()> {}", Err("an `async fn`"));
     check(check_job, "", "async fn main() {}", Err("another name"));
     check(check_job, "", "async fn run(a: A, b: B) {}", Err("its arguments"));
 }

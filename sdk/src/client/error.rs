@@ -29,24 +29,32 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    pub(super) fn new(kind: ErrorKind, place: String, reason: String) -> Self {
+    pub(crate) fn new(kind: ErrorKind, place: String, reason: String) -> Self {
         Self { kind, place, reason }
     }
 
-    pub(super) fn from_wasi(place: String, error: &wstd::http::Error) -> Self {
-        match error.downcast_ref::<ErrorCode>() {
-            Some(code) => Self::from_code(place, code),
-            None => Self::new(ErrorKind::Answer, place, format!("{error:#}")),
-        }
+    pub(crate) fn invalid(place: String, reason: &str) -> Self {
+        Self::new(ErrorKind::Invalid, place, reason.to_owned())
     }
 
-    fn from_code(place: String, code: &ErrorCode) -> Self {
-        let kind = kind_of(code);
-        let reason = match kind {
-            ErrorKind::Denied => "not allowed: name it under `egress` in wharf.toml".to_owned(),
-            _ => reason_of(code),
-        };
-        Self::new(kind, place, reason)
+    pub(crate) fn unusable(place: String, reason: &str) -> Self {
+        Self::new(ErrorKind::Answer, place, reason.to_owned())
+    }
+
+    pub(crate) fn denied(place: String) -> Self {
+        let reason = "not allowed: name it under `egress` in wharf.toml".to_owned();
+        Self::new(ErrorKind::Denied, place, reason)
+    }
+
+    #[cfg_attr(
+        not(any(target_family = "wasm", test)),
+        expect(dead_code, reason = "natively there is no WASI that answers with a code")
+    )]
+    pub(crate) fn from_code(place: String, code: &ErrorCode) -> Self {
+        match kind_of(code) {
+            ErrorKind::Denied => Self::denied(place),
+            kind => Self::new(kind, place, reason_of(code)),
+        }
     }
 
     /// What kind of failure it is.

@@ -1,11 +1,13 @@
 //! What the client sees and what the log sees.
 
 use super::Error;
+use crate::test::Host;
 use crate::{Body, StatusCode};
-use wstd::runtime::block_on;
 
 fn body_of(error: &Error) -> String {
-    block_on(error.to_response().into_body().text()).unwrap()
+    Host::new()
+        .block_on(error.to_response().into_body().text())
+        .unwrap()
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn headers_are_set_or_refused() {
 
 #[test]
 fn a_known_length_is_declared() {
-    let length = |response: Response| response.into_wstd().headers().get("content-length").cloned();
+    let length = |response: Response| response.into_parts().1.get("content-length").cloned();
     assert_eq!(length(Response::text("four")).unwrap(), "4");
     assert_eq!(length(Response::new(Body::empty())).unwrap(), "0");
     assert_eq!(

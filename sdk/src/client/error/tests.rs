@@ -43,7 +43,7 @@ fn codes_have_a_kind_and_words() {
         ),
     ];
     for (code, kind, reason) in table {
-        let error = Error::from_wasi("http://host".into(), &code.into());
+        let error = Error::from_code("http://host".into(), &code);
         assert_eq!(error.kind(), kind, "{error}");
         assert_eq!(error.to_string(), format!("request to http://host: {reason}"));
     }
