@@ -12,12 +12,13 @@ use super::{Client, Scope};
 Examples:
   wharf apply -f edge.toml
   wharf apply -f edge.toml -o json | jq .inForceAfterMs
+  envsubst < edge.toml.in | wharf apply -f -
 
 The file has [[listener]], [[target_group]] and [[route]] tables, and no [task]: that would be a service, for `wharf \
 deploy`. What it names is made as it says, all of it or none; what it doesn't name stays as it is. Listeners are for the \
 administrator's token.")]
 pub(crate) struct Apply {
-    /// The file
+    /// The file, `-` for standard input
     #[arg(long, short, value_name = "FILE")]
     pub(crate) file: PathBuf,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! `wharf apply`, `wharf route`, `wharf listener` and `wharf target-group`.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -16,6 +17,10 @@ use crate::args::{self, ObjectAction, RouteAction};
 use crate::exit::{BadConfig, RefusedConfig, Usage};
 use crate::output::{self, harmless};
 
+/// What is typed for standard input where a file is asked for, and what that is called in errors.
+const STDIN: &str = "-";
+const STDIN_SHOWN: &str = "standard input";
+
 /// Send a file's objects, all of them or none.
 pub(crate) async fn apply(api: &Api, args: &args::Apply) -> Result<()> {
     let body = Apply {
@@ -29,7 +34,11 @@ pub(crate) async fn apply(api: &Api, args: &args::Apply) -> Result<()> {
 /// What the file has, checked: what is wrong is said with line and column before anything is sent.
 fn read(path: &Path) -> Result<serde_json::Value> {
     let bad_config = |error: anyhow::Error| BadConfig(format!("{error:#}"));
-    let file = ApplyFile::open(path).map_err(|error| bad_config(error.into()))?;
+    let file = match path == Path::new(STDIN) {
+        true => ApplyFile::read(STDIN_SHOWN, io::stdin().lock()),
+        false => ApplyFile::open(path),
+    };
+    let file = file.map_err(|error| bad_config(error.into()))?;
     file.check().map_err(|errors| bad_config(errors.into()))?;
     serde_json::to_value(file.text()).context("cannot write the objects as JSON")
 }
@@ -38,7 +47,10 @@ fn read(path: &Path) -> Result<serde_json::Value> {
 fn refused(error: ApiError, file: &Path) -> anyhow::Error {
     match error.field().is_some_and(ApplyFile::is_of) {
         true => RefusedConfig {
-            place: file.display().to_string(),
+            place: match file == Path::new(STDIN) {
+                true => STDIN_SHOWN.to_owned(),
+                false => file.display().to_string(),
+            },
             source: error,
         }
         .into(),

@@ -1,11 +1,13 @@
 //! What `wharf apply` takes: a file of listeners, target groups and routes that are no service's.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::error::{FieldPath, ManifestError, ManifestErrors};
-use super::file::{OpenError, read, shape_and_read};
+use super::file::{OpenError, bounded, shape_and_read, unreadable};
 use super::routing::Objects;
 use super::source::{self, MAX_APPLY_FILE, TomlSource};
 use super::text::ApplyText;
@@ -29,15 +31,24 @@ impl ApplyFile {
     /// # Errors
     /// If it can't be read, or isn't TOML. Wrong keys and values are left to [`ApplyFile::check`].
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let name = path.display().to_string();
-        let Some(bytes) = read(path, MAX_APPLY_FILE)? else {
+        let file = File::open(path).map_err(|source| unreadable(path, source))?;
+        Self::read(&path.display().to_string(), file)
+    }
+
+    /// Reads what need not be a file; `name` is what it is called in errors.
+    ///
+    /// # Errors
+    /// As [`ApplyFile::open`].
+    pub fn read(name: &str, from: impl io::Read) -> Result<Self, OpenError> {
+        let read = bounded(from, MAX_APPLY_FILE).map_err(|source| unreadable(name, source))?;
+        let Some(bytes) = read else {
             let message = format!("it has more than {MAX_APPLY_FILE} bytes");
             let error = ManifestError::new(FieldPath::root(), format!("{name}: {message}"));
             return Err(
                 ManifestErrors::one(error.hint("split it: what another file has stays as it is")).into(),
             );
         };
-        Ok(Self::parse(&name, source::decode(&name, &bytes)?)?)
+        Ok(Self::parse(name, source::decode(name, &bytes)?)?)
     }
 
     /// Reads a text; `file` is what it is called in errors.

@@ -78,11 +78,7 @@ impl ManifestFile {
     /// # Errors
     /// If there is no manifest or it isn't TOML. Wrong keys and values are left to [`ManifestFile::check`].
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let read_error = |source| OpenError::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let metadata = path.metadata().map_err(read_error)?;
+        let metadata = path.metadata().map_err(|source| unreadable(path, source))?;
         if metadata.is_dir() {
             let file = path.join(MANIFEST_FILE);
             if !file.is_file() {
@@ -227,17 +223,25 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// The bytes of a file; none if there are more than `bound`.
-pub(super) fn read(path: &Path, bound: usize) -> Result<Option<Vec<u8>>, OpenError> {
+fn read(path: &Path, bound: usize) -> Result<Option<Vec<u8>>, OpenError> {
+    let file = File::open(path).and_then(|file| bounded(file, bound));
+    file.map_err(|source| unreadable(path, source))
+}
+
+/// All bytes there are; none if there are more than `bound`.
+pub(super) fn bounded(from: impl io::Read, bound: usize) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     // One byte more, to tell a file at the bound from one over it.
     let most = u64::try_from(bound).unwrap_or(u64::MAX).saturating_add(1);
-    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
-    read.map_err(|source| OpenError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    from.take(most).read_to_end(&mut bytes)?;
     Ok((bytes.len() <= bound).then_some(bytes))
+}
+
+pub(super) fn unreadable(path: impl Into<PathBuf>, source: io::Error) -> OpenError {
+    OpenError::Read {
+        path: path.into(),
+        source,
+    }
 }
 
 /// Compares a value with a table of keys, and reads what is left of it.

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use self::change::Change;
 use self::check::{dangling, in_use};
 use super::Orchestrator;
-use crate::edge::{Asks, Gone, Objects, Scene, Touches};
+use crate::edge::{self, Asks, Gone, Objects, Scene, Touches};
 use crate::manifest::{self, Destination};
 use crate::model::keys;
-use crate::names::{ListenerName, NamespaceName, RouteName, TargetGroupName};
+use crate::names::{ListenerName, NamespaceName, RouteName, ServiceName, TargetGroupName};
 use crate::refusal::{Kind, Refusal};
 
 /// What an apply came to.
@@ -128,7 +128,12 @@ impl Orchestrator {
         // One whose record is damaged was never taken over.
         let is_there = name.take_out_of(&mut after, namespace) || self.store.get(&key).await?.is_some();
         if !is_there {
-            return Err(no_object(namespace, name));
+            let of_service = match name {
+                ObjectName::Route(name) => self.route_of_a_service(namespace, name.as_str()),
+                ObjectName::TargetGroup(name) => self.target_group_of_a_service(namespace, name),
+                ObjectName::Listener(_) => None,
+            };
+            return Err(of_service.unwrap_or_else(|| no_object(namespace, name)));
         }
         let (gone, asks) = (name.gone(namespace), self.asks(namespace, Touches::Listeners));
         let change = Change::deletion(after, key);
@@ -148,8 +153,50 @@ impl Orchestrator {
     ) -> Result<AppliedChange, Refusal> {
         let _writing = self.writes.lock().await;
         let (objects, of) = (self.edge.objects(), namespace.clone());
+        let is_applied = |name: &&String| {
+            let name: Result<RouteName, _> = name.parse();
+            name.is_ok_and(|name| objects.routes.contains_key(&(namespace.clone(), name)))
+        };
+        let other = priorities.keys().find(|name| !is_applied(name));
+        if let Some(refusal) = other.and_then(|name| self.route_of_a_service(namespace, name)) {
+            return Err(refusal);
+        }
         let written = blocking(move || reordered(&objects, &of, priorities)).await??;
         self.apply_written(namespace, written).await
+    }
+
+    /// Why a route that a list shows by this name can't be changed by itself: a service's manifest has it. None if no
+    /// service has one of this name.
+    pub fn route_of_a_service(&self, namespace: &NamespaceName, name: &str) -> Option<Refusal> {
+        let scene = self.edge.scene();
+        let mut own = scene.rules().filter(|rule| rule.namespace == *namespace);
+        let rule = own.find(|rule| {
+            rule.service.is_some() && edge::short_name(rule.spec.name.as_str(), namespace) == name
+        })?;
+        let service = rule.service.as_ref()?;
+        Some(match &rule.text {
+            Some(_) => of_a_service(&format!("route `{name}`"), service),
+            None => Refusal::conflict(
+                "ResourceInUse",
+                format!(
+                    "route `{name}` is the default host of service `{service}`, which has no other route"
+                ),
+            )
+            .hint(format!(
+                "give the service a [[route]] of its own and deploy it, or `wharf delete {service}`"
+            )),
+        })
+    }
+
+    fn target_group_of_a_service(
+        &self,
+        namespace: &NamespaceName,
+        name: &TargetGroupName,
+    ) -> Option<Refusal> {
+        let scene = self.edge.scene();
+        let mut groups = scene.outside_of(namespace);
+        let (_, service) = groups.find(|(group, by)| group.name == *name && by.is_some())?;
+        Some(of_a_service(&format!("target group `{name}`"), service?))
     }
 
     /// Opens what a change needs, writes it, and puts it in force, unless it is refused; says how long the last took.
@@ -204,6 +251,13 @@ fn reordered(
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
     let ended = tokio::task::spawn_blocking(work).await;
     ended.map_err(|error| Refusal::new(Kind::Internal, "WorkFailed", error.to_string()))
+}
+
+fn of_a_service(what: &str, service: &ServiceName) -> Refusal {
+    let message = format!("{what} is of service `{service}`: its manifest has it");
+    Refusal::conflict("ResourceInUse", message).hint(format!(
+        "change it in the wharf.toml of `{service}` and deploy that, or `wharf delete {service}`"
+    ))
 }
 
 /// The answer for an object that isn't there.

@@ -110,13 +110,16 @@ pub(crate) async fn put_route(
 /// Deletes a route that was applied.
 #[utoipa::path(delete, path = "/v1/namespaces/{ns}/routes/{name}", tag = "routing",
     params(("ns" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The route")),
-    responses((status = 204), (status = 404, body = ErrorBody)))]
+    responses((status = 204), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "A service's manifest has it")))]
 pub(crate) async fn delete_route(
     namespace: InNamespace,
     name: Named,
     State(api): State<SharedApi>,
 ) -> Result<StatusCode, Refusal> {
-    let name = ObjectName::Route(name.parse()?);
+    // A service's is called as no route that stands by itself can be.
+    let of_service = || api.orchestrator.route_of_a_service(&namespace.name, &name.0);
+    let parsed = name.parse().map_err(|bad| of_service().unwrap_or(bad))?;
+    let name = ObjectName::Route(parsed);
     api.orchestrator.delete_object(&namespace.name, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
