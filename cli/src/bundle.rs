@@ -44,6 +44,11 @@ impl Bundle {
         self.file.text().job.is_some()
     }
 
+    /// Whether it has as many tasks as its load asks for.
+    pub(crate) fn scales(&self) -> bool {
+        self.file.text().scaling.is_some()
+    }
+
     pub(crate) fn component_digest(&self) -> String {
         self.package.component.digest.to_string()
     }

@@ -36,7 +36,7 @@ use crate::tokens::Tokens;
 
 pub use bundles::NewBundle;
 pub use capacity::{CapacityReport, Holder, HolderKind, MAX_HOLDERS, MAX_WAITING};
-pub use deploy::{Deployed, NewDeployment};
+pub use deploy::{Deployed, NewDeployment, ServiceChange};
 pub use edge::{AppliedChange, ObjectName, no_object};
 pub use jobs::Scheduled;
 pub use namespaces::ensure_default;

@@ -13,7 +13,8 @@ use hyper::body::Frame;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::io::ReaderStream;
 use wharf_control::api::types::{
-    Bundle as Registered, CreateDeployment, Deployment, RegisterBundle, RolloutStage, RolloutState,
+    Bundle as Registered, ChangedPart, CreateDeployment, Deployment, RegisterBundle, RolloutStage,
+    RolloutState,
 };
 use wharf_control::manifest::PackagedFile;
 
@@ -35,7 +36,10 @@ pub(crate) async fn deploy(api: &Api, args: &args::Deploy) -> Result<()> {
     progress.end();
     let deployment = outcome?;
     match deployment.rollout_state {
-        RolloutState::Completed => Ok(output::answer(args.client.output, &deployment, steady)?),
+        RolloutState::Completed => {
+            let said = |deployment: &Deployment| changed(deployment, args, &bundle);
+            Ok(output::answer(args.client.output, &deployment, said)?)
+        }
         _ => {
             // Programs get the whole of it all the same.
             if args.client.output == Output::Json {
@@ -104,6 +108,31 @@ pub(super) fn steady(deployment: &Deployment) -> String {
         .fold(head, |text, url| format!("{text}\n{url}"))
 }
 
+/// That it is steady, and what else of the service the deploy changed.
+fn changed(deployment: &Deployment, args: &args::Deploy, bundle: &Bundle) -> String {
+    let said = deployment.changes.iter().map(|change| match change.what {
+        ChangedPart::DesiredCount => {
+            let why = match (bundle.scales(), args.overrides.count) {
+                (true, _) => "to be within the bounds of [scaling]",
+                (false, Some(_)) => "as --count says",
+                (false, None) => "as the manifest says",
+            };
+            let count = |count: Option<u32>| count.unwrap_or_default();
+            format!(
+                "scaled from {} to {}, {why}",
+                count(change.from),
+                count(change.to)
+            )
+        }
+        ChangedPart::Scaling if bundle.scales() => "[scaling] is as the manifest says from now on".to_owned(),
+        ChangedPart::Scaling => {
+            "it doesn't scale by itself any more: the manifest has no [scaling]".to_owned()
+        }
+        ChangedPart::Deployment => "[deployment] is as the manifest says from now on".to_owned(),
+    });
+    said.fold(steady(deployment), |text, change| format!("{text}\n{change}"))
+}
+
 async fn roll_out(api: &Api, bundle: &Bundle, progress: &Progress, patience: Duration) -> Result<Deployment> {
     let digest = upload(api, bundle, progress).await?.digest;
     let request = CreateDeployment {
@@ -160,6 +189,7 @@ pub(super) async fn follow(
     progress: &Progress,
     until: Instant,
 ) -> Result<Deployment> {
+    let (unchanged, changes) = (created.unchanged, created.changes.clone());
     let mut last = created;
     let mut said = String::new();
     let path = format!("{}?follow=true", api.path(&["deployments", &last.id]));
@@ -178,7 +208,12 @@ pub(super) async fn follow(
             Err(_) => bail!(unfinished(&last)),
         }
     }
-    Ok(last)
+    // What the deploy came to is in the answer to it alone.
+    Ok(Deployment {
+        unchanged,
+        changes,
+        ..last
+    })
 }
 
 fn state(deployment: &Deployment) -> String {

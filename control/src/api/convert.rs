@@ -8,7 +8,7 @@ pub(super) mod jobs;
 use std::collections::BTreeMap;
 
 pub(super) use self::definition::definition;
-pub(super) use self::deployment::{Seen, deployment};
+pub(super) use self::deployment::{Seen, change, deployment};
 use super::types as wire;
 use crate::model::{
     self, DesiredStatus, Health, Namespace, Service, ServiceKind, ServiceStatus, StopCode, Task, TaskStatus,

@@ -12,6 +12,7 @@ use crate::model::{
 };
 use crate::names::{Digest, NamespaceName, ServiceName};
 use crate::refusal::Refusal;
+use crate::scaling;
 use crate::store::{Expect, Transaction};
 
 /// Asks for a service to run a bundle as a manifest says.
@@ -28,8 +29,25 @@ pub struct NewDeployment {
 pub enum Deployed {
     /// There is a new revision, and this deployment brings it.
     New(Deployment),
-    /// The service runs, or is being brought to, this content already.
-    Unchanged(Deployment),
+    /// The service runs, or is being brought to, this content already. What was said otherwise than before of the service
+    /// itself is so at once.
+    Unchanged(Deployment, Vec<ServiceChange>),
+}
+
+/// What a deploy changed of a service, and of none of its revisions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceChange {
+    /// How many tasks it has.
+    Count {
+        /// How many it had.
+        from: u32,
+        /// How many it is to have.
+        to: u32,
+    },
+    /// How it scales.
+    Scaling,
+    /// How deployments come.
+    Deployment,
 }
 
 impl Orchestrator {
@@ -204,11 +222,16 @@ impl Orchestrator {
             scaling: draft.scaling.clone(),
             ..service
         };
+        let changes = changes(&before, &service);
         if service != before {
             check_bounds(&draft.deployment, &service, count)?;
             self.store
                 .put_if(&keys::service(&namespace, &name), expect, service.encode())
                 .await?;
+            if before.count != count {
+                let said = scaling::said(&name, (before.count, count), "it was deployed so");
+                self.events.record(&namespace, &name, said);
+            }
             self.reconciler.reconcile((namespace.clone(), name.clone())).await;
         }
         let deployments: Vec<Deployment> = self
@@ -217,7 +240,8 @@ impl Orchestrator {
         let latest = deployments
             .into_iter()
             .rfind(|deployment| deployment.revision == goal.id.revision);
-        latest.map(Deployed::Unchanged).ok_or_else(|| {
+        let unchanged = latest.map(|latest| Deployed::Unchanged(latest, changes));
+        unchanged.ok_or_else(|| {
             let message = format!("the deployment that brought {} is not known any more", goal.id);
             Refusal::conflict("DeploymentNotFound", message).hint("change something and deploy again")
         })
@@ -281,6 +305,14 @@ impl Orchestrator {
         deployments.sort_by(|a, b| b.id.cmp(&a.id));
         Ok(deployments)
     }
+}
+
+fn changes(before: &Service, after: &Service) -> Vec<ServiceChange> {
+    let (from, to) = (before.count, after.count);
+    let count = (from != to).then_some(ServiceChange::Count { from, to });
+    let scaling = (before.scaling != after.scaling).then_some(ServiceChange::Scaling);
+    let deployment = (before.deployment != after.deployment).then_some(ServiceChange::Deployment);
+    [count, scaling, deployment].into_iter().flatten().collect()
 }
 
 /// A service on its way to a new revision.

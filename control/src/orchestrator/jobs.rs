@@ -111,11 +111,9 @@ impl Orchestrator {
         let _writing = self.writes.lock().await;
         let key = keys::job(namespace, name);
         let job = loop {
-            let entry = self
-                .store
-                .get(&key)
-                .await?
-                .ok_or_else(|| no_job(namespace, name))?;
+            let Some(entry) = self.store.get(&key).await? else {
+                return Err(self.no_job(namespace, name).await);
+            };
             let mut job = Job::decode(&entry)?;
             let Some(schedule) = &mut job.schedule else {
                 return Err(
@@ -161,7 +159,10 @@ impl Orchestrator {
     /// If it doesn't exist.
     pub async fn job(&self, namespace: &NamespaceName, name: &Family) -> Result<Job, Refusal> {
         let found = self.record(&keys::job(namespace, name)).await?;
-        found.ok_or_else(|| no_job(namespace, name))
+        match found {
+            Some(job) => Ok(job),
+            None => Err(self.no_job(namespace, name).await),
+        }
     }
 
     /// Forgets a job: its schedule, its definitions, its ended runs with their tasks, its events and logs.
@@ -171,7 +172,7 @@ impl Orchestrator {
     pub async fn delete_job(&self, namespace: &NamespaceName, name: &Family) -> Result<(), Refusal> {
         let _writing = self.writes.lock().await;
         if !self.is_known(namespace, name).await? {
-            return Err(no_job(namespace, name));
+            return Err(self.no_job(namespace, name).await);
         }
         self.check_no_service(namespace, name).await?;
         let runs = self.runs(namespace, name).await?;
@@ -233,6 +234,16 @@ impl Orchestrator {
         blueprint.job()?.schedule.clone()
     }
 
+    /// The answer where there is no job of this name; what has it is said.
+    async fn no_job(&self, namespace: &NamespaceName, name: &Family) -> Refusal {
+        let message = format!("there is no job `{name}` in namespace `{namespace}`");
+        match self.store.get(&keys::service(namespace, name)).await {
+            Ok(Some(_)) => Refusal::not_found("JobNotFound", format!("{message}: `{name}` is a service"))
+                .hint(format!("`wharf describe service {name}` shows it")),
+            _ => Refusal::not_found("JobNotFound", message).hint("`wharf jobs` shows those there are"),
+        }
+    }
+
     async fn check_no_service(&self, namespace: &NamespaceName, name: &Family) -> Result<(), Refusal> {
         match self.store.get(&keys::service(namespace, name)).await? {
             None => Ok(()),
@@ -279,12 +290,4 @@ fn no_schedule(name: &Family) -> Refusal {
     Refusal::unprocessable("NotAService", message)
         .field("job")
         .hint("use `wharf run`, or add a `schedule` to [job]")
-}
-
-pub(super) fn no_job(namespace: &NamespaceName, name: &Family) -> Refusal {
-    Refusal::not_found(
-        "JobNotFound",
-        format!("there is no job `{name}` in namespace `{namespace}`"),
-    )
-    .hint("`wharf jobs` shows those there are")
 }

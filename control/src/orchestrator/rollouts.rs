@@ -1,7 +1,7 @@
 //! What people do to deployments in progress, and back to earlier ones: abort, pause, continue, roll back.
 
 use super::deploy::{Aim, Deployed, check_existing, kind_of, no_deployment};
-use super::{Disturbed, Orchestrator, services::no_service};
+use super::{Disturbed, Orchestrator};
 use crate::model::stored::Record as _;
 use crate::model::{Deployment, Pace, RolloutState, Service, keys};
 use crate::names::{FamilyRevision, NamespaceName, Revision, ServiceName};
@@ -116,8 +116,9 @@ impl Orchestrator {
     }
 
     async fn under_way(&self, namespace: &NamespaceName, name: &ServiceName) -> Result<UnderWay, Refusal> {
-        let entry = self.store.get(&keys::service(namespace, name)).await?;
-        let entry = entry.ok_or_else(|| no_service(namespace, name))?;
+        let Some(entry) = self.store.get(&keys::service(namespace, name)).await? else {
+            return Err(self.no_service(namespace, name).await);
+        };
         let service = Service::decode(&entry)?;
         let Some(id) = service.rollout.clone() else {
             let message = format!("the service `{name}` has no deployment in progress");
@@ -187,8 +188,9 @@ impl Orchestrator {
         to: Option<Revision>,
     ) -> Result<Deployed, Refusal> {
         self.namespace(namespace).await?;
-        let entry = self.store.get(&keys::service(namespace, name)).await?;
-        let entry = entry.ok_or_else(|| no_service(namespace, name))?;
+        let Some(entry) = self.store.get(&keys::service(namespace, name)).await? else {
+            return Err(self.no_service(namespace, name).await);
+        };
         let service = Service::decode(&entry)?;
         let deployments: Vec<Deployment> = self.records(&keys::service_deployments(namespace, name)).await?;
         let revisions = self.revisions(namespace, name).await?;
@@ -210,7 +212,7 @@ impl Orchestrator {
         if service.goal == Some(target) {
             let latest = deployments.into_iter().rfind(|old| old.revision == target);
             return latest
-                .map(Deployed::Unchanged)
+                .map(|latest| Deployed::Unchanged(latest, Vec::new()))
                 .ok_or_else(|| nothing_before(&service));
         }
         let spec = service.deployment.rollback();

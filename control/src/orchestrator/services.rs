@@ -43,7 +43,10 @@ impl Orchestrator {
     /// If it doesn't exist.
     pub async fn service(&self, namespace: &NamespaceName, name: &ServiceName) -> Result<Service, Refusal> {
         let found = self.record(&keys::service(namespace, name)).await?;
-        found.ok_or_else(|| no_service(namespace, name))
+        match found {
+            Some(service) => Ok(service),
+            None => Err(self.no_service(namespace, name).await),
+        }
     }
 
     /// Changes how many tasks a service shall have.
@@ -128,11 +131,9 @@ impl Orchestrator {
         self.namespace(namespace).await?;
         let key = keys::service(namespace, name);
         loop {
-            let entry = self
-                .store
-                .get(&key)
-                .await?
-                .ok_or_else(|| no_service(namespace, name))?;
+            let Some(entry) = self.store.get(&key).await? else {
+                return Err(self.no_service(namespace, name).await);
+            };
             let mut service = Service::decode(&entry)?;
             change(&mut service)?;
             match self
@@ -147,6 +148,18 @@ impl Orchestrator {
                 // The control loop ended a deployment meanwhile; it does so once, this can't go on for ever.
                 Err(crate::store::StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The answer where there is no service of this name; what has it is said.
+    pub(super) async fn no_service(&self, namespace: &NamespaceName, name: &ServiceName) -> Refusal {
+        let message = format!("there is no service `{name}` in namespace `{namespace}`");
+        match self.store.get(&keys::job(namespace, name)).await {
+            Ok(Some(_)) => Refusal::not_found("ServiceNotFound", format!("{message}: `{name}` is a job"))
+                .hint(format!("`wharf describe job {name}` shows it")),
+            _ => {
+                Refusal::not_found("ServiceNotFound", message).hint("`wharf services` shows those there are")
             }
         }
     }
@@ -284,12 +297,4 @@ pub(super) fn stop_reason(reason: Option<String>, default: &str) -> Result<Strin
         return Err(Refusal::unprocessable("TooLong", message).field("reason"));
     }
     Ok(reason)
-}
-
-pub(super) fn no_service(namespace: &NamespaceName, name: &ServiceName) -> Refusal {
-    Refusal::not_found(
-        "ServiceNotFound",
-        format!("there is no service `{name}` in namespace `{namespace}`"),
-    )
-    .hint("`wharf services` shows those there are")
 }

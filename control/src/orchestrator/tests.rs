@@ -81,7 +81,7 @@ impl Harbour {
 
     /// Waits until a deployment has ended.
     async fn ended(&self, deployed: Deployed) -> Deployment {
-        let (Deployed::New(deployment) | Deployed::Unchanged(deployment)) = deployed;
+        let (Deployed::New(deployment) | Deployed::Unchanged(deployment, _)) = deployed;
         let mut changes = self.orchestrator.registry.changes();
         loop {
             let found = self

@@ -4,6 +4,7 @@ use super::Counts;
 use crate::api::types as wire;
 use crate::model::{Deployment, Figures, Pace, RolloutState, Stage};
 use crate::names::Revision;
+use crate::orchestrator::ServiceChange;
 use crate::tasks::registry::Progress;
 
 /// What a deployment is seen with besides its record.
@@ -48,6 +49,7 @@ pub(in crate::api) fn deployment(deployment: &Deployment, seen: Seen) -> wire::D
         service_name: deployment.service.to_string(),
         task_definition: format!("{}:{}", deployment.service, deployment.revision),
         unchanged: false,
+        changes: Vec::new(),
         rollout_state: state(deployment.state),
         rollout_state_reason: note.unwrap_or_else(|| deployment.reason.clone()),
         strategy: deployment.spec.strategy.as_str().to_owned(),
@@ -68,6 +70,15 @@ pub(in crate::api) fn deployment(deployment: &Deployment, seen: Seen) -> wire::D
         updated_at: deployment.updated_at,
         urls,
     }
+}
+
+pub(in crate::api) fn change(change: ServiceChange) -> wire::ServiceChange {
+    let (what, from, to) = match change {
+        ServiceChange::Count { from, to } => (wire::ChangedPart::DesiredCount, Some(from), Some(to)),
+        ServiceChange::Scaling => (wire::ChangedPart::Scaling, None, None),
+        ServiceChange::Deployment => (wire::ChangedPart::Deployment, None, None),
+    };
+    wire::ServiceChange { what, from, to }
 }
 
 fn state(state: RolloutState) -> wire::RolloutState {

@@ -278,12 +278,13 @@ async fn answer(
     namespace: &NamespaceName,
     came_to: Deployed,
 ) -> Result<(StatusCode, Json<Deployment>), Refusal> {
-    let (status, deployment) = match came_to {
-        Deployed::New(deployment) => (StatusCode::CREATED, deployment),
-        Deployed::Unchanged(deployment) => (StatusCode::OK, deployment),
+    let (status, deployment, changes) = match came_to {
+        Deployed::New(deployment) => (StatusCode::CREATED, deployment, Vec::new()),
+        Deployed::Unchanged(deployment, changes) => (StatusCode::OK, deployment, changes),
     };
     let mut wire = describe(api, namespace, &deployment).await?;
     wire.unchanged = status == StatusCode::OK;
+    wire.changes = changes.into_iter().map(convert::change).collect();
     Ok((status, Json(wire)))
 }
 

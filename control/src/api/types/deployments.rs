@@ -83,6 +83,9 @@ pub struct Deployment {
     pub task_definition: String,
     /// Whether the service ran this revision already, so that nothing had to be done.
     pub unchanged: bool,
+    /// What the deploy changed of the service all the same, at once: in the answer to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ServiceChange>,
     /// How far it is.
     pub rollout_state: RolloutState,
     /// Why it is in that state; what it waits for while in progress.
@@ -122,6 +125,32 @@ pub struct Deployment {
     pub updated_at: Timestamp,
     /// Where the service answers; empty for a worker.
     pub urls: Vec<String>,
+}
+
+/// Something of a service that is no revision's, and was changed by a deploy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceChange {
+    /// What was changed.
+    pub what: ChangedPart,
+    /// What a count was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u32>,
+    /// What a count is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<u32>,
+}
+
+/// What a service has of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ChangedPart {
+    /// How many tasks it is to have.
+    DesiredCount,
+    /// `[scaling]`.
+    Scaling,
+    /// `[deployment]`.
+    Deployment,
 }
 
 /// Deployments, newest first.

@@ -16,7 +16,7 @@ async fn the_same_content_again_is_unchanged() {
     assert_eq!((first.state, first.revision.get()), (RolloutState::Completed, 1));
     let again = harbour.deploy("one", manifest.clone()).await.unwrap();
     assert!(
-        matches!(&again, Deployed::Unchanged(same) if same.id == first.id),
+        matches!(&again, Deployed::Unchanged(same, _) if same.id == first.id),
         "{again:?}"
     );
     for (content, manifest, revision) in [
@@ -44,7 +44,7 @@ async fn a_count_is_no_new_revision() {
     let name = "api".parse().unwrap();
     assert!(matches!(
         harbour.deploy("one", with(3)).await.unwrap(),
-        Deployed::Unchanged(_)
+        Deployed::Unchanged(..)
     ));
     assert_eq!(
         harbour
@@ -270,7 +270,7 @@ async fn of_the_deployments_of_a_revision_that_runs_the_newest_is_kept() {
     };
     let same = harbour.deploy("one", manifest("1")).await.unwrap();
     assert!(
-        matches!(&same, Deployed::Unchanged(same) if same.id == newest),
+        matches!(&same, Deployed::Unchanged(same, _) if same.id == newest),
         "{same:?}"
     );
     // What runs is asked for when it is deployed again, however long ago it came.

@@ -230,3 +230,39 @@ async fn what_answers_requests_is_not_run() {
     let definitions = harbour.orchestrator.definitions(&harbour.namespace).await;
     assert_eq!(definitions.unwrap(), []);
 }
+
+#[tokio::test]
+async fn a_name_of_another_kind_is_said_to_be_that() {
+    let harbour = Harbour::open().await;
+    let (service, job) = ("api".parse().unwrap(), "report".parse().unwrap());
+    harbour
+        .deploy("service", json!({"name": "api", "task": {}}))
+        .await
+        .unwrap();
+    harbour.is_command();
+    run(&harbour, "job", Overrides::default()).await.unwrap();
+    let (orchestrator, namespace) = (&harbour.orchestrator, &harbour.namespace);
+    let no_service = "there is no service `report` in namespace `default`: `report` is a job";
+    for refused in [
+        orchestrator.service(namespace, &job).await.map(drop),
+        orchestrator.scale(namespace, &job, 2).await.map(drop),
+        orchestrator.delete_service(namespace, &job).await.map(drop),
+        orchestrator.roll_back(namespace, &job, None).await.map(drop),
+        orchestrator.abort(namespace, &job).await.map(drop),
+    ] {
+        assert_eq!(super::refused(refused, "ServiceNotFound").message, no_service);
+    }
+    let refused = super::refused(orchestrator.job(namespace, &service).await, "JobNotFound");
+    assert_eq!(
+        refused.message,
+        "there is no job `api` in namespace `default`: `api` is a service"
+    );
+    let nobody = super::refused(
+        orchestrator.service(namespace, &"nobody".parse().unwrap()).await,
+        "ServiceNotFound",
+    );
+    assert_eq!(
+        nobody.message,
+        "there is no service `nobody` in namespace `default`"
+    );
+}

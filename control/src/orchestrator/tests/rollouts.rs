@@ -50,7 +50,7 @@ async fn another_way_of_deploying_is_not_another_thing_to_run() {
         .await
         .unwrap();
     assert!(
-        matches!(&again, Deployed::Unchanged(same) if same.id == first.id),
+        matches!(&again, Deployed::Unchanged(same, _) if same.id == first.id),
         "{again:?}"
     );
     // It is the service's from now on: for what is replaced, and for a way back.
@@ -180,7 +180,7 @@ async fn a_service_goes_back_to_what_completed_before_and_no_further_than_it_is(
         .await
         .unwrap();
     assert!(
-        matches!(&same, Deployed::Unchanged(same) if same.id == back.id),
+        matches!(&same, Deployed::Unchanged(same, _) if same.id == back.id),
         "{same:?}"
     );
     let first = orchestrator
@@ -280,7 +280,7 @@ async fn what_was_seen_of_a_deployment_stays_known_when_it_is_given_up() {
     let harbour = Harbour::open().await;
     let (orchestrator, namespace) = (&harbour.orchestrator, &harbour.namespace);
     harbour.run("one", json!({})).await;
-    let (Deployed::New(begun) | Deployed::Unchanged(begun)) = harbour
+    let (Deployed::New(begun) | Deployed::Unchanged(begun, _)) = harbour
         .deploy("two", how(json!({"strategy": "canary", "bake": "1h"})))
         .await
         .unwrap();

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::events::EventQuery;
 use crate::reconciler::control_loop::tests::fake::Behaviour;
 
 fn manifest(count: Option<u32>, scaling: serde_json::Value) -> serde_json::Value {
@@ -106,7 +107,7 @@ async fn to_scale_otherwise_is_not_another_thing_to_run() {
             .await
             .unwrap();
         assert!(
-            matches!(&again, Deployed::Unchanged(same) if same.id == first.id),
+            matches!(&again, Deployed::Unchanged(same, _) if same.id == first.id),
             "{scaling}: {again:?}"
         );
         let service = service().await;
@@ -191,4 +192,49 @@ async fn the_answer_is_of_the_count_that_was_chosen() {
         .unwrap();
     let scaled = orchestrator.scale(&harbour.namespace, &name, 0).await.unwrap();
     assert_eq!(scaled.scaling.map(|shown| shown.desired), Some(1));
+}
+
+#[tokio::test]
+async fn what_a_deploy_changes_of_the_service_alone_is_said() {
+    let harbour = Harbour::open().await;
+    let with = |count: u32, rest: serde_json::Value| {
+        let mut manifest = manifest(Some(count), serde_json::Value::Null);
+        manifest
+            .as_object_mut()
+            .unwrap()
+            .extend(rest.as_object().unwrap().clone());
+        manifest
+    };
+    let first = harbour.deploy("one", with(2, json!({}))).await.unwrap();
+    harbour.ended(first).await;
+    harbour.scale(5).await.unwrap();
+    let slower = json!({"deployment": {"strategy": "recreate"}});
+    let scaling = json!({"scaling": {"max": 4}});
+    for (manifest, expected) in [
+        (with(2, json!({})), vec![ServiceChange::Count { from: 5, to: 2 }]),
+        (with(2, json!({})), vec![]),
+        (with(2, slower), vec![ServiceChange::Deployment]),
+        (
+            with(2, scaling),
+            vec![ServiceChange::Scaling, ServiceChange::Deployment],
+        ),
+    ] {
+        match harbour.deploy("one", manifest).await.unwrap() {
+            Deployed::Unchanged(_, changes) => assert_eq!(changes, expected),
+            new @ Deployed::New(_) => panic!("{new:?}"),
+        }
+    }
+    harbour.orchestrator.events.flush().await;
+    let query = EventQuery {
+        service: Some("api".parse().unwrap()),
+        since: None,
+    };
+    let events = harbour
+        .orchestrator
+        .events
+        .list(&harbour.namespace, &query)
+        .await
+        .unwrap();
+    let said = "(service api) has its desired count set to 2, from 5. Cause: it was deployed so.";
+    assert!(events.iter().any(|event| event.message == said), "{events:?}");
 }

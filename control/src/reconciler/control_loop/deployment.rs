@@ -75,10 +75,8 @@ impl ControlLoop {
                     self.say(key, message);
                 }
             }
-            if let Some(begins) = &service.rollout {
-                let runs = service.goal.map(|goal| format!("{}:{goal}", key.1));
-                let (namespace, service) = (&key.0, &key.1);
-                tracing::info!(%namespace, %service, deployment = %begins, runs, "deployment begins");
+            if let Some(Tracked { record, .. }) = now {
+                self.say(key, wording::begins(&key.1, record));
             }
             return Ok(());
         }

@@ -64,6 +64,11 @@ pub(super) fn scaled(service: &ServiceName, decided: &Decided) -> String {
     scaling::said(service, (*from, *to), cause)
 }
 
+pub(super) fn begins(service: &ServiceName, deployment: &Deployment) -> String {
+    let Deployment { id, reason, .. } = deployment;
+    format!("(service {service}) (deployment {id}) {reason}.")
+}
+
 pub(super) fn completed(service: &ServiceName, deployment: &DeploymentId) -> String {
     format!("(service {service}) (deployment {deployment}) deployment completed.")
 }

@@ -30,6 +30,7 @@ async fn a_life_from_start_to_stop_is_told() {
     assert_eq!(
         story(&cluster).await,
         [
+            "(service api) (deployment ID) deployment of api:1 in progress.",
             "(service api) has started 1 tasks: (task ID).",
             "(service api) registered 1 targets in (target-group api): (task ID).",
             "(service api) (deployment ID) deployment completed.",
