@@ -4,6 +4,7 @@ mod capacity;
 mod deploys;
 mod edge;
 mod jobs;
+mod limits;
 mod reads;
 mod rollouts;
 mod scaling;
