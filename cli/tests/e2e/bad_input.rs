@@ -7,7 +7,7 @@ use crate::project::{Guest, Project, service};
 use crate::server::Server;
 
 /// Manifests that are refused, with what the message has to say.
-const MANIFESTS: [(&str, &[&str]); 15] = [
+const MANIFESTS: [(&str, &[&str]); 16] = [
     (
         "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\nmemry = \"1MiB\"\n",
         &["wharf.toml:4", "memry", "memory"],
@@ -17,6 +17,10 @@ const MANIFESTS: [(&str, &[&str]); 15] = [
         &["wharf.toml:2", "tsk", "task"],
     ),
     ("[task]\ncomponent = \"app.wasm\"\n", &["wharf.toml", "name"]),
+    (
+        "name = \"web\"\n[task]\ncomponent = \"app.wasm\"\n[scaling]\nmin = 4\nmax = 2\n",
+        &["wharf.toml:5:1: `min` in [scaling] is 4, more than `max`, 2"],
+    ),
     ("name = \"web\"\n[task]\n", &["wharf.toml:2", "component"]),
     (
         "name = \"Web!\"\n[task]\ncomponent = \"app.wasm\"\n",

@@ -1,5 +1,6 @@
 //! Limits from outside: what a client is told when a guest meets one, and what its neighbours notice.
 
+use crate::gate::Gate;
 use crate::project::Project;
 use crate::server::{Server, until};
 
@@ -125,8 +126,14 @@ fn three_traps_in_a_row_make_a_task_unhealthy_and_it_is_replaced() {
 
 #[test]
 fn a_task_that_traps_is_replaced_although_it_passes_its_checks() {
-    let server = Server::start();
-    deploy(&server, "web", "[health]\npath = \"/ok\"\ninterval = \"1s\"\n");
+    let (server, gate) = (Server::start(), Gate::open());
+    // What is asked at the gate is a check, and passes.
+    let port = gate.port;
+    let health = format!(
+        "egress = [\"http://127.0.0.1:{port}\"]\n[health]\npath = \"/fetch?url=http://127.0.0.1:{port}/\"\n\
+         interval = \"100ms\"\ntimeout = \"10s\"\n"
+    );
+    deploy(&server, "web", &health);
     let task = || {
         let tasks = server.wharf().json(["ps", "web"]);
         tasks["tasks"][0]["taskId"].as_str().map(str::to_owned)
@@ -134,6 +141,11 @@ fn a_task_that_traps_is_replaced_although_it_passes_its_checks() {
     let first = task().expect("a task");
     until("another task runs in its place", || {
         server.get("web.localhost", "/trap");
+        // One that began after the trap has passed when the next begins.
+        let asked = gate.asked();
+        until("a check passes, or nobody is checked any more", || {
+            (gate.asked() >= asked + 3 || task().is_some_and(|now| now != first)).then_some(())
+        });
         task().filter(|now| *now != first)
     });
     let events = server.wharf().ok(["events", "web"]);

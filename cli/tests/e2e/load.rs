@@ -1,7 +1,7 @@
 //! Clients that ask all the time, while something is done to what they ask.
 
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::http::{self, Call, Session};
@@ -32,21 +32,29 @@ pub(crate) fn while_asked<T>(server: &Server, host: &str, work: impl FnOnce() ->
                 })
             })
             .collect();
-        // Whatever happens, the clients are told to end: the scope waits for them.
-        let worked = catch_unwind(AssertUnwindSafe(|| {
-            until("all are asking", || {
-                (answered.load(Ordering::Relaxed) > 4 * CLIENTS).then_some(())
-            });
-            work()
-        }));
-        done.store(true, Ordering::Relaxed);
+        let ends = EndWhenDone(&done);
+        until("all are asking", || {
+            (answered.load(Ordering::Relaxed) > 4 * CLIENTS).then_some(())
+        });
+        let worked = work();
+        drop(ends);
         for client in clients {
             if let Err(panic) = client.join() {
                 resume_unwind(panic);
             }
         }
-        worked.unwrap_or_else(|panic| resume_unwind(panic))
+        worked
     })
+}
+
+/// Tells threads to end that ask until they are told, also where what they are asked beside fails: their scope waits for
+/// them.
+pub(crate) struct EndWhenDone<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for EndWhenDone<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Asks once per call: the status, and what was said with one that is not 200.

@@ -28,7 +28,7 @@ fn the_servers_log_tells_what_was_done_and_no_secret() {
     for words in [
         "started version=",
         "cpu_units=",
-        "deployment begins namespace=default service=web",
+        "deployment of web:1 in progress",
         "state=ACTIVATING",
         "state=RUNNING",
         "state=STOPPED code=\"TerminationNotice\"",

@@ -232,46 +232,6 @@ fn after_a_kill_what_may_have_run_is_another_attempt() {
     });
 }
 
-/// The schedule's smallest step is a minute, so that is what it takes.
-#[test]
-fn what_was_missed_is_caught_up_within_its_starting_deadline() {
-    let server = Server::start();
-    let schedule = |name: &str, deadline: &str| {
-        let manifest = format!(
-            "name = {name:?}\n[task]\ncomponent = \"app.wasm\"\nargs = [\"print\", \"1\"]\n[job]\n\
-             schedule = \"* * * * *\"\nstarting_deadline = {deadline:?}\n"
-        );
-        Project::new(Guest::Command, &manifest)
-    };
-    server.wharf().ok(["deploy", schedule("patient", "1h").path()]);
-    server.wharf().ok(["deploy", schedule("prompt", "1s").path()]);
-    let data = server.data().to_owned();
-    let _directory = server.kill();
-    let killed = jiff::Timestamp::now().as_second();
-    let due = jiff::Timestamp::from_second(killed - killed % 60 + 60).expect("soon");
-    // A moment later than the second that one of them has.
-    let late = due + jiff::SignedDuration::from_millis(1100);
-    while let Ok(left) = std::time::Duration::try_from(late.duration_since(jiff::Timestamp::now())) {
-        std::thread::park_timeout(left);
-    }
-
-    let server = Server::start_on(&data);
-    let ran = |name: &str| {
-        let job = server.wharf().json(["describe", "job", name]);
-        let runs = job["runs"].as_array().expect("an array").clone();
-        runs.into_iter().find(|run| run["dueAt"] == due.to_string())
-    };
-    until("it is caught up", || {
-        ran("patient").filter(|run| run["state"] == "SUCCEEDED")
-    });
-    let said = until("the other is told to be missed", || {
-        let events = server.wharf().ok(["events", "prompt"]);
-        events.contains("missed the run that was due").then_some(events)
-    });
-    assert!(said.contains("within its starting deadline, 1s"), "{said}");
-    assert_eq!(ran("prompt"), None);
-}
-
 #[test]
 fn a_schedule_that_makes_no_sense_is_refused_with_its_line() {
     let server = Server::start();

@@ -1,12 +1,12 @@
 //! Services that scale by load, sleep when they are idle and wake on a request.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
 use crate::http::Call;
-use crate::project::{Guest, Project};
+use crate::load::EndWhenDone;
+use crate::project::Project;
 use crate::server::{Server, until};
 
 /// A service that sleeps after a second; `rest` follows in its `[scaling]`.
@@ -145,20 +145,15 @@ fn load_brings_tasks_and_they_go_without_losing_a_request() {
                 }
             });
         }
-        let watched = catch_unwind(AssertUnwindSafe(|| {
-            let most = until_service(&server, "as many as there may be", |service| {
-                service["healthyCount"] == 3
-            });
-            assert_eq!(most["scaling"]["maxCapacity"], 3);
-            calm.store(true, Ordering::Relaxed);
-            until_service(&server, "the fewest again", |service| {
-                service["desiredCount"] == 1 && service["runningCount"] == 1
-            });
-        }));
-        // Whatever was seen, the clients are told to end: the scope waits for them.
+        let _ends = [EndWhenDone(&calm), EndWhenDone(&over)];
+        let most = until_service(&server, "as many as there may be", |service| {
+            service["healthyCount"] == 3
+        });
+        assert_eq!(most["scaling"]["maxCapacity"], 3);
         calm.store(true, Ordering::Relaxed);
-        over.store(true, Ordering::Relaxed);
-        watched.unwrap_or_else(|panic| resume_unwind(panic));
+        until_service(&server, "the fewest again", |service| {
+            service["desiredCount"] == 1 && service["runningCount"] == 1
+        });
     });
     let events = events(&server);
     assert!(
@@ -189,16 +184,25 @@ fn a_count_by_hand_is_within_the_bounds_and_said_to_be_a_beginning() {
 }
 
 #[test]
-fn what_cannot_scale_by_requests_is_refused() {
+fn a_deploy_says_what_it_changes_of_a_service_that_runs_already() {
     let server = Server::start();
-    let manifest = "name = \"worker\"\n[task]\ncomponent = \"app.wasm\"\n[scaling]\nmax = 3\nrequests = 10\n";
-    let worker = Project::new(Guest::Command, manifest);
-    let refused = server.wharf().call(["deploy", worker.path()]);
-    refused.failed_saying(64, &["wharf.toml:6:1:", "so it takes no `requests` in [scaling]"]);
-    let bounds = Project::service("web", "[scaling]\nmin = 4\nmax = 2");
-    let refused = server.wharf().call(["deploy", bounds.path()]);
-    refused.failed_saying(
-        64,
-        &["wharf.toml:5:1: `min` in [scaling] is 4, more than `max`, 2"],
+    let deploy = |rest: &str| {
+        server
+            .wharf()
+            .ok(["deploy", Project::service("web", rest).path()])
+    };
+    deploy("[service]\ncount = 1");
+    server.wharf().ok(["scale", "web", "2"]);
+    let said = deploy("[service]\ncount = 1");
+    assert!(
+        said.contains("web:1 was running already, 1 task")
+            && said.contains("scaled from 2 to 1, as the manifest says"),
+        "{said}"
     );
+    let said = deploy("[service]\ncount = 1\n[scaling]\nmax = 3\nconcurrency = 9");
+    assert!(said.contains("[scaling] is as the manifest says"), "{said}");
+    let said = deploy("[service]\ncount = 1\n[scaling]\nmax = 3\nconcurrency = 9");
+    assert!(!said.contains("[scaling]") && !said.contains("scaled"), "{said}");
+    let said = deploy("[service]\ncount = 1");
+    assert!(said.contains("doesn't scale by itself any more"), "{said}");
 }

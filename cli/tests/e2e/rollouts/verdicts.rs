@@ -1,8 +1,8 @@
 //! Deployments that fail by what is seen of them, and the way back.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::load::EndWhenDone;
 use crate::project::{Project, service};
 use crate::server::{Server, until};
 
@@ -15,10 +15,8 @@ fn while_asked_for<T>(server: &Server, path: &str, work: impl FnOnce() -> T) -> 
                 server.get("web.localhost", path);
             }
         });
-        // Whatever happens, the client is told to end: the scope waits for it.
-        let worked = catch_unwind(AssertUnwindSafe(work));
-        over.store(true, Ordering::Relaxed);
-        worked.unwrap_or_else(|panic| resume_unwind(panic))
+        let _ends = EndWhenDone(&over);
+        work()
     })
 }
 

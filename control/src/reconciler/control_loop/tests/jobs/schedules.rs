@@ -131,6 +131,29 @@ async fn what_is_too_late_is_missed_and_said() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_missed_is_caught_up_within_its_starting_deadline() {
+    let cluster = Cluster::empty().await;
+    let job = json!({"schedule": "* * * * *", "starting_deadline": "1h"});
+    cluster.schedule(&key().1, job).await;
+    let prompt: ServiceName = "prompt".parse().unwrap();
+    let job = json!({"schedule": "* * * * *", "starting_deadline": "1s"});
+    cluster.schedule(&prompt, job).await;
+    cluster.reconciler.shut_down().await;
+    // Until two seconds after the minute.
+    tokio::time::sleep(Duration::from_secs(32)).await;
+    let cluster = cluster.crash().await;
+    cluster.behave(1, exits(2, 0));
+    cluster.ended_run(RunNumber(1)).await;
+    assert_eq!(cluster.begun().await, [(60, 62)]);
+    let runs = cluster
+        .store
+        .list(&keys::job_runs(&key().0, &prompt))
+        .await
+        .unwrap();
+    assert!(runs.entries.is_empty(), "it was too late");
+}
+
+#[tokio::test(start_paused = true)]
 async fn forbidden_to_overlap_the_next_waits_for_the_end() {
     let cluster = Cluster::empty().await;
     cluster.behave(1, exits(140, 0));
