@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use wharf_gateway::{Action, Routing, RoutingError, RoutingFault, RuleName};
+use wharf_gateway::{Action, GroupName, Routing, RoutingError, RoutingFault, RuleName};
 
 use super::{Scene, short_name};
 use crate::edge::hosts::{self, Taken};
@@ -153,6 +153,7 @@ impl Scene {
         hosts::refuse_reserved(namespace, &own)?;
         Taken::by(others.into_iter()).refuse(namespace, &own)?;
         self.refuse_ambiguous(namespace)?;
+        self.refuse_restless(&own)?;
         for (group, _) in self.outside_of(namespace) {
             outside::refuse_own_addresses(namespace, group)?;
         }
@@ -223,6 +224,38 @@ impl Scene {
         Ok(())
     }
 
+    /// Refuses routes that draw a group for each request though one of their groups keeps its clients. ALB: such a route
+    /// has to keep them with their group, too.
+    fn refuse_restless(&self, own: &[&Rule]) -> Result<(), Refusal> {
+        let draws = own.iter().filter_map(|rule| match &rule.spec.action {
+            Action::Forward(forward) if forward.stickiness().is_none() => {
+                let shares = forward.groups().iter().filter(|of| of.weight.get() > 0);
+                let drawn: Vec<&GroupName> = shares.map(|of| &of.group).collect();
+                (drawn.len() > 1).then_some((rule, drawn))
+            }
+            _ => None,
+        });
+        let draws: Vec<_> = draws.collect();
+        if draws.is_empty() {
+            return Ok(());
+        }
+        let groups = self.groups()?;
+        let is_sticky = |name: &GroupName| groups.get(name).is_some_and(|of| of.spec.stickiness.is_some());
+        for (rule, drawn) in draws {
+            if let Some(sticky) = drawn.into_iter().find(|name| is_sticky(name)) {
+                let message = format!(
+                    "{} draws one of its groups for each request, and {} has `stickiness`: its clients would not stay",
+                    route(rule),
+                    called(sticky, &rule.namespace)
+                );
+                return Err(Refusal::unprocessable("StickinessMissing", message)
+                    .field("route")
+                    .hint("give the route `stickiness`, too, so that clients stay with their group"));
+            }
+        }
+        Ok(())
+    }
+
     /// What leads nowhere: forwarding to what isn't there, routes on listeners that aren't.
     fn dangling(&self) -> Result<Vec<Dangling<'_>>, Refusal> {
         let services = self.services.iter();
@@ -276,6 +309,15 @@ fn route(rule: &Rule) -> String {
     match rule.namespace.is_default() {
         true => format!("route `{name}`"),
         false => format!("route `{name}` of namespace `{}`", rule.namespace),
+    }
+}
+
+/// What a group is called in its namespace.
+fn called(group: &GroupName, namespace: &NamespaceName) -> String {
+    let name = short_name(group.as_str(), namespace);
+    match name.strip_prefix("target-groups/") {
+        Some(outside) => format!("target group `{outside}`"),
+        None => format!("service `{name}`"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod listeners;
 mod services;
+mod sticky;
 mod tenants;
 
 use std::collections::BTreeMap;
