@@ -4,9 +4,11 @@ use std::{borrow::Cow, net::IpAddr};
 
 use serde::Serialize;
 
+use self::object::Object;
 use crate::hex;
 
 pub mod buffered;
+mod object;
 
 pub use self::buffered::BufferedAccessLog;
 
@@ -16,9 +18,8 @@ pub trait AccessLog: Send + Sync + 'static {
     fn record(&self, entry: &AccessEntry<'_>);
 }
 
-/// What is known of a request at its end. Serialises to the line; what it has none of is left out.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// What is known of a request at its end. The line has what there is of it, under the names of these fields in camel case.
+#[derive(Clone, Debug)]
 pub struct AccessEntry<'r> {
     /// When its head had arrived.
     pub time: jiff::Timestamp,
@@ -27,7 +28,6 @@ pub struct AccessEntry<'r> {
     /// The peer of the connection.
     pub client: IpAddr,
     /// The client behind it, as the listener's trusted proxies name it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub forwarded_for: Option<IpAddr>,
     /// The trace it belongs to, as `traceparent` has it.
     pub trace_id: TraceId,
@@ -36,28 +36,22 @@ pub struct AccessEntry<'r> {
     /// Its method.
     pub method: &'r str,
     /// The authority it asked for, port included.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<&'r str>,
     /// Its path, without the query, which may hold what nobody should read.
     pub path: &'r str,
     /// `HTTP/1.1` or its like.
     pub protocol: &'static str,
     /// The rule that matched.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<&'r str>,
     /// The target group it was forwarded to.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<&'r str>,
     /// The target it was forwarded to.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<&'r str>,
     /// The status sent. When the client had left before, 460, as with ALB; none when the gateway shut down before.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Attempts after the first.
     pub retries: u32,
     /// The targets that failed the attempts before the last, in order; no more than there may be retries.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed_targets: Vec<&'r str>,
     /// Bytes of the request's body that arrived; of an upgraded connection, those the client sent.
     pub request_bytes: u64,
@@ -66,25 +60,18 @@ pub struct AccessEntry<'r> {
     /// From the request's head to the end of the response, in milliseconds.
     pub duration_ms: f64,
     /// From the request's head to the response's, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub head_ms: Option<f64>,
     /// CPU time spent on it, in microseconds; none when unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_us: Option<u64>,
     /// The most memory held for it, in bytes; none when unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
     /// What went wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Cow<'r, str>>,
     /// The class of its head where that does not comply with RFC 9112: ALB's `classification`, with its words.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub classification: Option<&'static str>,
     /// Why it is of that class: ALB's `classification_reason`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub classification_reason: Option<&'static str>,
     /// What was agreed upon with the client; none for a listener without TLS.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsEntry<'r>>,
     /// Whether the client left before the response's end.
     pub client_left: bool,
@@ -119,17 +106,41 @@ impl std::fmt::Display for TraceId {
     }
 }
 
-impl Serialize for TraceId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(str::from_utf8(&self.digits()).unwrap_or_default())
-    }
-}
-
 impl AccessEntry<'_> {
     /// Appends the line, newline included.
     pub fn write_line(&self, line: &mut Vec<u8>) {
-        // Neither writing to memory nor these types can fail.
-        let _ = serde_json::to_writer(&mut *line, self);
+        let mut object = Object::begin(line);
+        object.value("time", Some(self.time));
+        object.text("requestId", self.request_id);
+        object.value("client", Some(self.client));
+        object.value("forwardedFor", self.forwarded_for);
+        object.text("traceId", str::from_utf8(&self.trace_id.digits()).ok());
+        object.text("listener", self.listener);
+        object.text("method", self.method);
+        object.text("host", self.host);
+        object.text("path", self.path);
+        object.text("protocol", self.protocol);
+        object.text("rule", self.rule);
+        object.text("service", self.service);
+        object.text("task", self.task);
+        object.value(
+            "failedTargets",
+            (!self.failed_targets.is_empty()).then_some(&self.failed_targets),
+        );
+        object.value("status", self.status);
+        object.value("retries", Some(self.retries));
+        object.value("requestBytes", Some(self.request_bytes));
+        object.value("responseBytes", Some(self.response_bytes));
+        object.value("durationMs", Some(self.duration_ms));
+        object.value("headMs", self.head_ms);
+        object.value("cpuUs", self.cpu_us);
+        object.value("peakMemory", self.peak_memory);
+        object.text("reason", self.reason.as_deref());
+        object.text("classification", self.classification);
+        object.text("classificationReason", self.classification_reason);
+        object.value("tls", self.tls.as_ref());
+        object.value("clientLeft", Some(self.client_left));
+        object.end();
         line.push(b'\n');
     }
 }

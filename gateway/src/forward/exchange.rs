@@ -88,22 +88,23 @@ impl Exchange {
         if has_body && request.version() <= Version::HTTP_11 {
             connection.pace.unread();
         }
+        let time = jiff::Timestamp::now();
         Self {
             classification: reason,
-            trace: Trace::of(request.headers()),
+            trace: Trace::of(request.headers(), time),
             origin: forwarding::origin(
                 request.headers(),
                 &connection.settings.forwarding,
                 connection.client.ip(),
             ),
-            request_id: request_id::keep_or_make(request.headers().get(X_REQUEST_ID)),
+            request_id: request_id::keep_or_make(request.headers().get(X_REQUEST_ID), time),
             method: request.method().clone(),
             version: request.version(),
             host: authority(request),
             response_bytes: 0,
             upgraded_bytes: 0,
             uri: request.uri().clone(),
-            time: jiff::Timestamp::now(),
+            time,
             started: Instant::now(),
             rule: None,
             group: None,

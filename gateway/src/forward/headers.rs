@@ -13,17 +13,8 @@ use crate::{
     target::{LastOnConnection, TargetError, TargetErrorKind, Usage},
 };
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-
-/// RFC 9110 7.6.1: meant for the next hop only, whether `Connection` names them or not.
-const HOP_BY_HOP: [HeaderName; 5] = [
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    KEEP_ALIVE,
-    PROXY_CONNECTION,
-    header::TE,
-];
+/// How many headers a target gets that a client hardly ever sends.
+const ADDED: usize = 6;
 
 /// RFC 9110 15: statuses end here.
 const LAST_STATUS: u16 = 599;
@@ -38,6 +29,8 @@ pub(super) fn for_target(head: &mut Parts, exchange: &Exchange) {
     }
     join_cookies(&mut head.headers);
     let headers = &mut head.headers;
+    // Grown once, not with every second header.
+    headers.reserve(ADDED);
     forwarding::apply(headers, &exchange.connection);
     exchange.trace.apply(headers);
     headers.insert(X_REQUEST_ID, exchange.request_id.clone());
@@ -68,9 +61,9 @@ pub(super) fn for_client(response: &mut Response<Body>, exchange: &Exchange) -> 
     *response.version_mut() = Version::HTTP_11;
     let headers = response.headers_mut();
     remove_hop_by_hop(headers);
-    if !headers.contains_key(X_REQUEST_ID) {
-        headers.insert(X_REQUEST_ID, exchange.request_id.clone());
-    }
+    headers
+        .entry(X_REQUEST_ID)
+        .or_insert_with(|| exchange.request_id.clone());
     Ok(())
 }
 
@@ -141,27 +134,38 @@ fn invalid(reason: &str) -> Cause {
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(header::CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(str::trim)
-            // By far the most frequent; they go anyway, or are no header's name.
-            .filter(|name| !name.eq_ignore_ascii_case("keep-alive") && !name.eq_ignore_ascii_case("close"))
-            .filter_map(|name| name.parse().ok())
-            // Naming these would take away what routing and this hop rely on.
-            .filter(|name| !matches!(*name, header::HOST | header::CONTENT_LENGTH))
-            .collect();
-        headers.remove(header::CONNECTION);
-        for name in named {
-            headers.remove(name);
-        }
+    // Going over the names once is less work than looking each of these up, and most heads have none.
+    let mut hop_by_hop: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_hop_by_hop(name))
+        .cloned()
+        .collect();
+    if hop_by_hop.is_empty() {
+        return;
     }
-    for name in &HOP_BY_HOP {
+    let named = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        // By far the most frequent; they go anyway, or are no header's name.
+        .filter(|name| !name.eq_ignore_ascii_case("keep-alive") && !name.eq_ignore_ascii_case("close"))
+        .filter_map(|name| name.parse().ok())
+        // Naming these would take away what routing and this hop rely on.
+        .filter(|name| !matches!(*name, header::HOST | header::CONTENT_LENGTH));
+    hop_by_hop.extend(named);
+    for name in hop_by_hop {
         headers.remove(name);
     }
+}
+
+/// RFC 9110 7.6.1: meant for the next hop only, whether `Connection` names them or not.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade"
+    )
 }
 
 fn accepts_trailers(te: &HeaderValue) -> bool {

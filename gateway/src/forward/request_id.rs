@@ -1,8 +1,7 @@
 //! The id a request goes under: the client's, if it is one, else a new one that sorts by time.
 
-use std::time::SystemTime;
-
 use http::HeaderValue;
+use jiff::Timestamp;
 
 use super::chance;
 
@@ -12,19 +11,18 @@ pub(crate) const X_REQUEST_ID: http::HeaderName = http::HeaderName::from_static(
 /// The longest id taken from a client.
 const MAX_REQUEST_ID_BYTES: usize = 128;
 
-/// The client's id if it can go into logs and JSON as it is, else a new one.
-pub(crate) fn keep_or_make(sent: Option<&HeaderValue>) -> HeaderValue {
+/// The client's id if it can go into logs and JSON as it is, else a new one of now.
+pub(crate) fn keep_or_make(sent: Option<&HeaderValue>, now: Timestamp) -> HeaderValue {
     match sent {
         Some(id) if is_valid(id.as_bytes()) => id.clone(),
-        _ => make(),
+        _ => make(now),
     }
 }
 
 /// A new id: a UUID, version 7.
-pub(crate) fn make() -> HeaderValue {
+fn make(now: Timestamp) -> HeaderValue {
     let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let millis = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
     let chance = (u128::from(chance::number()) << 64 | u128::from(chance::number())).to_le_bytes();
     let chance = chance.first_chunk().unwrap_or(&[0; 10]);
     let id = uuid::Builder::from_unix_timestamp_millis(millis, chance).into_uuid();
@@ -53,14 +51,15 @@ mod tests {
             &longest,
         ] {
             let sent = HeaderValue::from_str(id).unwrap();
-            assert_eq!(keep_or_make(Some(&sent)), sent);
+            assert_eq!(keep_or_make(Some(&sent), Timestamp::now()), sent);
         }
         let too_long = "a".repeat(MAX_REQUEST_ID_BYTES + 1);
         for id in ["", "a b", "a\"b", "a\\b", "<script>", &too_long] {
-            let made = keep_or_make(Some(&HeaderValue::from_str(id).unwrap()));
+            let made = keep_or_make(Some(&HeaderValue::from_str(id).unwrap()), Timestamp::now());
             let uuid = Uuid::try_parse(made.to_str().unwrap()).unwrap();
             assert_eq!(uuid.get_version_num(), 7, "{id:?}");
         }
-        assert_ne!(keep_or_make(None), keep_or_make(None));
+        let now = Timestamp::now();
+        assert_ne!(keep_or_make(None, now), keep_or_make(None, now));
     }
 }

@@ -2,10 +2,9 @@
 //!
 //! Both carry the same id where it is ours: four bytes of time and twelve of chance, as X-Ray wants it.
 
-use std::time::SystemTime;
-
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
 
 use super::chance;
 use crate::{access_log::TraceId, hex};
@@ -41,18 +40,18 @@ enum Origin {
 }
 
 impl Trace {
-    /// The client's trace, if it names one, else a new one.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// The client's trace, if it names one, else a new one that begins now.
+    pub(super) fn of(headers: &HeaderMap, now: Timestamp) -> Self {
         let mut sent = headers.get_all(TRACEPARENT).into_iter();
         let named = sent.next().filter(|_| sent.next().is_none());
         named
             .and_then(|value| read_traceparent(value.as_bytes()))
-            .unwrap_or_else(Self::begin)
+            .unwrap_or_else(|| Self::begin(now))
     }
 
-    fn begin() -> Self {
+    fn begin(now: Timestamp) -> Self {
         Self {
-            id: TraceId(new_id()),
+            id: TraceId(new_id(now)),
             flags: SAMPLED,
             origin: Origin::Here,
         }
@@ -91,7 +90,7 @@ impl Trace {
         }
         let fields = || sent.split(';').map(str::trim).filter(|field| !field.is_empty());
         let (key, id) = if fields().any(|field| field.starts_with("Root=")) {
-            ("Self=", new_id())
+            ("Self=", new_id(Timestamp::now()))
         } else {
             ("Root=", self.id.0)
         };
@@ -110,10 +109,9 @@ fn amzn_field(key: &[u8], id: u128) -> Vec<u8> {
     [key, b"1-", &time, b"-", &chance].concat()
 }
 
-fn new_id() -> u128 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+fn new_id(now: Timestamp) -> u128 {
     // Four bytes of seconds last until 2106.
-    let seconds = now.map_or(0, |now| now.as_secs()) & u64::from(u32::MAX);
+    let seconds = u64::try_from(now.as_second()).unwrap_or(0) & u64::from(u32::MAX);
     let chance = (u128::from(chance::number()) << 64) | u128::from(chance::number());
     (u128::from(seconds) << 96) | (chance & (u128::MAX >> 32))
 }

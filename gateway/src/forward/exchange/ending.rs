@@ -37,13 +37,13 @@ impl Exchange {
         }
     }
 
-    fn count(&self, entry: &AccessEntry<'_>) {
+    fn count(&self, entry: &AccessEntry<'_>, ended: Instant) {
         let counted = Counted {
             status: entry.status,
             class: self.classification.class(),
             received: entry.request_bytes,
             sent: entry.response_bytes,
-            duration: self.started.elapsed(),
+            duration: ended - self.started,
             head: self.head.map(|(_, at)| at - self.started),
             retries: self.retries,
         };
@@ -87,6 +87,7 @@ impl Exchange {
     fn log(&mut self) {
         let left = self.client_left();
         let usage = self.probe.as_ref().map_or(self.usage, |probe| probe.usage());
+        let ended = Instant::now();
         let millis = |until: Instant| (until - self.started).as_micros() as f64 / 1000.0;
         let entry = AccessEntry {
             time: self.time,
@@ -113,7 +114,7 @@ impl Exchange {
                 .as_ref()
                 .map_or(self.upgraded_bytes, |upload| upload.bytes()),
             response_bytes: self.response_bytes,
-            duration_ms: millis(Instant::now()),
+            duration_ms: millis(ended),
             head_ms: self.head.map(|(_, at)| millis(at)),
             cpu_us: usage.cpu_us,
             peak_memory: usage.peak_memory,
@@ -130,7 +131,7 @@ impl Exchange {
             }),
             client_left: left,
         };
-        self.count(&entry);
+        self.count(&entry, ended);
         self.connection.shared.access_log.record(&entry);
     }
 }

@@ -12,7 +12,7 @@ fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
 
 fn applied(lines: &[(&'static str, &str)]) -> (Trace, HeaderMap) {
     let mut headers = headers(lines);
-    let trace = Trace::of(&headers);
+    let trace = Trace::of(&headers, Timestamp::now());
     trace.apply(&mut headers);
     (trace, headers)
 }
@@ -70,7 +70,7 @@ fn what_is_no_traceparent_begins_a_trace_and_its_state_goes() {
 
 #[test]
 fn ids_differ() {
-    let ids: HashSet<u128> = (0..1000).map(|_| new_id()).collect();
+    let ids: HashSet<u128> = (0..1000).map(|_| new_id(Timestamp::now())).collect();
     assert_eq!(ids.len(), 1000);
 }
 
