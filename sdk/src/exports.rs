@@ -13,12 +13,15 @@ pub fn serve<H: Handler<M>, M>(
     handler: &H,
 ) {
     use crate::{IntoResponse as _, host, log};
+    use std::rc::Rc;
 
     log::install();
+    let request = Rc::new(request);
     wstd::runtime::block_on(async {
-        let request = host::request_of(&request);
         // To the end of the response's body: what makes it may log, too.
-        let _answering = request.as_ref().ok().map(log::Answering::new);
+        let known = Rc::clone(&request);
+        let _answering = log::Answering::new(move |name| host::header_of(&known, name));
+        let request = host::request_of(&request);
         let response = match request {
             Ok(request) => handler.call(request).await,
             Err(error) => error.into_response(),

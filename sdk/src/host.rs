@@ -9,7 +9,9 @@ mod wasi;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use native::{Current, Upstream, World, env_var, log_line, now, random, send, sleep, stopping};
 #[cfg(target_family = "wasm")]
-pub(crate) use wasi::{Incoming, env_var, log_line, now, random, request_of, respond, send, sleep, stopping};
+pub(crate) use wasi::{
+    Incoming, env_var, header_of, log_line, now, random, request_of, respond, send, sleep, stopping,
+};
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

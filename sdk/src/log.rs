@@ -15,7 +15,7 @@ mod subscriber;
 
 pub(crate) use line::Line;
 
-use crate::{Error, HeaderValue, Request, host};
+use crate::{Error, host};
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Once;
@@ -30,7 +30,19 @@ pub(crate) fn install() {
     });
 }
 
+/// Read when there is something to tell: reading the environment costs a fresh instance more than most requests cost.
 fn level() -> LevelFilter {
+    #[cfg(target_family = "wasm")]
+    {
+        static LEVEL: std::sync::OnceLock<LevelFilter> = std::sync::OnceLock::new();
+        *LEVEL.get_or_init(read_level)
+    }
+    // Each test has an environment of its own.
+    #[cfg(not(target_family = "wasm"))]
+    read_level()
+}
+
+fn read_level() -> LevelFilter {
     let level = host::env_var("LOG_LEVEL").ok();
     level
         .and_then(|level| level.parse().ok())
@@ -52,37 +64,32 @@ pub(crate) fn error_text(message: fmt::Arguments<'_>) {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Option<Ids>> = const { RefCell::new(None) };
+    /// The headers of the request that is being answered.
+    static CURRENT: RefCell<Option<Headers>> = const { RefCell::new(None) };
 }
 
-/// What the gateway calls a request.
-struct Ids {
-    traceparent: Option<HeaderValue>,
-    request: Option<HeaderValue>,
-}
+type Headers = Box<dyn Fn(&str) -> Option<String>>;
 
-impl Ids {
-    /// The second part of a `traceparent`.
-    fn trace(&self) -> Option<&str> {
-        self.traceparent.as_ref()?.to_str().ok()?.split('-').nth(1)
-    }
-
-    fn request(&self) -> Option<&str> {
-        self.request.as_ref()?.to_str().ok()
-    }
+/// What the gateway calls the request that is being answered, by the names of a line.
+fn ids() -> Vec<(&'static str, String)> {
+    CURRENT.with_borrow(|current| {
+        let Some(header) = current else {
+            return Vec::new();
+        };
+        // Version, trace, parent, flags.
+        let trace = header("traceparent").and_then(|parent| Some(parent.split('-').nth(1)?.to_owned()));
+        let ids = [("traceId", trace), ("requestId", header("x-request-id"))];
+        ids.into_iter().filter_map(|(key, id)| Some((key, id?))).collect()
+    })
 }
 
 /// As long as this is there, lines tell which request they are of. An instance has one request at a time.
 pub(crate) struct Answering(());
 
 impl Answering {
-    pub(crate) fn new(request: &Request) -> Self {
-        let header = |name| request.headers().get(name).cloned();
-        let ids = Ids {
-            traceparent: header("traceparent"),
-            request: header("x-request-id"),
-        };
-        CURRENT.set(Some(ids));
+    /// Its headers are asked for when there is a line to write.
+    pub(crate) fn new(header: impl Fn(&str) -> Option<String> + 'static) -> Self {
+        CURRENT.set(Some(Box::new(header)));
         Self(())
     }
 }

@@ -7,33 +7,41 @@ pub use deadline::Deadline;
 pub use extensions::Extensions;
 
 use crate::extract::{FromRequest, json};
-use crate::{Body, HeaderMap, Method, Result, Uri};
+use crate::{Body, HeaderMap, Method, Result, Uri, host};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// A request: its head is there, its body arrives as it is read.
 #[derive(Debug)]
 pub struct Request {
     method: Method,
     uri: Uri,
-    headers: HeaderMap,
+    headers: LazyCell<HeaderMap, Box<dyn FnOnce() -> HeaderMap>>,
     body: Body,
-    deadline: Deadline,
+    /// When it was there.
+    arrived: Duration,
     /// What the route's path names, as it was sent.
     pub(crate) parameters: Vec<(Rc<str>, String)>,
     extensions: Extensions,
 }
 
 impl Request {
-    pub(crate) fn new(method: Method, uri: Uri, headers: HeaderMap, body: Body) -> Self {
+    pub(crate) fn new(
+        method: Method,
+        uri: Uri,
+        headers: impl FnOnce() -> HeaderMap + 'static,
+        body: Body,
+    ) -> Self {
         Self {
-            deadline: Deadline::of(&headers),
             method,
             uri,
-            headers,
+            headers: LazyCell::new(Box::new(headers)),
             body,
+            arrived: host::now(),
             parameters: Vec::new(),
             extensions: Extensions::default(),
         }
@@ -97,16 +105,16 @@ impl Request {
     /// When the answer has to be there.
     #[must_use]
     pub fn deadline(&self) -> Deadline {
-        self.deadline
+        Deadline::of(&self.headers, self.arrived)
     }
 
     /// As a server gives it that lets it take so long from now on.
     #[cfg(not(target_family = "wasm"))]
-    pub(crate) fn with_timeout(mut self, timeout: std::time::Duration) -> Self {
+    pub(crate) fn with_timeout(mut self, timeout: Duration) -> Self {
         let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
         self.headers
             .insert(deadline::X_WHARF_TIMEOUT_MS, milliseconds.into());
-        self.deadline = Deadline::of(&self.headers);
+        self.arrived = host::now();
         self
     }
 
@@ -183,7 +191,7 @@ impl Request {
 impl<B: Into<Body>> From<http::Request<B>> for Request {
     fn from(request: http::Request<B>) -> Self {
         let (head, body) = request.into_parts();
-        Self::new(head.method, head.uri, head.headers, body.into())
+        Self::new(head.method, head.uri, || head.headers, body.into())
     }
 }
 

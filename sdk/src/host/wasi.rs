@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use std::env::VarError;
 use std::io::Write as _;
+use std::rc::Rc;
 use std::time::Duration;
 use wasip2::clocks::monotonic_clock;
 use wasip2::http::outgoing_handler;
@@ -63,42 +64,56 @@ pub(crate) async fn stopping() {
     while let Ok(1..) = stdin.read(&mut ignored).await {}
 }
 
-/// A body that comes in. The stream is before the body it belongs to, because it has to be dropped first.
+/// A body that comes in. Nothing is asked of the host before somebody wants it.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    stream: InputStream,
-    body: IncomingBody,
-    length: Option<u64>,
+    state: State,
     /// Of an answer: the request's body, which is sent as long as the answer is there.
     _upload: Option<Upload>,
 }
 
+#[derive(Debug)]
+enum State {
+    Unread(Rc<IncomingRequest>),
+    Reading(Reading),
+}
+
+/// The stream is before the body it belongs to, because it has to be dropped first.
+#[derive(Debug)]
+struct Reading {
+    stream: InputStream,
+    body: IncomingBody,
+    /// As it was declared, as long as nothing was read.
+    length: Option<u64>,
+}
+
 type Upload = Task<Result<(), Cause>>;
 
-impl Incoming {
-    fn new(body: IncomingBody, headers: &HeaderMap) -> Result<Self, Cause> {
+impl Reading {
+    fn new(body: IncomingBody, length: Option<u64>) -> Result<Self, Cause> {
         let stream = body.stream().map_err(|()| "the body was taken before")?;
-        Ok(Self {
-            stream,
-            body,
-            length: headers
-                .get(CONTENT_LENGTH)
-                .and_then(|length| length.to_str().ok()?.parse().ok()),
-            _upload: None,
-        })
+        Ok(Self { stream, body, length })
     }
+}
 
+impl Incoming {
     /// The whole length, as long as nothing was read of it.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.length
+        match &self.state {
+            State::Unread(request) => length_in(&request.headers()),
+            State::Reading(reading) => reading.length,
+        }
     }
 
     /// The next bytes, none at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Cause> {
-        self.length = None;
+        let reading = self.reading()?;
+        reading.length = None;
         loop {
-            match self.stream.read(MAX_CHUNK) {
-                Ok(bytes) if bytes.is_empty() => AsyncPollable::new(self.stream.subscribe()).wait_for().await,
+            match reading.stream.read(MAX_CHUNK) {
+                Ok(bytes) if bytes.is_empty() => {
+                    AsyncPollable::new(reading.stream.subscribe()).wait_for().await;
+                }
                 Ok(bytes) => return Ok(Some(bytes.into())),
                 Err(StreamError::Closed) => return Ok(None),
                 Err(StreamError::LastOperationFailed(error)) => return Err(error.to_debug_string().into()),
@@ -106,12 +121,27 @@ impl Incoming {
         }
     }
 
+    fn reading(&mut self) -> Result<&mut Reading, Cause> {
+        if let State::Unread(request) = &self.state {
+            let body = request.consume().map_err(|()| "the body was taken before")?;
+            self.state = State::Reading(Reading::new(body, None)?);
+        }
+        match &mut self.state {
+            State::Reading(reading) => Ok(reading),
+            State::Unread(_) => Err("the body was not taken".into()),
+        }
+    }
+
     /// The rest goes out without entering this component's memory; trailers go with it.
-    async fn pass_on(self, out: &AsyncOutputStream) -> Result<Option<Fields>, Cause> {
-        let stream = AsyncInputStream::new(self.stream);
+    async fn pass_on(mut self, out: &AsyncOutputStream) -> Result<Option<Fields>, Cause> {
+        self.reading()?;
+        let State::Reading(reading) = self.state else {
+            return Ok(None);
+        };
+        let stream = AsyncInputStream::new(reading.stream);
         stream.copy_to(out).await?;
         drop(stream);
-        let trailers = IncomingBody::finish(self.body);
+        let trailers = IncomingBody::finish(reading.body);
         AsyncPollable::new(trailers.subscribe()).wait_for().await;
         match trailers.get() {
             Some(Ok(Ok(trailers))) => Ok(trailers),
@@ -120,17 +150,34 @@ impl Incoming {
     }
 }
 
-/// The request that the host hands over.
-pub(crate) fn request_of(incoming: &IncomingRequest) -> Result<Request> {
-    let malformed = |cause: Cause| Error::new(StatusCode::BAD_REQUEST, "malformed request").with_cause(cause);
-    let method = method_of(incoming.method()).map_err(|error| malformed(error.into()))?;
-    let uri = uri_of(incoming).map_err(|error| malformed(error.into()))?;
-    let headers = headers_of(&incoming.headers()).map_err(|error| malformed(error.into()))?;
-    let body = incoming
-        .consume()
-        .map_err(|()| Error::internal("the request's body was taken before"))?;
-    let body = Incoming::new(body, &headers).map_err(malformed)?;
-    Ok(Request::new(method, uri, headers, Body::incoming(body)))
+fn length_in(fields: &Fields) -> Option<u64> {
+    let values = fields.get(CONTENT_LENGTH.as_str());
+    std::str::from_utf8(values.first()?).ok()?.parse().ok()
+}
+
+/// The first header of that name, if it is text.
+pub(crate) fn header_of(incoming: &IncomingRequest, name: &str) -> Option<String> {
+    String::from_utf8(incoming.headers().get(name).into_iter().next()?).ok()
+}
+
+/// The request that the host hands over. Its headers are read when somebody asks for one: they are half of what a small
+/// request costs.
+pub(crate) fn request_of(incoming: &Rc<IncomingRequest>) -> Result<Request> {
+    let malformed =
+        |error: http::Error| Error::new(StatusCode::BAD_REQUEST, "malformed request").with_cause(error);
+    let method = method_of(incoming.method()).map_err(malformed)?;
+    let uri = uri_of(incoming).map_err(malformed)?;
+    let source = Rc::clone(incoming);
+    let body = Incoming {
+        state: State::Unread(Rc::clone(incoming)),
+        _upload: None,
+    };
+    Ok(Request::new(
+        method,
+        uri,
+        move || headers_of(&source.headers()),
+        Body::incoming(body),
+    ))
 }
 
 fn method_of(method: WasiMethod) -> Result<Method, http::Error> {
@@ -165,16 +212,19 @@ fn uri_of(incoming: &IncomingRequest) -> Result<Uri, http::Error> {
     Ok(Uri::from_parts(parts)?)
 }
 
-fn headers_of(fields: &Fields) -> Result<HeaderMap, http::Error> {
+/// The host has checked them; what is none to the `http` crate all the same is left out.
+fn headers_of(fields: &Fields) -> HeaderMap {
     let entries = fields.entries();
     let mut headers = HeaderMap::with_capacity(entries.len());
     for (name, value) in entries {
-        headers.append(
-            HeaderName::from_bytes(name.as_bytes())?,
-            HeaderValue::try_from(value)?,
-        );
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::try_from(value),
+        ) {
+            headers.append(name, value);
+        }
     }
-    Ok(headers)
+    headers
 }
 
 fn fields_of(headers: &HeaderMap) -> Result<Fields, Cause> {
@@ -281,15 +331,14 @@ async fn arrival(answer: &FutureIncomingResponse) -> Result<IncomingResponse, Er
 }
 
 fn received(answer: &IncomingResponse, upload: Upload) -> Result<http::Response<Body>, Cause> {
-    let headers = headers_of(&answer.headers())?;
+    let fields = answer.headers();
     let body = answer.consume().map_err(|()| "the body was taken before")?;
     let body = Incoming {
+        state: State::Reading(Reading::new(body, length_in(&fields))?),
         _upload: Some(upload),
-        ..Incoming::new(body, &headers)?
     };
-    let body = Body::incoming(body);
-    let mut response = http::Response::new(body);
+    let mut response = http::Response::new(Body::incoming(body));
     *response.status_mut() = StatusCode::from_u16(answer.status())?;
-    *response.headers_mut() = headers;
+    *response.headers_mut() = headers_of(&fields);
     Ok(response)
 }

@@ -1,6 +1,6 @@
 //! A line of the log, as JSON.
 
-use super::CURRENT;
+use super::ids;
 use std::fmt::{self, Write as _};
 use tracing_core::Field;
 use tracing_core::field::Visit;
@@ -19,13 +19,9 @@ impl Line {
 
     /// The ids of the request that is being answered, if one is.
     pub(crate) fn request(&mut self) {
-        CURRENT.with_borrow(|current| {
-            let Some(ids) = current else { return };
-            let known = [("traceId", ids.trace()), ("requestId", ids.request())];
-            for (key, id) in known {
-                id.into_iter().for_each(|id| self.text(key, id));
-            }
-        });
+        for (key, id) in ids() {
+            self.text(key, &id);
+        }
     }
 
     pub(super) fn fields(&mut self, fields: &str) {

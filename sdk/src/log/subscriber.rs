@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tracing_core::span::{Attributes, Current, Id, Record};
-use tracing_core::{Event, Interest, LevelFilter, Metadata, Subscriber};
+use tracing_core::{Event, Interest, Metadata, Subscriber};
 
 /// Writes each event as a line.
 #[derive(Debug)]
@@ -48,11 +48,6 @@ impl Subscriber for Lines {
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         *metadata.level() <= level()
-    }
-
-    /// In a component the level is fixed, and what is over it costs nothing. Native tests choose it one by one.
-    fn max_level_hint(&self) -> Option<LevelFilter> {
-        cfg!(target_family = "wasm").then(level)
     }
 
     fn new_span(&self, attributes: &Attributes<'_>) -> Id {

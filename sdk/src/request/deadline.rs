@@ -29,10 +29,10 @@ pub(crate) const X_WHARF_TIMEOUT_MS: &str = "x-wharf-timeout-ms";
 pub struct Deadline(Option<Duration>);
 
 impl Deadline {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap, arrived: Duration) -> Self {
         let header = headers.get(X_WHARF_TIMEOUT_MS);
         let milliseconds = header.and_then(|value| value.to_str().ok()?.parse().ok());
-        Self(milliseconds.map(|left| host::now() + Duration::from_millis(left)))
+        Self(milliseconds.map(|left| arrived + Duration::from_millis(left)))
     }
 
     /// The time that is left, nothing when it is over. None if there is no limit, or none is known.

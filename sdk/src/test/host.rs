@@ -124,7 +124,9 @@ impl Host {
         let head = *request.method() == Method::HEAD;
         self.block_on(async {
             let request = request.with_timeout(self.timeout);
-            let _answering = log::Answering::new(&request);
+            let headers = request.headers().clone();
+            let _answering =
+                log::Answering::new(move |name| Some(headers.get(name)?.to_str().ok()?.to_owned()));
             let mut late = Box::pin(sleep(self.timeout));
             let response = either(handler.call(request), &mut late).await;
             let response = response.unwrap_or_else(|| {
