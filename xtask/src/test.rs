@@ -19,6 +19,7 @@ pub(crate) fn run() -> Result<()> {
     guests::build_all()?;
     lint(toolchain)?;
     documentation()?;
+    examples()?;
     tests()
 }
 
@@ -82,6 +83,14 @@ fn documentation() -> Result<()> {
     step::run(
         "documentation tests",
         step::cargo(step::root()).args(["test", "--locked", "--workspace", "--doc"]),
+    )
+}
+
+/// The examples' own tests, natively: each is a project outside this workspace that tests itself with the SDK.
+fn examples() -> Result<()> {
+    step::run(
+        "tests of the examples",
+        step::cargo(&step::root().join("examples")).args(["test", "--locked", "--workspace"]),
     )
 }
 

@@ -27,6 +27,7 @@ mod rollouts;
 mod routing;
 mod runs;
 mod scaling;
+mod sdk;
 mod secrets;
 mod server;
 mod services;

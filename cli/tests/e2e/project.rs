@@ -12,6 +12,8 @@ pub(crate) enum Guest {
     Http,
     /// Runs; its behaviour is chosen by its arguments.
     Command,
+    /// Answers requests with the SDK.
+    Sdk,
 }
 
 impl Guest {
@@ -20,6 +22,7 @@ impl Guest {
         let file = match self {
             Self::Http => "guest_http.wasm",
             Self::Command => "guest-command.wasm",
+            Self::Sdk => "guest_sdk.wasm",
         };
         let built = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../runtime/tests/guests/target/wasm32-wasip2/release");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use http::{Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use wasmtime_wasi_http::WasiBody;
@@ -17,10 +17,25 @@ use super::{Head, Task};
 use crate::drive::{Guest, drive};
 use crate::failure::{Failure, FailureKind};
 
+/// What tells a guest how long it may take. WASI has no other place for it.
+const X_WHARF_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-wharf-timeout-ms");
+
+/// In milliseconds, so that the guest's clock need not be ours. What a client sent under that name is not the guest's
+/// to read.
+fn tell_time_left(headers: &mut HeaderMap, deadline: Option<Instant>) {
+    let Some(deadline) = deadline else {
+        headers.remove(X_WHARF_TIMEOUT_MS);
+        return;
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    let left = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    headers.insert(X_WHARF_TIMEOUT_MS, HeaderValue::from(left));
+}
+
 impl Task {
     pub(super) async fn answer(
         self: &Arc<Self>,
-        request: Request<WasiBody>,
+        mut request: Request<WasiBody>,
         flight: &Arc<Flight>,
         deadline: Option<Instant>,
     ) -> Result<Response<GuestBody>, Failure> {
@@ -28,6 +43,7 @@ impl Task {
         let admitted = self.admit(deadline).await?;
         // Whom it turns away, another task may answer.
         self.requests.fetch_add(1, Ordering::Relaxed);
+        tell_time_left(request.headers_mut(), deadline);
         let (head, mut head_arrives) = oneshot::channel();
         let guest = Arc::clone(self).serve(admitted, request, head, Arc::clone(flight));
         let guest = Guest::new(

@@ -32,6 +32,31 @@ async fn a_request_is_answered_and_measured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_guest_is_told_how_much_time_is_left() {
+    let limit = Duration::from_secs(3600);
+    let told = async |timeout: Option<Duration>| {
+        let (task, _) = Bench::new().http(|spec| spec.timeout = timeout).await;
+        // What the client claims doesn't count.
+        let request = Request::get("/request")
+            .header("x-wharf-timeout-ms", "7200000")
+            .body(Full::<Bytes>::default())
+            .unwrap();
+        let body = task.call(request).await.unwrap().into_body();
+        let body = body.collect().await.unwrap().to_bytes();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        let value = body
+            .split_once(r#"["x-wharf-timeout-ms",""#)?
+            .1
+            .split('"')
+            .next()?;
+        Some(Duration::from_millis(value.parse().unwrap()))
+    };
+    let left = told(Some(limit)).await.unwrap();
+    assert!(left <= limit && !left.is_zero(), "{left:?}");
+    assert_eq!(told(None).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_stream_both_ways() {
     let (task, _) = Bench::new().http(|_| {}).await;
     let (send, receive) = tokio::sync::mpsc::channel::<Bytes>(1);
