@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 
 use crate::project::Project;
 use crate::server::{Server, address_of_its_own, until};
@@ -109,6 +109,9 @@ fn cached(data: &Path) -> Vec<String> {
         .collect()
 }
 
+/// The largest niceness there is.
+const LEAST_PRIORITY: i32 = 19;
+
 /// A compiler that was stopped at its work. Dropping it kills it, should it still be there.
 struct Compiler(Pid);
 
@@ -121,8 +124,9 @@ impl Compiler {
             arguments.contains("__compile") && arguments.contains(data.to_str().expect("UTF-8"))
         })?;
         let id = Pid::from_raw(found.file_name().to_str()?.parse().ok()?)?;
-        // Its limits are on when its priority is low.
-        let has_begun = stat(id, 16)?.parse::<i32>().ok()? >= 10;
+        // Its limits are on when its priority is low: lower than this one's, which may be low itself.
+        let niceness = |id: Pid| stat(id, 16)?.parse::<i32>().ok();
+        let has_begun = niceness(id)? >= (niceness(getpid())? + 10).min(LEAST_PRIORITY);
         if !has_begun || kill_process(id, Signal::STOP).is_err() {
             return None;
         }
