@@ -131,7 +131,7 @@ pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts for Query<T> {
     async fn from_request_parts(request: &Request) -> Result<Self> {
-        let fields = Fields::encoded(request.uri().query().unwrap_or_default().as_bytes());
+        let fields = Fields::encoded(request.query_text().as_bytes());
         let read = T::deserialize(fields);
         read.map(Self)
             .map_err(|fault| refused(StatusCode::BAD_REQUEST, "query", &fault))

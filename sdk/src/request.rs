@@ -9,18 +9,23 @@ pub use extensions::Extensions;
 use crate::extract::{FromRequest, json};
 use crate::{Body, HeaderMap, Method, Result, Uri, host};
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+/// What is asked of the host when somebody wants it.
+type Lazy<T> = LazyCell<T, Box<dyn FnOnce() -> T>>;
+
 /// A request: its head is there, its body arrives as it is read.
 #[derive(Debug)]
 pub struct Request {
     method: Method,
-    uri: Uri,
-    headers: LazyCell<HeaderMap, Box<dyn FnOnce() -> HeaderMap>>,
+    target: PathAndQuery,
+    uri: Lazy<Uri>,
+    headers: Lazy<HeaderMap>,
     body: Body,
     /// When it was there.
     arrived: Duration,
@@ -32,19 +37,29 @@ pub struct Request {
 impl Request {
     pub(crate) fn new(
         method: Method,
-        uri: Uri,
+        target: PathAndQuery,
+        uri: impl FnOnce() -> Uri + 'static,
         headers: impl FnOnce() -> HeaderMap + 'static,
         body: Body,
     ) -> Self {
         Self {
             method,
-            uri,
+            target,
+            uri: LazyCell::new(Box::new(uri)),
             headers: LazyCell::new(Box::new(headers)),
             body,
             arrived: host::now(),
             parameters: Vec::new(),
             extensions: Extensions::default(),
         }
+    }
+
+    /// Of what is known already.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn known(method: Method, uri: Uri, headers: HeaderMap, body: Body) -> Self {
+        let target = uri.path_and_query().cloned();
+        let target = target.unwrap_or(PathAndQuery::from_static("/"));
+        Self::new(method, target, || uri, || headers, body)
     }
 
     /// The method.
@@ -63,13 +78,13 @@ impl Request {
     /// has none of. With the port it is [`uri`](Self::uri)'s authority.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
-        self.uri.host()
+        self.uri().host()
     }
 
     /// The path, as it was sent: not percent-decoded.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.uri.path()
+        self.target.path()
     }
 
     /// The first query parameter of that name, decoded. All of them as a type of yours: [`Query`](crate::Query).
@@ -82,7 +97,12 @@ impl Request {
 
     /// All query parameters in their order, decoded.
     pub fn queries(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes())
+        form_urlencoded::parse(self.query_text().as_bytes())
+    }
+
+    /// The query as it was sent, nothing if there is none.
+    pub(crate) fn query_text(&self) -> &str {
+        self.target.query().unwrap_or_default()
     }
 
     /// The first header of that name, if it is text.
@@ -184,14 +204,6 @@ impl Request {
     #[must_use]
     pub fn into_body(self) -> Body {
         self.body
-    }
-}
-
-/// From the `http` crate's request.
-impl<B: Into<Body>> From<http::Request<B>> for Request {
-    fn from(request: http::Request<B>) -> Self {
-        let (head, body) = request.into_parts();
-        Self::new(head.method, head.uri, || head.headers, body.into())
     }
 }
 

@@ -1,5 +1,7 @@
 //! A component made with the SDK, in the server.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Call};
@@ -42,6 +44,7 @@ fn the_sdks_router_answers() {
         (refused.status, refused.json()["error"].as_str()),
         (400, Some("path: `id`: expected a whole number from 0, found `x`"))
     );
+    assert_eq!(get(&server, "/uri?a=b").body, "http://sdk.localhost/uri?a=b");
     assert_eq!(get(&server, "/nowhere").status, 404);
     let not_allowed = post(&server, "/items/7", b"");
     assert_eq!(
@@ -117,6 +120,19 @@ fn the_sdk_tells_the_log_and_the_time() {
     let error = logged(&server, |line| (line["level"] == "error").then(|| line.clone()));
     assert_eq!(error["message"], "the shelf is empty");
     assert!(!server.wharf().ok(["logs", "sdk"]).contains("not told"));
+}
+
+/// What `examples/hello` is to stay under, router included: small components start and travel fast.
+const MAX_HELLO_BYTES: u64 = 280 * 1024;
+
+#[test]
+fn hello_is_small() {
+    let built =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/target/wasm32-wasip2/release/hello.wasm");
+    let size = std::fs::metadata(&built)
+        .expect("built by `cargo xtask guests`")
+        .len();
+    assert!(size <= MAX_HELLO_BYTES, "{} KiB", size / 1024);
 }
 
 /// The first line of the log, as JSON, of which something is found.

@@ -145,7 +145,7 @@ pub(crate) async fn send(request: Outgoing) -> Result<http::Response<Body>, clie
         Some(Upstream::Failing(how)) => return Err(how.error(place)),
         None => return Err(Failing::Denied.error(place)),
     };
-    let asked = Request::new(request.method, request.uri, || request.headers, body.into());
+    let asked = Request::known(request.method, request.uri, request.headers, body.into());
     let (status, headers, body) = handler.answer(asked).await.into_parts();
     let mut answer = http::Response::new(body);
     *answer.status_mut() = status;

@@ -10,6 +10,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
+use http::uri::PathAndQuery;
 use std::env::VarError;
 use std::io::Write as _;
 use std::rc::Rc;
@@ -161,20 +162,22 @@ pub(crate) fn header_of(incoming: &IncomingRequest, name: &str) -> Option<String
 }
 
 /// The request that the host hands over. Its headers are read when somebody asks for one: they are half of what a small
-/// request costs.
+/// request costs. So is its whole URI.
 pub(crate) fn request_of(incoming: &Rc<IncomingRequest>) -> Result<Request> {
     let malformed =
         |error: http::Error| Error::new(StatusCode::BAD_REQUEST, "malformed request").with_cause(error);
     let method = method_of(incoming.method()).map_err(malformed)?;
-    let uri = uri_of(incoming).map_err(malformed)?;
-    let source = Rc::clone(incoming);
+    let target = target_of(incoming).map_err(malformed)?;
+    let (located, source) = (Rc::clone(incoming), Rc::clone(incoming));
+    let path = target.clone();
     let body = Incoming {
         state: State::Unread(Rc::clone(incoming)),
         _upload: None,
     };
     Ok(Request::new(
         method,
-        uri,
+        target,
+        move || uri_of(&located, path),
         move || headers_of(&source.headers()),
         Body::incoming(body),
     ))
@@ -195,21 +198,28 @@ fn method_of(method: WasiMethod) -> Result<Method, http::Error> {
     })
 }
 
-fn uri_of(incoming: &IncomingRequest) -> Result<Uri, http::Error> {
+fn target_of(incoming: &IncomingRequest) -> Result<PathAndQuery, http::Error> {
+    match incoming.path_with_query() {
+        Some(target) => Ok(target.try_into()?),
+        None => Ok(PathAndQuery::from_static("/")),
+    }
+}
+
+/// Without its authority where that is none to the `http` crate: the host has checked it.
+fn uri_of(incoming: &IncomingRequest, target: PathAndQuery) -> Uri {
     let mut parts = http::uri::Parts::default();
-    parts.authority = incoming.authority().map(TryInto::try_into).transpose()?;
-    parts.path_and_query = incoming.path_with_query().map(TryInto::try_into).transpose()?;
+    parts.path_and_query = Some(target.clone());
+    parts.authority = incoming
+        .authority()
+        .and_then(|authority| authority.try_into().ok());
     // The one goes only with the other.
     if parts.authority.is_some() {
-        parts
-            .path_and_query
-            .get_or_insert(http::uri::PathAndQuery::from_static("/"));
         parts.scheme = Some(match incoming.scheme() {
             Some(Scheme::Https) => http::uri::Scheme::HTTPS,
             _ => http::uri::Scheme::HTTP,
         });
     }
-    Ok(Uri::from_parts(parts)?)
+    Uri::from_parts(parts).unwrap_or_else(|_| target.into())
 }
 
 /// The host has checked them; what is none to the `http` crate all the same is left out.
@@ -304,7 +314,7 @@ fn address(outgoing: &OutgoingRequest, request: &Outgoing) -> Result<(), ()> {
     outgoing.set_method(&wasi_method(&request.method))?;
     outgoing.set_scheme(Some(&scheme))?;
     outgoing.set_authority(request.uri.authority().map(http::uri::Authority::as_str))?;
-    outgoing.set_path_with_query(request.uri.path_and_query().map(http::uri::PathAndQuery::as_str))
+    outgoing.set_path_with_query(request.uri.path_and_query().map(PathAndQuery::as_str))
 }
 
 fn wasi_method(method: &Method) -> WasiMethod {

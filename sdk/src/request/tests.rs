@@ -1,7 +1,7 @@
 //! Reading a request's parts.
 
 use super::Request;
-use crate::test::Host;
+use crate::test::{Host, post};
 use crate::{Body, StatusCode};
 use std::future::Future;
 
@@ -10,11 +10,10 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn request(uri: &str, body: impl Into<Body>) -> Request {
-    http::Request::post(uri)
+    post(uri)
         .header("x-kind", "test")
         .header("content-type", "application/json")
-        .body(body.into())
-        .unwrap()
+        .body(body)
         .into()
 }
 

@@ -106,6 +106,6 @@ impl Call {
 
 impl From<Call> for Request {
     fn from(call: Call) -> Self {
-        Self::new(call.method, call.uri, || call.headers, call.body)
+        Self::known(call.method, call.uri, call.headers, call.body)
     }
 }

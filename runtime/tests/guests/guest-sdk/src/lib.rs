@@ -11,6 +11,7 @@
 //! | `GET /fetch?url=` | tries of a GET of the URL, and the answer's status and body |
 //! | `POST /send?url=` | what the URL answers to the body, passed on |
 //! | `GET /busy` | 503 at an instance's first time, then how often it was asked |
+//! | `GET /uri` | the request's URI |
 //! | `GET /forbidden` | a response with a header that is the server's |
 
 use serde::Serialize;
@@ -21,7 +22,7 @@ use wharf::client::{self, Retry};
 use wharf::routing::{get, post};
 use wharf::{
     Body, Deadline, Error, Event, HeaderValue, Json, Path, Request, Response, Result, Router, Sse, State,
-    StatusCode,
+    StatusCode, Uri,
 };
 
 /// How often an instance was asked.
@@ -40,6 +41,7 @@ fn app() -> Router {
         .route("/send", post(send))
         .route("/busy", get(busy))
         .route("/forbidden", get(forbidden))
+        .route("/uri", get(async |uri: Uri| uri.to_string()))
         .with_state(Asked::default())
 }
 
