@@ -45,7 +45,8 @@ pub fn run<C: Into<ExitCode>>(job: impl Future<Output = Result<C>>) {
     let code = match wstd::runtime::block_on(job) {
         Ok(code) => code.into(),
         Err(error) => {
-            log::error(&error);
+            // Plainly: whoever started the job reads it on a terminal.
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     };

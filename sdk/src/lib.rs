@@ -112,5 +112,5 @@ pub use wharf_sdk_macros::http;
 /// The function is what the job or worker runs; the attribute writes `main`.
 ///
 /// It takes nothing or `Vec<String>`, the arguments without the program's name, and returns `Result<()>` or
-/// `Result<`[`ExitCode`]`>`. An error is logged and exits with 1.
+/// `Result<`[`ExitCode`]`>`. An error is printed to stderr and exits with 1.
 pub use wharf_sdk_macros::job;
