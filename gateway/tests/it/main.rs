@@ -17,6 +17,8 @@ mod clients;
 #[cfg(test)]
 mod cohorts;
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod forwarding;

@@ -166,6 +166,34 @@ async fn what_a_target_sees_is_rewritten_after_the_decision() {
 }
 
 #[tokio::test]
+async fn errors_of_the_gateways_own_are_not_edited() {
+    let rig = Rig::new();
+    let mut without_targets = rule("empty", 1, "", "/*", "app");
+    without_targets.response_headers = edits(&[("x-frame-options", "DENY")], &["content-type"]);
+    rig.gateway.apply(routing(vec![without_targets])).unwrap();
+    let answer = rig.get("/").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.header("x-frame-options"), None);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+}
+
+/// ALB: the peer's address decides, whatever a header says, even one of a proxy that is trusted.
+#[tokio::test]
+async fn the_source_is_the_peer_and_not_what_a_header_says() {
+    let mut spec = local(LISTENER);
+    spec.forwarding.trusted = vec!["127.0.0.0/8".parse().unwrap()];
+    let rig = Rig::at(spec);
+    let mut claimed = at("/*", 1, fixed(200, "claimed"));
+    claimed.conditions.source_ip = vec!["10.0.0.0/8".parse().unwrap()];
+    let mut peer = at("/*", 2, fixed(200, "peer"));
+    peer.name = "peer".parse().unwrap();
+    peer.conditions.source_ip = vec!["127.0.0.0/8".parse().unwrap()];
+    rig.gateway.apply(routing(vec![claimed, peer])).unwrap();
+    let answer = ask(&rig, "GET / HTTP/1.1\nHost: a.test\nX-Forwarded-For: 10.1.2.3").await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "peer"));
+}
+
+#[tokio::test]
 async fn a_transform_that_makes_no_url_is_500() {
     let rig = Rig::new();
     let target = mirror();

@@ -139,3 +139,16 @@ fn a_listener_that_makes_no_sense_is_refused_naming_the_field() {
         assert!(found.starts_with(error), "{found}");
     }
 }
+
+#[test]
+fn more_rules_than_there_may_be_are_refused() {
+    let rules = vec![Arc::new(spec("a", Some(1), "a.test")); crate::routing::MAX_RULES + 1];
+    let listener = ListenerRules {
+        rules,
+        ..on_listener("http", vec![])
+    };
+    assert_eq!(
+        snapshot_of(vec![listener]).unwrap_err().to_string(),
+        "listener `http`, rules: with its rules there are 100001 on all listeners, the most is 100000"
+    );
+}
