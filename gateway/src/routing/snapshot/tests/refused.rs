@@ -142,9 +142,9 @@ fn a_listener_that_makes_no_sense_is_refused_naming_the_field() {
 
 #[test]
 fn more_rules_than_there_may_be_are_refused() {
-    let rules = vec![Arc::new(spec("a", Some(1), "a.test")); crate::routing::MAX_RULES + 1];
+    let rule = Arc::new(spec("a", Some(1), "a.test"));
     let listener = ListenerRules {
-        rules,
+        rules: std::iter::repeat_n(rule, crate::routing::MAX_RULES + 1).collect(),
         ..on_listener("http", vec![])
     };
     assert_eq!(
