@@ -247,10 +247,10 @@ impl Orchestrator {
         })
     }
 
-    /// Stops a task; a service's is replaced.
+    /// Stops a task; a service's is replaced. That it shall stop is durable before the answer.
     ///
     /// # Errors
-    /// If there is no such task.
+    /// If there is no such task, or the store fails.
     pub async fn stop_task(
         &self,
         namespace: &NamespaceName,
@@ -260,7 +260,7 @@ impl Orchestrator {
         let task = self.find_task(namespace, text)?;
         let reason = stop_reason(reason, STOPPED_BY_USER)?;
         if task.status != TaskStatus::Stopped {
-            self.reconciler.stop_task(task.id.clone(), reason).await;
+            self.reconciler.stop_task(task.id.clone(), reason).await?;
         }
         Ok(task)
     }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{ControlLoop, ServiceKey, wording};
 use crate::model::{DesiredStatus, Group, Health, ServiceKind, StopCode, Stopped, Task, TaskStatus};
 use crate::names::{NamespaceName, TaskId};
+use crate::store::StoreError;
 use crate::tasks::registry::{Driven, Entry};
 
 /// How long a task that a person stopped goes on for want of another: a successor that takes longer isn't coming.
@@ -22,8 +23,12 @@ pub(super) enum Command {
     Retry(NamespaceName),
     /// A job's records changed; who asked is told when that was looked at.
     Job(ServiceKey, oneshot::Sender<()>),
-    /// A person wants the task stopped.
-    StopTask { task: TaskId, reason: String },
+    /// A person wants the task stopped; who asked is told when the store has that.
+    StopTask {
+        task: TaskId,
+        reason: String,
+        written: oneshot::Sender<Result<(), StoreError>>,
+    },
     /// The server ends.
     ShutDown,
 }
@@ -72,9 +77,19 @@ impl Reconciler {
         let _ = is_seen.await;
     }
 
-    /// Stops a task.
-    pub async fn stop_task(&self, task: TaskId, reason: String) {
-        self.send(Command::StopTask { task, reason }).await;
+    /// Stops a task. When this returns the store has that it shall: a server that is killed then doesn't run it again.
+    ///
+    /// # Errors
+    /// If that can't be written, or the server ends; the task may stop all the same.
+    pub async fn stop_task(&self, task: TaskId, reason: String) -> Result<(), StoreError> {
+        let (written, is_written) = oneshot::channel();
+        let command = Command::StopTask {
+            task,
+            reason,
+            written,
+        };
+        self.send(command).await;
+        is_written.await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Stops all tasks, writes what is to be written and ends the loop.
@@ -109,8 +124,14 @@ impl ControlLoop {
             }
             Command::Retry(namespace) => self.retry_blocked(Some(&namespace)).await,
             Command::Job(key, seen) => self.jobs.ask(key, seen),
-            Command::StopTask { task, reason } => {
+            Command::StopTask {
+                task,
+                reason,
+                written,
+            } => {
                 self.retire(&task, reason);
+                // Who asked may have gone.
+                let _ = written.send(self.save().await);
             }
             // Taken by the loop itself.
             Command::ShutDown => {}

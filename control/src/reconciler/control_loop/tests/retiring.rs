@@ -15,7 +15,11 @@ async fn the_last_task_that_takes_requests_stays_until_another_does() {
     let after = Duration::from_secs(5);
     cluster.behave(1, Behaviour::Healthy { after });
     let id = first(&cluster);
-    cluster.reconciler.stop_task(id.clone(), "by hand".into()).await;
+    cluster
+        .reconciler
+        .stop_task(id.clone(), "by hand".into())
+        .await
+        .unwrap();
     cluster.until_picture("1h 1s").await;
     let task = cluster.registry.task(&id).unwrap();
     assert_eq!(
@@ -44,7 +48,11 @@ async fn one_of_several_leaves_at_once() {
     let cluster = Cluster::steady(2).await;
     cluster.behave(1, Behaviour::Unsure);
     let id = first(&cluster);
-    cluster.reconciler.stop_task(id.clone(), "by hand".into()).await;
+    cluster
+        .reconciler
+        .stop_task(id.clone(), "by hand".into())
+        .await
+        .unwrap();
     cluster.until_picture("1h 1?").await;
     assert_eq!(cluster.registry.task(&id).unwrap().status, TaskStatus::Stopped);
 }
@@ -54,7 +62,11 @@ async fn without_a_successor_it_leaves_all_the_same() {
     let cluster = Cluster::steady(1).await;
     cluster.behave(1, Behaviour::Refuses("no such file"));
     let (id, began) = (first(&cluster), tokio::time::Instant::now());
-    cluster.reconciler.stop_task(id.clone(), "by hand".into()).await;
+    cluster
+        .reconciler
+        .stop_task(id.clone(), "by hand".into())
+        .await
+        .unwrap();
     cluster
         .until("gone", |cluster| {
             cluster.registry.task(&id).unwrap().status == TaskStatus::Stopped
@@ -68,7 +80,11 @@ async fn one_that_is_in_its_successors_way_leaves_first() {
     let cluster = Cluster::steady(1).await;
     cluster.places(1);
     let (id, began) = (first(&cluster), tokio::time::Instant::now());
-    cluster.reconciler.stop_task(id.clone(), "by hand".into()).await;
+    cluster
+        .reconciler
+        .stop_task(id.clone(), "by hand".into())
+        .await
+        .unwrap();
     cluster
         .until("replaced", |cluster| {
             cluster.tasks().len() == 2 && cluster.picture() == "1h"
@@ -83,7 +99,11 @@ async fn one_that_is_not_wanted_leaves_at_once() {
     let cluster = Cluster::steady(1).await;
     cluster.behave(1, Behaviour::Unsure);
     let id = first(&cluster);
-    cluster.reconciler.stop_task(id.clone(), "by hand".into()).await;
+    cluster
+        .reconciler
+        .stop_task(id.clone(), "by hand".into())
+        .await
+        .unwrap();
     cluster.until_picture("1h 1?").await;
     cluster.change(|service| service.count = 0).await;
     cluster.until_picture("").await;

@@ -168,7 +168,7 @@ async fn a_count_that_comes_with_a_revision_is_not_the_old_ones() {
     cluster.until_picture("1h 1h 2? 2? 2? 2?").await;
     // A task of the old revision that is lost has a successor, no more.
     let lost = cluster.tasks()[0].id.clone();
-    cluster.reconciler.stop_task(lost, "lost".into()).await;
+    cluster.reconciler.stop_task(lost, "lost".into()).await.unwrap();
     cluster.until_picture("1h 2? 2? 2? 2? 1h").await;
     // It fails: all is as it was, and so is the count.
     assert_eq!(cluster.ended(2).await.state, RolloutState::Failed);

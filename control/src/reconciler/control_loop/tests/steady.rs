@@ -22,7 +22,8 @@ async fn a_task_that_crashes_is_restarted_later_each_time() {
     cluster
         .reconciler
         .stop_task(first, "to get one that crashes".into())
-        .await;
+        .await
+        .unwrap();
     let began = tokio::time::Instant::now();
     cluster
         .until("five crashes", |cluster| cluster.tasks().len() >= 7)
@@ -62,7 +63,8 @@ async fn ten_minutes_well_reset_the_back_off() {
     cluster
         .reconciler
         .stop_task(first, "to get one that ends".into())
-        .await;
+        .await
+        .unwrap();
     cluster
         .until("a second end", |cluster| cluster.tasks().len() >= 4)
         .await;
@@ -217,7 +219,11 @@ async fn services_scale_out_and_in() {
 async fn a_stopped_task_is_replaced_at_once() {
     let cluster = Cluster::steady(1).await;
     let id = cluster.tasks()[0].id.clone();
-    cluster.reconciler.stop_task(id.clone(), "because".into()).await;
+    cluster
+        .reconciler
+        .stop_task(id.clone(), "because".into())
+        .await
+        .unwrap();
     cluster
         .until("replaced", |cluster| {
             cluster.tasks().len() == 2 && cluster.picture() == "1h"
@@ -261,7 +267,11 @@ async fn a_hundred_stopped_tasks_are_kept() {
     for _ in 0..STOPPED_TASKS_KEPT + 5 {
         cluster.until_picture("1h").await;
         let id = cluster.tasks().pop().unwrap().id;
-        cluster.reconciler.stop_task(id.clone(), "again".into()).await;
+        cluster
+            .reconciler
+            .stop_task(id.clone(), "again".into())
+            .await
+            .unwrap();
         cluster
             .until("stopped", |c| {
                 c.registry

@@ -17,7 +17,8 @@ async fn an_activation_that_never_ends_is_a_failed_task() {
     cluster
         .reconciler
         .stop_task(first, "to get one that hangs".into())
-        .await;
+        .await
+        .unwrap();
     let began = tokio::time::Instant::now();
     cluster.until_picture("1s").await;
     let stuck = cluster.tasks()[1].id.clone();
@@ -71,7 +72,11 @@ async fn stopped_while(leaving: Leaving) -> (Duration, String) {
     let id = cluster.tasks()[0].id.clone();
     *cluster.fake.live.lock().unwrap()[&id].leaving.lock().unwrap() = leaving;
     let began = tokio::time::Instant::now();
-    cluster.reconciler.stop_task(id.clone(), "by hand".into()).await;
+    cluster
+        .reconciler
+        .stop_task(id.clone(), "by hand".into())
+        .await
+        .unwrap();
     cluster
         .until("stopped", |cluster| state(cluster, &id) == TaskStatus::Stopped)
         .await;

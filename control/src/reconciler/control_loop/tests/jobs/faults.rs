@@ -259,3 +259,35 @@ async fn write_schedule(cluster: &Cluster) {
     let written = Transaction::new().put(at, job.encode());
     cluster.store.commit(written).await.unwrap();
 }
+
+/// In its record, before the answer: it is none of those that waited and may run.
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_was_answered_outlives_a_crash() {
+    let cluster = Cluster::empty().await;
+    cluster.lacks(Some("the secret `key` is missing"));
+    let number = cluster.ask(spec().with_count(1)).await;
+    let stopped = cluster.tasks_of(number)[0].id.clone();
+    let stop = cluster.reconciler.stop_task(stopped.clone(), "by hand".into());
+    stop.await.unwrap();
+    let cluster = cluster.crash().await;
+    cluster.behave(1, exits(2, 0));
+    assert_eq!(cluster.ended_run(number).await.state, RunState::Succeeded);
+    assert_eq!(cluster.attempts(number), ["0#1:by hand", "0#2:0"]);
+    let why = cluster.registry.task(&stopped).unwrap().stopped.unwrap();
+    assert_eq!(why.code, StopCode::UserInitiated);
+    assert!(!cluster.fake.activated.lock().unwrap().contains(&stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_can_not_be_written_is_not_acknowledged() {
+    let cluster = Cluster::empty().await;
+    let task = cluster.run_job().await;
+    cluster.fault(Fault::Tasks);
+    let stop = cluster.reconciler.stop_task(task.clone(), "by hand".into()).await;
+    assert!(stop.is_err(), "{stop:?}");
+    cluster.fault(Fault::None);
+    cluster.ended_run(RunNumber(1)).await;
+    cluster.reconciler.shut_down().await;
+    let stop = cluster.reconciler.stop_task(task, "by hand".into()).await;
+    assert!(stop.is_err(), "there is nobody who could have written it");
+}

@@ -57,7 +57,11 @@ async fn a_task_that_is_stopped_while_it_waits_never_runs() {
     cluster.places(0);
     let id = cluster.run_job().await;
     cluster.until_said("was unable to place a task").await;
-    cluster.reconciler.stop_task(id.clone(), "enough".into()).await;
+    cluster
+        .reconciler
+        .stop_task(id.clone(), "enough".into())
+        .await
+        .unwrap();
     cluster
         .until_said(&format!("(job api) (task {id}) has ended: enough."))
         .await;
@@ -112,7 +116,11 @@ async fn stop_a_running_job(cluster: &Cluster) -> Stopped {
         move |c: &Cluster| c.registry.task(&id).is_some_and(|t| t.status == status)
     };
     cluster.until("running", is(TaskStatus::Running)).await;
-    cluster.reconciler.stop_task(id.clone(), "enough".into()).await;
+    cluster
+        .reconciler
+        .stop_task(id.clone(), "enough".into())
+        .await
+        .unwrap();
     cluster.until("stopped", is(TaskStatus::Stopped)).await;
     cluster.registry.task(&id).unwrap().stopped.unwrap()
 }
@@ -231,7 +239,7 @@ async fn one_that_fails_for_good_stops_the_others() {
         })
         .await;
     let id = cluster.tasks_of(number)[1].id.clone();
-    cluster.reconciler.stop_task(id, "by hand".into()).await;
+    cluster.reconciler.stop_task(id, "by hand".into()).await.unwrap();
     let run = cluster.ended_run(number).await;
     assert_eq!((run.state, run.exit_code), (RunState::Failed, Some(9)));
     assert_eq!(run.reason.as_deref(), Some("task 1 failed: by hand"));

@@ -56,7 +56,7 @@ async fn old_tasks_that_come_to_their_place_put_no_verdict_off() {
     // The old one is lost, and its successor waits for a place for a while.
     cluster.places(1);
     let lost = cluster.tasks()[0].id.clone();
-    cluster.reconciler.stop_task(lost, "lost".into()).await;
+    cluster.reconciler.stop_task(lost, "lost".into()).await.unwrap();
     cluster.until_picture("2? 1P").await;
     cluster.places(2);
     cluster.reconciler.retry(key().0).await;
