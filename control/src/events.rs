@@ -2,7 +2,7 @@
 //!
 //! Who records an event doesn't wait for the disk: a task writes those that wait together. Events are not
 //! what anything depends on; when more wait than [`MAX_WAITING`], or the store refuses, they are lost, and
-//! the server's own log says how many.
+//! the server's own log says how many. Their removal is not lost: it waits for its place, and is tried again.
 //!
 //! | key | value |
 //! |---|---|
@@ -104,28 +104,26 @@ impl EventLog {
             created_at: Timestamp::now(),
             message,
         };
-        self.send(command);
-    }
-
-    /// Removes the events of a service that is gone.
-    pub fn remove(&self, namespace: &NamespaceName, service: &ServiceName) {
-        self.send(Command::Remove {
-            prefix: service_prefix(namespace, service),
-        });
-    }
-
-    /// Removes the events of a namespace that is gone.
-    pub fn remove_namespace(&self, namespace: &NamespaceName) {
-        self.send(Command::Remove {
-            prefix: namespace_prefix(namespace),
-        });
-    }
-
-    fn send(&self, command: Command) {
         if self.commands.try_send(command).is_err() {
             // The recorder says so, once for all that are lost together.
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Removes the events of a service that is gone, before those that are recorded from here on.
+    pub async fn remove(&self, namespace: &NamespaceName, service: &ServiceName) {
+        self.remove_all(service_prefix(namespace, service)).await;
+    }
+
+    /// Removes the events of a namespace that is gone.
+    pub async fn remove_namespace(&self, namespace: &NamespaceName) {
+        self.remove_all(namespace_prefix(namespace)).await;
+    }
+
+    /// Waits for a place in the queue: a removal that got lost would show the next of that name what another did.
+    async fn remove_all(&self, prefix: String) {
+        // The task is gone only with the server, whose next start looks for what nobody has.
+        let _ = self.commands.send(Command::Remove { prefix }).await;
     }
 
     /// Waits until everything recorded before is in the store, or was lost.

@@ -1,8 +1,9 @@
 //! The task that writes events: those that wait, in one transaction, with the removal of the oldest.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -17,6 +18,9 @@ const MAX_BATCH: usize = 100;
 /// How many services' last numbers are remembered, of which two full namespaces have fewer. One that is forgotten is
 /// looked up again, which takes a read of all its events.
 const MAX_REMEMBERED: usize = 16_384;
+
+/// How soon a removal is tried again that the store did not take.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What the task is asked for.
 #[derive(Debug)]
@@ -39,9 +43,24 @@ pub(super) async fn run(store: SharedStore, mut waiting: mpsc::Receiver<Command>
     let mut recorder = Recorder {
         store,
         newest: HashMap::new(),
+        removing: BTreeSet::new(),
     };
     let mut batch = Vec::with_capacity(MAX_BATCH);
-    while waiting.recv_many(&mut batch, MAX_BATCH).await > 0 {
+    loop {
+        let received = waiting.recv_many(&mut batch, MAX_BATCH);
+        let count = match recorder.removing.len() {
+            0 => Some(received.await),
+            1..MAX_BATCH => tokio::time::timeout(RETRY_AFTER, received).await.ok(),
+            // No more of them until these are done.
+            _ => {
+                drop(received);
+                tokio::time::sleep(RETRY_AFTER).await;
+                None
+            }
+        };
+        if count == Some(0) {
+            break;
+        }
         recorder.carry_out(batch.drain(..)).await;
         let lost = lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
@@ -57,11 +76,16 @@ struct Recorder {
     store: SharedStore,
     /// The last number by service's prefix.
     newest: HashMap<String, u64>,
+    /// Prefixes that are to be removed, and the store has not taken that yet.
+    removing: BTreeSet<String>,
 }
 
 impl Recorder {
     async fn carry_out(&mut self, commands: impl Iterator<Item = Command>) {
-        let mut transaction = Transaction::new();
+        let again = self.removing.iter();
+        let mut transaction = again.fold(Transaction::new(), |transaction, prefix| {
+            transaction.delete_prefix(prefix.clone())
+        });
         let mut flushes = Vec::new();
         for command in commands {
             match command {
@@ -79,17 +103,21 @@ impl Recorder {
                 }
                 Command::Remove { prefix } => {
                     self.newest.retain(|service, _| !service.starts_with(&prefix));
-                    transaction = transaction.delete_prefix(prefix);
+                    transaction = transaction.delete_prefix(prefix.clone());
+                    self.removing.insert(prefix);
                 }
                 Command::Flush(done) => flushes.push(done),
             }
         }
-        if !transaction.ops().is_empty()
-            && let Err(error) = self.store.commit(transaction).await
-        {
-            complain(&error);
-            // The numbers that were not written are given again.
-            self.newest.clear();
+        if !transaction.ops().is_empty() {
+            match self.store.commit(transaction).await {
+                Ok(_) => self.removing.clear(),
+                Err(error) => {
+                    complain(&error);
+                    // The numbers that were not written are given again.
+                    self.newest.clear();
+                }
+            }
         }
         for done in flushes {
             // Who asked may be gone.

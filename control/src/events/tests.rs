@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 
 use super::*;
-use crate::store::Transaction;
 use crate::store::tests::memory;
+use crate::store::{Listing, Store, StoreRevision, Transaction};
 
 fn ns() -> NamespaceName {
     NamespaceName::default_namespace()
@@ -118,7 +118,7 @@ async fn events_go_with_their_service() {
     let log = EventLog::start(memory());
     log.record(&ns(), &service("api"), "old");
     log.record(&ns(), &service("web"), "kept");
-    log.remove(&ns(), &service("api"));
+    log.remove(&ns(), &service("api")).await;
     log.record(&ns(), &service("api"), "new");
     log.flush().await;
     let events = log.list(&ns(), &of("api")).await.unwrap();
@@ -127,7 +127,7 @@ async fn events_go_with_their_service() {
         (1, 1, "new")
     );
     assert_eq!(messages(&log, &of("web")).await, ["kept"]);
-    log.remove_namespace(&ns());
+    log.remove_namespace(&ns()).await;
     log.flush().await;
     assert!(messages(&log, &EventQuery::default()).await.is_empty());
 }
@@ -174,4 +174,88 @@ async fn long_messages_are_cut_at_a_character() {
     log.flush().await;
     let message = messages(&log, &of("api")).await.remove(0);
     assert_eq!(message, "é".repeat(MAX_MESSAGE / 2));
+}
+
+#[tokio::test]
+async fn a_removal_waits_for_its_place_behind_all_that_wait() {
+    let log = EventLog::start(memory());
+    // Nobody takes any of them before this waits for something.
+    for number in 0..MAX_WAITING {
+        log.record(&ns(), &service("api"), number.to_string());
+    }
+    log.remove(&ns(), &service("api")).await;
+    log.flush().await;
+    assert!(messages(&log, &of("api")).await.is_empty());
+}
+
+/// A store that refuses so many commits.
+#[derive(Debug)]
+struct Refusing {
+    store: SharedStore,
+    commits: AtomicU64,
+}
+
+#[async_trait::async_trait]
+impl Store for Refusing {
+    async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        self.store.get(key).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
+        self.store.list(prefix).await
+    }
+
+    async fn count(&self, prefix: &str) -> Result<usize, StoreError> {
+        self.store.count(prefix).await
+    }
+
+    async fn commit(&self, transaction: Transaction) -> Result<StoreRevision, StoreError> {
+        let less = |left: u64| left.checked_sub(1);
+        match self
+            .commits
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+        {
+            Ok(_) => Err(StoreError::Busy),
+            Err(_) => self.store.commit(transaction).await,
+        }
+    }
+
+    fn watch(&self, prefix: &str, from: StoreRevision) -> Result<Watch, WatchError> {
+        self.store.watch(prefix, from)
+    }
+}
+
+#[tokio::test]
+async fn a_removal_that_the_store_refuses_is_tried_again() {
+    let store = Arc::new(Refusing {
+        store: memory(),
+        commits: AtomicU64::default(),
+    });
+    let log = EventLog::start(store.clone());
+    log.record(&ns(), &service("api"), "old");
+    log.record(&ns(), &service("web"), "old");
+    log.flush().await;
+    store.commits.store(2, Ordering::Relaxed);
+    log.remove(&ns(), &service("api")).await;
+    log.flush().await;
+    assert_eq!(messages(&log, &of("api")).await, ["old"], "the store refused it");
+    // With the next that is written, or by itself.
+    log.remove(&ns(), &service("web")).await;
+    log.flush().await;
+    log.record(&ns(), &service("api"), "new");
+    log.flush().await;
+    assert_eq!(messages(&log, &EventQuery::default()).await, ["new"]);
+    store.commits.store(1, Ordering::Relaxed);
+    log.remove(&ns(), &service("api")).await;
+    let gone = async {
+        let watched = store.list("events/").await.unwrap();
+        if !watched.entries.is_empty() {
+            let mut watch = store.watch("events/", watched.revision.next()).unwrap();
+            watch.next().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone)
+        .await
+        .expect("in time");
+    assert!(messages(&log, &EventQuery::default()).await.is_empty());
 }

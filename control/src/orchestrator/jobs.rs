@@ -202,7 +202,7 @@ impl Orchestrator {
         self.reconciler.job((namespace.clone(), name.clone())).await;
         self.registry.remove_group(&group);
         self.executor.forget(namespace, name);
-        self.events.remove(namespace, name);
+        self.events.remove(namespace, name).await;
         Ok(())
     }
 

@@ -109,7 +109,7 @@ impl Orchestrator {
             .delete_prefix(keys::target_groups(name));
         self.store.commit(transaction).await?;
         self.registry.remove_namespace(name);
-        self.events.remove_namespace(name);
+        self.events.remove_namespace(name).await;
         self.logs.remove_namespace(name);
         self.blobs.remove_namespace(name).await?;
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::Orchestrator;
 use super::definitions::{next_revision, put_definition};
+use crate::blueprint::BlueprintError;
 use crate::jobs::plan::MAX_ACTIVE_RUNS;
 use crate::model::stored::Record as _;
 use crate::model::{
@@ -79,9 +80,15 @@ impl Orchestrator {
     }
 
     /// Gives the run its number and writes it, with the job.
-    async fn record_run(&self, mut run: Run) -> Result<Run, Refusal> {
+    pub(super) async fn record_run(&self, mut run: Run) -> Result<Run, Refusal> {
         let job_key = keys::job(&run.namespace, &run.job);
+        let definition_key = keys::definition(&run.namespace, &run.definition);
         loop {
+            // A service that is gone since took its definitions with it.
+            if self.store.get(&definition_key).await?.is_none() {
+                let (namespace, id) = (run.namespace, run.definition);
+                return Err(BlueprintError::NoDefinition { namespace, id }.into());
+            }
             let (mut job, expect) = match self.store.get(&job_key).await? {
                 Some(entry) => (Job::decode(&entry)?, Expect::Revision(entry.revision)),
                 None => (self.room_for_job(&run.namespace, &run.job).await?, Expect::Absent),
@@ -90,6 +97,7 @@ impl Orchestrator {
             run.number = job.latest;
             let run_key = keys::run(&run.namespace, &run.job, run.number);
             let written = Transaction::new()
+                .expect(&definition_key, Expect::Present)
                 .expect(&job_key, expect)
                 .put(&job_key, job.encode())
                 .expect(&run_key, Expect::Absent)

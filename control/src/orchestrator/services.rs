@@ -188,20 +188,23 @@ impl Orchestrator {
     /// # Errors
     /// If the store fails or the logs can't be read.
     pub async fn sweep(&self) -> Result<(), Refusal> {
-        let groups = self.registry.groups();
-        let of_tasks = groups
-            .iter()
-            .map(|(namespace, group)| (namespace.clone(), group.name().clone()));
-        let mut names: BTreeSet<_> = of_tasks.collect();
+        let mut names = BTreeSet::new();
+        for (namespace, group) in self.registry.groups() {
+            let key = match &group {
+                Group::Service(name) => keys::service(&namespace, name),
+                Group::Job(name) => keys::job(&namespace, name),
+            };
+            names.insert((namespace.clone(), group.name().clone()));
+            if self.store.get(&key).await?.is_none() {
+                self.registry.remove_group(&(namespace, group));
+            }
+        }
         let unreadable = |e: LogError| Refusal::new(Kind::Internal, "LogFailed", e.to_string());
         names.extend(self.logs.names().map_err(unreadable)?);
         for (namespace, name) in names {
             if !self.is_known(&namespace, &name).await? {
-                for group in [Group::Service(name.clone()), Group::Job(name.clone())] {
-                    self.registry.remove_group(&(namespace.clone(), group));
-                }
                 self.executor.forget(&namespace, &name);
-                self.events.remove(&namespace, &name);
+                self.events.remove(&namespace, &name).await;
             }
         }
         Ok(())

@@ -266,3 +266,41 @@ async fn a_name_of_another_kind_is_said_to_be_that() {
         "there is no service `nobody` in namespace `default`"
     );
 }
+
+/// ECS: a service's task definitions stay when it is deleted.
+#[tokio::test]
+async fn what_a_run_needs_outlives_the_service_of_its_family() {
+    let harbour = Harbour::open().await;
+    harbour.is_command();
+    let (orchestrator, namespace) = (&harbour.orchestrator, &harbour.namespace);
+    let name: crate::names::ServiceName = "report".parse().unwrap();
+    let service = json!({"name": "report", "task": {}, "service": {}});
+    harbour.deploy("one", service).await.unwrap();
+    let ask = NewRun {
+        what: What::Definition("report".into()),
+        overrides: Overrides::default(),
+        count: None,
+    };
+    let begun = orchestrator.run(namespace, ask).await.unwrap();
+    orchestrator.delete_service(namespace, &name).await.unwrap();
+    let mut changes = orchestrator.registry.changes();
+    while orchestrator.service(namespace, &name).await.is_ok() {
+        let changed = tokio::time::timeout(std::time::Duration::from_secs(30), changes.changed());
+        changed.await.unwrap().unwrap();
+    }
+    let revisions = orchestrator.revisions(namespace, &name).await.unwrap();
+    assert_eq!(revisions.len(), 1);
+    assert_eq!(*harbour.fake.forgotten.lock().unwrap(), []);
+    let events = &orchestrator.events;
+    events.flush().await;
+    let said = events.list(namespace, &EventQuery::default()).await.unwrap();
+    let begins = "(job report) (run 1) begins: it was asked for.";
+    assert!(said.iter().any(|event| event.message == begins), "{said:?}");
+    // Without a definition a run is not acknowledged.
+    let mut lost = Run {
+        number: crate::model::RunNumber::default(),
+        ..begun
+    };
+    lost.definition.revision = crate::names::Revision::new(7).unwrap();
+    super::refused(orchestrator.record_run(lost).await, "TaskDefinitionNotFound");
+}

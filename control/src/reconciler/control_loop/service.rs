@@ -156,17 +156,24 @@ impl ControlLoop {
         Some(id)
     }
 
-    /// Forgets a deleted service whose tasks are gone, with all that belongs to it.
+    /// Forgets a deleted service whose tasks are gone, with all that belongs to it alone: a job of its family, which every
+    /// run makes, needs the definitions, and goes on writing to the same log and events.
     async fn remove(&mut self, key: &ServiceKey) -> Result<(), LoopError> {
         let Some(watched) = self.services.get(key) else {
             return Ok(());
         };
         let rollout = watched.service.rollout.clone();
         let service_key = keys::service(&key.0, &key.1);
+        let job_key = keys::job(&key.0, &key.1);
+        let is_shared = self.parts.store.get(&job_key).await?.is_some();
         let mut transaction = Transaction::new()
             .expect(&service_key, Expect::Revision(watched.revision))
-            .delete(&service_key)
-            .delete_prefix(keys::family(&key.0, &key.1));
+            .delete(&service_key);
+        if !is_shared {
+            transaction = transaction
+                .expect(&job_key, Expect::Absent)
+                .delete_prefix(keys::family(&key.0, &key.1));
+        }
         let deployments = keys::service_deployments(&key.0, &key.1);
         for entry in self.parts.store.list(&deployments).await?.entries {
             transaction = Deployment::decode(&entry)?.forget(transaction);
@@ -183,11 +190,13 @@ impl ControlLoop {
         if let Some(rollout) = rollout {
             self.parts.registry.note_progress(&rollout, None);
         }
-        self.parts.executor.forget(&key.0, &key.1);
         self.parts
             .registry
             .remove_group(&(key.0.clone(), Group::Service(key.1.clone())));
-        self.parts.events.remove(&key.0, &key.1);
+        if !is_shared {
+            self.parts.executor.forget(&key.0, &key.1);
+            self.parts.events.remove(&key.0, &key.1).await;
+        }
         Ok(())
     }
 
