@@ -1,6 +1,8 @@
 //! `wharf run`: a job as if it ran here. Its output is ours, its exit code is ours, and what ends us cancels it.
 
 mod interrupts;
+#[cfg(test)]
+mod tests;
 mod told;
 
 use std::io::{self, Write};
@@ -65,14 +67,14 @@ fn unseen(run: &Run) -> String {
     )
 }
 
-/// A run whose tasks ended by themselves has a code; any other has a reason.
+/// A run that has not succeeded ends with the code of a task that failed, where one has one, and else with its reason.
 fn outcome(run: &Run) -> Result<ExitCode> {
     match (run.state, run.exit_code, &run.reason) {
         (RunState::Succeeded, ..) => Ok(ExitCode::SUCCESS),
         (RunState::InProgress, ..) => bail!("the server stopped telling about it: {}", unseen(run)),
-        (_, Some(code), _) => Ok(exit::of_job(code)),
-        (_, None, Some(reason)) => bail!("{}: {}", run.name, output::harmless(reason)),
-        (_, None, None) => bail!("{} ended without an exit code", run.name),
+        (_, Some(code), _) if code != 0 => Ok(exit::of_job(code)),
+        (_, _, Some(reason)) => bail!("{}: {}", run.name, output::harmless(reason)),
+        (_, _, None) => bail!("{} ended without an exit code", run.name),
     }
 }
 

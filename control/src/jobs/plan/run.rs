@@ -81,14 +81,7 @@ fn places(run: &ObservedRun) -> Vec<TaskPlace<'_>> {
 
 /// How the run ends, once it is known, and what is said to the tasks that go on.
 fn verdict(run: &ObservedRun, places: &[TaskPlace<'_>], now: Timestamp) -> Option<(Verdict, StopWhy)> {
-    if let Some(cancelled) = &run.cancelled {
-        let verdict = Verdict {
-            state: RunState::Cancelled,
-            reason: Some(cancelled.reason.clone()),
-            exit_code: common_code(run),
-        };
-        return Some((verdict, StopWhy::Cancelled(cancelled.clone())));
-    }
+    // There is nothing left that could be cancelled.
     if places.iter().all(|place| place.state == PlaceState::Done) {
         let verdict = Verdict {
             state: RunState::Succeeded,
@@ -96,6 +89,14 @@ fn verdict(run: &ObservedRun, places: &[TaskPlace<'_>], now: Timestamp) -> Optio
             exit_code: Some(0),
         };
         return Some((verdict, StopWhy::RunFailed));
+    }
+    if let Some(cancelled) = &run.cancelled {
+        let verdict = Verdict {
+            state: RunState::Cancelled,
+            reason: Some(cancelled.reason.clone()),
+            exit_code: failed_code(run),
+        };
+        return Some((verdict, StopWhy::Cancelled(cancelled.clone())));
     }
     let deadline = deadline(run);
     let is_in_time = |failure: &Failure| deadline.is_none_or(|deadline| failure.at < deadline);
@@ -146,19 +147,13 @@ fn exhausted<'a>(spec: &RunSpec, places: &[TaskPlace<'a>]) -> Option<(&'a Failur
     Some((failure, reason))
 }
 
-/// The exit code that stands for all tasks of a run that was cancelled: one that isn't 0, else 0 if every task has one.
-fn common_code(run: &ObservedRun) -> Option<i32> {
-    let codes: Option<Vec<i32>> = run
-        .attempts
-        .iter()
-        .map(|attempt| match &attempt.phase {
-            Phase::Succeeded => Some(0),
-            Phase::Failed(failure) => failure.exit_code,
-            Phase::Going | Phase::Leaving => None,
-        })
-        .collect();
-    let codes = codes.filter(|codes| !codes.is_empty())?;
-    codes.iter().copied().find(|code| *code != 0).or(Some(0))
+/// The exit code of a run that was cancelled: the first that isn't 0. However well the others ended, the run has not.
+fn failed_code(run: &ObservedRun) -> Option<i32> {
+    let codes = run.attempts.iter().filter_map(|attempt| match &attempt.phase {
+        Phase::Failed(failure) => failure.exit_code,
+        Phase::Succeeded | Phase::Going | Phase::Leaving => None,
+    });
+    codes.into_iter().find(|code| *code != 0)
 }
 
 /// Starts tasks in the places that are open, those that are ready first, as many as may go at once.

@@ -269,7 +269,9 @@ fn a_cancelled_run_stops_and_ends() {
         ("", vec!["CANCELLED None enough"]),
         ("0#1:g 1#1:g", vec!["stop 0#1 cancelled", "stop 1#1 cancelled"]),
         ("0#1:l 1#1:s", vec![]),
-        ("0#1:s 1#1:s", vec!["CANCELLED Some(0) enough"]),
+        ("0#1:s", vec!["CANCELLED None enough"]),
+        ("0#1:s 1#1:0@3", vec!["CANCELLED None enough"]),
+        ("0#1:s 1#1:s", vec!["SUCCEEDED Some(0) -"]),
         ("0#1:s 1#1:130@3", vec!["CANCELLED Some(130) enough"]),
         ("0#1:1@2", vec!["CANCELLED Some(1) enough"]),
     ] {
