@@ -77,20 +77,15 @@ impl Orchestrator {
         };
         let before = self.schedule_of(&job).await;
         let now = self.clock.now();
-        let is_as_before = before.is_some_and(|before| before.cron == schedule.cron);
-        job.schedule = Some(match job.schedule.take().filter(|_| is_as_before) {
-            Some(before) => Schedule {
-                revision,
-                updated_at: now,
-                ..before
-            },
+        let is_as_before = before.as_ref().is_some_and(|before| before.cron == schedule.cron);
+        let old = job.schedule.take();
+        job.schedule = Some(Schedule {
+            revision,
+            // Who paused it has it go on.
+            status: old.as_ref().map_or(ScheduleStatus::Active, |old| old.status),
             // What another schedule would have run before it was there, it didn't miss.
-            None => Schedule {
-                revision,
-                status: ScheduleStatus::Active,
-                decided: now,
-                updated_at: now,
-            },
+            decided: old.filter(|_| is_as_before).map_or(now, |old| old.decided),
+            updated_at: now,
         });
         let written = transaction.expect(&job_key, expect).put(&job_key, job.encode());
         self.store.commit(written).await?;

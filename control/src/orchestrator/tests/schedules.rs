@@ -55,6 +55,10 @@ async fn a_pause_outlives_a_deploy_and_leaves_nothing_to_catch_up() {
     assert_eq!(set(ScheduleStatus::Paused).await.decided, first.decided);
     let deployed = scheduled(&harbour, json!({"schedule": YEARLY, "retries": 2})).await;
     assert_eq!(deployed.status, ScheduleStatus::Paused);
+    // Another schedule is no reason to begin, either.
+    let others = scheduled(&harbour, json!({"schedule": YEARLY, "timezone": "Asia/Tokyo"})).await;
+    assert_eq!(others.status, ScheduleStatus::Paused);
+    assert!(others.decided > first.decided);
     assert!(set(ScheduleStatus::Active).await.decided > first.decided);
 }
 
