@@ -157,3 +157,14 @@ pub fn run(namespace: &NamespaceName, job: &Family, number: RunNumber) -> String
     // 20 digits hold any u64.
     format!("{}{:020}", job_runs(namespace, job), number.0)
 }
+
+/// The job that a job's or a run's key is of, and the run.
+pub fn whose_job(key: &str) -> Option<((NamespaceName, Family), Option<RunNumber>)> {
+    let (_, names) = key.split_once('/')?;
+    let (namespace, name) = names.split_once('/')?;
+    let (name, run) = match name.split_once('/') {
+        Some((name, number)) => (name, Some(RunNumber(number.parse().ok()?))),
+        None => (name, None),
+    };
+    Some(((namespace.parse().ok()?, name.parse().ok()?), run))
+}

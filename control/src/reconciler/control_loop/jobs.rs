@@ -7,6 +7,7 @@
 
 mod carry_out;
 mod intent;
+mod resync;
 mod watched;
 mod wording;
 

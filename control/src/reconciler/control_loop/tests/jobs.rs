@@ -127,6 +127,12 @@ impl Cluster {
     }
 
     async fn cancel(&self, number: RunNumber, reason: &str) {
+        self.record_cancel(number, reason).await;
+        self.reconciler.job(key()).await;
+    }
+
+    /// Writes what `wharf cancel` writes.
+    async fn record_cancel(&self, number: RunNumber, reason: &str) {
         let mut run = self.run_of(number).await.unwrap();
         run.cancelled = Some(Cancellation {
             code: StopCode::UserInitiated,
@@ -137,7 +143,6 @@ impl Cluster {
             .put_if(&run_key, Expect::Present, run.encode())
             .await
             .unwrap();
-        self.reconciler.job(key()).await;
     }
 
     fn tasks_of(&self, number: RunNumber) -> Vec<Task> {

@@ -291,3 +291,18 @@ async fn a_stop_that_can_not_be_written_is_not_acknowledged() {
     let stop = cluster.reconciler.stop_task(task, "by hand".into()).await;
     assert!(stop.is_err(), "there is nobody who could have written it");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_which_nobody_told_comes_about_all_the_same() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(1, exits(3600, 0));
+    let number = cluster.record_run(RunSpec::default()).await;
+    cluster
+        .until("running", |c| {
+            let tasks = c.tasks_of(number);
+            tasks.iter().any(|task| task.status == TaskStatus::Running)
+        })
+        .await;
+    cluster.record_cancel(number, "not today").await;
+    assert_eq!(cluster.ended_run(number).await.state, RunState::Cancelled);
+}
