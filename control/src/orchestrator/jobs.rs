@@ -3,6 +3,7 @@
 use super::definitions::{next_revision, put_definition};
 use super::run::check_ends;
 use super::{Disturbed, MAX_JOBS, NewDeployment, Orchestrator};
+use crate::jobs::cron::Cron;
 use crate::model::stored::Record as _;
 use crate::model::{Group, Job, Run, Schedule, ScheduleStatus, Service, TaskStatus, keys};
 use crate::names::{Family, NamespaceName, Revision};
@@ -79,6 +80,7 @@ impl Orchestrator {
         let now = self.clock.now();
         let is_as_before = before.as_ref().is_some_and(|before| before.cron == schedule.cron);
         let old = job.schedule.take();
+        let is_new = old.is_none();
         job.schedule = Some(Schedule {
             revision,
             // Who paused it has it go on.
@@ -89,6 +91,13 @@ impl Orchestrator {
         });
         let written = transaction.expect(&job_key, expect).put(&job_key, job.encode());
         self.store.commit(written).await?;
+        let change = match (is_new, is_as_before) {
+            (true, _) => Change::New,
+            (false, true) => Change::Revision,
+            (false, false) => Change::Times,
+        };
+        let said = said(&family, revision, &schedule.cron, change);
+        self.events.record(namespace, &family, said);
         self.reconciler.job((namespace.clone(), family)).await;
         Ok(Scheduled::New(job))
     }
@@ -136,6 +145,11 @@ impl Orchestrator {
                 Err(error) => return Err(error.into()),
             }
         };
+        let said = match status {
+            ScheduleStatus::Paused => format!("(job {name}) schedule paused."),
+            ScheduleStatus::Active => format!("(job {name}) schedule continued."),
+        };
+        self.events.record(namespace, name, said);
         self.reconciler.job((namespace.clone(), name.clone())).await;
         Ok(job)
     }
@@ -278,6 +292,28 @@ impl Orchestrator {
         let message = format!("the namespace `{namespace}` has {jobs} jobs, which is all it may have");
         Err(Refusal::conflict("LimitExceeded", message).hint("delete one that isn't needed"))
     }
+}
+
+/// What a deploy changed of a job's schedule.
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    /// There was none.
+    New,
+    /// When it is due.
+    Times,
+    /// Only what it runs.
+    Revision,
+}
+
+/// What is said of a schedule that was deployed.
+fn said(job: &Family, revision: Revision, cron: &Cron, change: Change) -> String {
+    let (expression, zone) = (cron.expression(), cron.zone().name());
+    let times = match change {
+        Change::New => format!("schedule deployed: {expression} ({zone})"),
+        Change::Times => format!("schedule changed to {expression} ({zone})"),
+        Change::Revision => "schedule updated".to_owned(),
+    };
+    format!("(job {job}) {times}, it runs {job}:{revision}.")
 }
 
 fn no_schedule(name: &Family) -> Refusal {

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::events::EventQuery;
 use crate::model::{Overrides, RunNumber, ScheduleStatus};
 
 async fn schedule(harbour: &Harbour, job: serde_json::Value) -> Result<Scheduled, Refusal> {
@@ -60,6 +61,41 @@ async fn a_pause_outlives_a_deploy_and_leaves_nothing_to_catch_up() {
     assert_eq!(others.status, ScheduleStatus::Paused);
     assert!(others.decided > first.decided);
     assert!(set(ScheduleStatus::Active).await.decided > first.decided);
+}
+
+#[tokio::test]
+async fn what_changes_of_a_schedule_is_an_event() {
+    let harbour = Harbour::open().await;
+    harbour.is_command();
+    let (orchestrator, namespace) = (&harbour.orchestrator, &harbour.namespace);
+    scheduled(&harbour, json!({"schedule": YEARLY})).await;
+    schedule(&harbour, json!({"schedule": YEARLY})).await.unwrap();
+    scheduled(&harbour, json!({"schedule": YEARLY, "retries": 2})).await;
+    scheduled(&harbour, json!({"schedule": YEARLY, "timezone": "Asia/Tokyo"})).await;
+    let family = "report".parse().unwrap();
+    for status in [
+        ScheduleStatus::Paused,
+        ScheduleStatus::Paused,
+        ScheduleStatus::Active,
+    ] {
+        orchestrator
+            .set_schedule(namespace, &family, status)
+            .await
+            .unwrap();
+    }
+    orchestrator.events.flush().await;
+    let events = orchestrator.events.list(namespace, &EventQuery::default()).await;
+    let said: Vec<String> = events.unwrap().into_iter().map(|event| event.message).collect();
+    assert_eq!(
+        said,
+        [
+            "(job report) schedule deployed: 0 0 1 1 * (UTC), it runs report:1.",
+            "(job report) schedule updated, it runs report:2.",
+            "(job report) schedule changed to 0 0 1 1 * (Asia/Tokyo), it runs report:3.",
+            "(job report) schedule paused.",
+            "(job report) schedule continued.",
+        ]
+    );
 }
 
 fn counted(count: u32) -> NewRun {

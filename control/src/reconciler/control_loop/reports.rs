@@ -43,8 +43,10 @@ impl ControlLoop {
                     entry.task.started_at = Some(now);
                     entry.task.status = TaskStatus::Running;
                 });
-                if self.serves(&task) {
-                    let key = key_of(&task);
+                let key = key_of(&task);
+                if let Some(place) = task.place {
+                    self.say(&key, wording::attempt_started(&key.1, &task.id, place));
+                } else if self.serves(&task) {
                     self.say(&key, wording::registered(&key.1, &task.id));
                 }
             }

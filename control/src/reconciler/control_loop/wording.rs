@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::model::{Deployment, DeploymentId, Group, Health, RolloutState, TaskStatus};
-use crate::names::{ServiceName, TaskId};
+use crate::model::{Deployment, DeploymentId, Group, Health, Place, RolloutState, TaskStatus};
+use crate::names::{Family, ServiceName, TaskId};
 use crate::reconciler::plan::StopWhy;
 use crate::scaling::{self, Decided};
 use crate::tasks::HealthReport;
@@ -15,6 +15,12 @@ pub(super) fn started(service: &ServiceName, tasks: &[TaskId]) -> String {
         tasks.len(),
         list(tasks)
     )
+}
+
+/// A job's task came to RUNNING.
+pub(super) fn attempt_started(job: &Family, id: &TaskId, place: Place) -> String {
+    let Place { run, index, attempt } = place;
+    format!("(job {job}) (run {run}) has started attempt {attempt} at task {index}: (task {id}).")
 }
 
 pub(super) fn draining(service: &ServiceName, tasks: &[TaskId]) -> String {

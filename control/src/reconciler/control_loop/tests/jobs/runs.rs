@@ -364,3 +364,23 @@ async fn a_run_whose_definition_is_gone_fails() {
     let reason = run.reason.unwrap();
     assert!(reason.contains("there is no task definition `api:1`"), "{reason}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_that_starts_is_an_event() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(1, exits(2, 3));
+    let spec = RunSpec {
+        retries: 1,
+        ..RunSpec::default()
+    };
+    let number = cluster.ask(spec).await;
+    cluster.ended_run(number).await;
+    let said = cluster.said().await;
+    for (task, attempt) in cluster.tasks_of(number).iter().zip(1..=2) {
+        let started = format!(
+            "(job api) (run 1) has started attempt {attempt} at task 0: (task {}).",
+            task.id
+        );
+        assert!(said.contains(&started), "{started}: {said:?}");
+    }
+}
