@@ -172,6 +172,14 @@ pub struct Service {
     pub created_at: Timestamp,
 }
 
+impl Service {
+    /// The revision that has its requests: the last completed one, until its successor is. What failed and stays is not
+    /// what they are for.
+    pub fn runs(&self) -> Option<Revision> {
+        self.stable.or(self.goal)
+    }
+}
+
 /// Whose a task is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Group {

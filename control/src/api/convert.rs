@@ -75,7 +75,7 @@ pub(super) fn service(
             ServiceKind::Worker => wire::ServiceKind::Worker,
         },
         task_definition: service
-            .goal
+            .runs()
             .map(|revision| format!("{}:{revision}", service.name)),
         desired_count: scaling.as_ref().map_or(service.count, |scaling| scaling.desired),
         running_count: counts.running,

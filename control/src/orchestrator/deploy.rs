@@ -130,7 +130,9 @@ impl Orchestrator {
             count,
         };
         self.check_aim(&service, &aim).await?;
-        let used = self.revisions_in_use(namespace, name).await?;
+        let mut used = self.revisions_in_use(namespace, name).await?;
+        let deployments: Vec<Deployment> = self.records(&keys::service_deployments(namespace, name)).await?;
+        used.push(completed_before(&service, &deployments).map(|before| before.revision));
         let transaction = put_definition(Transaction::new(), namespace, &definition, &revisions, &used);
         service.count = count;
         service.deployment = draft.deployment.clone();
@@ -178,15 +180,17 @@ impl Orchestrator {
     ) -> Result<Transaction, Refusal> {
         let prefix = keys::service_deployments(&service.namespace, &service.name);
         let deployments: Vec<Deployment> = self.records(&prefix).await?;
-        let surplus = (deployments.len() + 1).saturating_sub(DEPLOYMENTS_KEPT);
+        let mut surplus = (deployments.len() + 1).saturating_sub(DEPLOYMENTS_KEPT);
         // What brought a revision that runs is asked for when its content is deployed again: the newest that did.
         let current = [service.goal, service.stable].into_iter().flatten();
-        let kept: Vec<DeploymentId> = current
-            .filter_map(|revision| deployments.iter().rfind(|old| old.revision == revision))
-            .map(|newest| newest.id.clone())
+        let newest = current.filter_map(|revision| deployments.iter().rfind(|old| old.revision == revision));
+        let kept: Vec<DeploymentId> = newest
+            .chain(completed_before(service, &deployments))
+            .map(|kept| kept.id.clone())
             .collect();
-        for (position, old) in deployments.into_iter().enumerate() {
-            if position < surplus && !kept.contains(&old.id) {
+        for old in deployments {
+            if surplus > 0 && !kept.contains(&old.id) {
+                surplus -= 1;
                 transaction = old.forget(transaction);
             } else if old.state == RolloutState::InProgress {
                 let mut ended = old;
@@ -305,6 +309,19 @@ impl Orchestrator {
         deployments.sort_by(|a, b| b.id.cmp(&a.id));
         Ok(deployments)
     }
+}
+
+/// The deployment that was completed before that of the stable revision: where a person goes back to, however many
+/// failed since.
+pub(super) fn completed_before<'a>(
+    service: &Service,
+    deployments: &'a [Deployment],
+) -> Option<&'a Deployment> {
+    let completed = deployments
+        .iter()
+        .filter(|old| old.state == RolloutState::Completed);
+    let mut others = completed.filter(|old| Some(old.revision) != service.stable);
+    others.next_back()
 }
 
 fn changes(before: &Service, after: &Service) -> Vec<ServiceChange> {

@@ -1,6 +1,6 @@
 //! What people do to deployments in progress, and back to earlier ones: abort, pause, continue, roll back.
 
-use super::deploy::{Aim, Deployed, check_existing, kind_of, no_deployment};
+use super::deploy::{Aim, Deployed, check_existing, completed_before, kind_of, no_deployment};
 use super::{Disturbed, Orchestrator};
 use crate::model::stored::Record as _;
 use crate::model::{Deployment, Pace, RolloutState, Service, keys};
@@ -244,11 +244,7 @@ fn before(service: &Service, deployments: &[Deployment]) -> Option<Revision> {
     if service.goal != service.stable {
         return service.stable;
     }
-    let completed = deployments
-        .iter()
-        .filter(|old| old.state == RolloutState::Completed);
-    let mut other = completed.filter(|old| Some(old.revision) != service.stable);
-    other.next_back().map(|old| old.revision)
+    completed_before(service, deployments).map(|old| old.revision)
 }
 
 fn nothing_before(service: &Service) -> Refusal {

@@ -129,8 +129,7 @@ async fn summarise_as(api: &Api, service: &model::Service, scaling: Option<Shown
 
 /// Where a service answers by its routes in force.
 async fn urls(api: &Api, namespace: &NamespaceName, service: &model::Service) -> Vec<String> {
-    let stable = service.stable.filter(|_| service.rollout.is_some());
-    let (ServiceKind::Http, Some(revision)) = (service.kind, stable.or(service.goal)) else {
+    let (ServiceKind::Http, Some(revision)) = (service.kind, service.runs()) else {
         return Vec::new();
     };
     let id = FamilyRevision {

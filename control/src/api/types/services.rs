@@ -18,7 +18,8 @@ pub struct Service {
     pub status: ServiceStatus,
     /// What its tasks do.
     pub kind: ServiceKind,
-    /// `family:revision` its tasks shall run; none after a first deployment that failed.
+    /// `family:revision` that runs: of the last completed deployment, of the first until there is one; none after a first
+    /// deployment that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_definition: Option<String>,
     /// How many tasks there shall be.

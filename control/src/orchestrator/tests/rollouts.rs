@@ -133,6 +133,40 @@ async fn without_a_deployment_in_progress_there_is_nothing_to_hold_or_give_up() 
 }
 
 #[tokio::test]
+async fn the_way_back_is_known_however_many_deployments_failed() {
+    let harbour = Harbour::open().await;
+    let (orchestrator, namespace) = (&harbour.orchestrator, &harbour.namespace);
+    let first = harbour.run("one", json!({})).await;
+    let second = harbour.run("two", json!({})).await;
+    for _ in 0..DEPLOYMENTS_KEPT + REVISIONS_KEPT {
+        let failed = Deployment {
+            id: crate::model::DeploymentId::generate(),
+            state: RolloutState::Failed,
+            ..second.clone()
+        };
+        let written = failed.begin(Transaction::new());
+        orchestrator.store.commit(written).await.unwrap();
+    }
+    let behaviours = &harbour.fake.behaviours;
+    // Each takes the places of the oldest, of the revisions, too.
+    for number in 3..REVISIONS_KEPT + 5 {
+        let revision = u64::try_from(number).unwrap();
+        behaviours.lock().unwrap().insert(revision, Behaviour::Unsure);
+        let task = json!({"name": "api", "task": {"env": {"A": number.to_string()}}});
+        harbour.deploy("two", task).await.unwrap();
+        let aborted = orchestrator.abort(namespace, &api()).await.unwrap();
+        harbour.undone(&aborted).await;
+    }
+    let all = orchestrator.deployments(namespace, Some(&api())).await.unwrap();
+    assert!(all.len() <= DEPLOYMENTS_KEPT + 1, "{}", all.len());
+    let back = orchestrator.roll_back(namespace, &api(), None).await.unwrap();
+    let Deployed::New(back) = back else {
+        panic!("{back:?}");
+    };
+    assert_eq!(back.revision, first.revision);
+}
+
+#[tokio::test]
 async fn an_aborted_deployment_is_undone_by_one_that_names_it() {
     let harbour = Harbour::open().await;
     let (orchestrator, namespace) = (&harbour.orchestrator, &harbour.namespace);

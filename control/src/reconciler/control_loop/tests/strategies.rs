@@ -315,6 +315,7 @@ async fn a_deployment_that_is_not_to_be_rolled_back_stays_where_it_is() {
     assert_eq!(cluster.picture(), "1h 1h");
     let service = cluster.service().await.unwrap();
     assert_ne!(service.goal, service.stable);
+    assert_eq!(service.runs(), service.stable);
     let tasks = cluster.tasks().len();
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(cluster.tasks().len(), tasks, "nothing more is started");
