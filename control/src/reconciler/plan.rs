@@ -150,6 +150,8 @@ pub struct ObservedTask {
     pub revision: Revision,
     /// How it is.
     pub phase: Phase,
+    /// Why it isn't well, where it is RUNNING and that is known.
+    pub ill: Option<String>,
 }
 
 /// How a task is, as far as planning goes.

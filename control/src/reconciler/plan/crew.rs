@@ -70,6 +70,12 @@ impl<'a> Crew<'a> {
         self.count(|phase| matches!(phase, Phase::Blocked { on, .. } if *on == what))
     }
 
+    /// Why one of them isn't well.
+    pub(super) fn ill(&self) -> Option<&'a str> {
+        let staying = self.tasks.iter().filter(|task| task.phase != Phase::Leaving);
+        staying.filter_map(|task| task.ill.as_deref()).next()
+    }
+
     pub(super) fn blocked(&self) -> Option<&'a str> {
         self.tasks.iter().find_map(|task| match &task.phase {
             Phase::Blocked { reason, .. } => Some(reason.as_str()),

@@ -28,6 +28,7 @@ fn observed(text: &str) -> Observed {
             id: id(index),
             revision: revision(number),
             phase: phase_of(phase),
+            ill: None,
         }
     });
     Observed {
@@ -344,6 +345,7 @@ fn apply(observed: &mut Observed, actions: &[Action], next: &mut usize) {
                     id: id(*next),
                     revision: *revision,
                     phase: Phase::Healthy,
+                    ill: None,
                 };
                 observed.tasks.push(task);
             }

@@ -58,11 +58,12 @@ fn overdue(scene: &Scene<'_>, now: Instant) -> Option<String> {
         scene.new.healthy(),
         desired.count
     );
-    match scene.new.blocked() {
-        Some(reason) => Some(format!("{healthy}; {reason}{}", scene.why_none_made_room())),
-        None if rollout.last_failure.is_empty() => Some(healthy),
-        None => Some(format!("{healthy}; the last failure: {}", rollout.last_failure)),
-    }
+    Some(match (scene.new.blocked(), scene.new.ill()) {
+        (Some(reason), _) => format!("{healthy}; {reason}{}", scene.why_none_made_room()),
+        (None, Some(ill)) => format!("{healthy}; {ill}"),
+        (None, None) if rollout.last_failure.is_empty() => healthy,
+        (None, None) => format!("{healthy}; the last failure: {}", rollout.last_failure),
+    })
 }
 
 /// The new revision's answers against the old one's.

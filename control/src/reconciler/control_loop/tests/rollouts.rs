@@ -210,6 +210,24 @@ async fn tasks_of_a_failed_deployment_say_what_it_failed_of() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deployment_whose_tasks_never_become_ready_says_why_they_are_not() {
+    let cluster = Cluster::steady(1).await;
+    let why = "Health checks failed with these codes: [503]";
+    cluster.behave(2, Behaviour::Unready(why));
+    cluster.deploy(2, 1).await;
+    let ended = cluster.ended(2).await;
+    assert_eq!(
+        ended.reason,
+        format!("0 of 1 tasks became healthy in 5 minutes; {why}")
+    );
+    let told = format!("deployment failed: {}", ended.reason);
+    cluster.until_said(&told).await;
+    let said = cluster.said().await;
+    let told = said.iter().find(|event| event.contains(&told)).unwrap();
+    assert!(told.contains("six of api:2"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_at_all_is_no_steady_state() {
     let cluster = Cluster::empty().await;
     cluster.behave(1, Behaviour::Refuses("no such import"));

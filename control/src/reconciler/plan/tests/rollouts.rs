@@ -398,7 +398,7 @@ proptest! {
                     Action::Start { revision, .. } => {
                         next += 1;
                         let (revision, phase) = (*revision, Phase::Starting);
-                        seen.tasks.push(ObservedTask { id: id(next), revision, phase });
+                        seen.tasks.push(ObservedTask { id: id(next), revision, phase, ill: None });
                     }
                     Action::Stop { task, .. } => {
                         let stopped = seen.tasks.iter_mut().find(|seen| seen.id == *task).unwrap();
