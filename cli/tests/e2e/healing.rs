@@ -192,6 +192,54 @@ fn stopping_the_only_task_loses_no_request() {
     });
 }
 
+/// A server whose host has room for one task of the service `web`, with this in the manifest after its `[task]`.
+fn full_host(rest: &str) -> (Server, Project, String) {
+    let server = Server::start_after("set -- \"$@\" --cpu-overcommit 1");
+    let limit = server.wharf().json(["capacity"])["limit"]["cpu"]
+        .as_u64()
+        .expect("a number");
+    let keys = format!("cpu = {}", limit / 2 + 1);
+    let project = Project::service("web", &format!("{keys}\n{rest}"));
+    server.wharf().ok(["deploy", project.path()]);
+    (server, project, keys)
+}
+
+/// Sees no request lost while `work` takes the only task away, which has a request for a while.
+fn while_one_drains(server: &Server, work: impl FnOnce()) {
+    while_asked(server, "web.localhost", || {
+        std::thread::scope(|scope| {
+            let long = scope.spawn(|| server.get("web.localhost", "/sleep?ms=1500"));
+            work();
+            assert_eq!(long.join().expect("no panic").status, 200);
+        });
+    });
+}
+
+#[test]
+fn stopping_the_only_task_of_a_full_host_loses_no_request() {
+    let (server, ..) = full_host("");
+    let id = ids(&running(&server)).pop_first().expect("one");
+    while_one_drains(&server, || {
+        server.wharf().ok(["stop", &id]);
+        until("another has its place", || {
+            let tasks = running(&server);
+            (tasks.len() == 1 && tasks.iter().all(healthy) && !ids(&tasks).contains(&id)).then_some(())
+        });
+    });
+}
+
+#[test]
+fn a_deployment_that_needs_the_only_tasks_room_loses_no_request() {
+    let deployment = "[deployment]\nstrategy = \"rolling\"\nminimum_healthy = 0\nmaximum = 100";
+    let (server, project, keys) = full_host(deployment);
+    while_one_drains(&server, || {
+        let changed = format!("{keys}\nenv = {{ VERSION = \"two\" }}\n{deployment}");
+        project.write("wharf.toml", &service("web", &changed));
+        server.wharf().ok(["deploy", project.path()]);
+    });
+    assert!(server.get("web.localhost", "/env").body.contains("two"));
+}
+
 #[test]
 fn scaling_in_loses_no_request() {
     let server = Server::start();

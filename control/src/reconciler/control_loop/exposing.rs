@@ -10,12 +10,13 @@ use super::{ControlLoop, RETRY_AFTER, ServiceKey};
 use crate::manifest::Strategy;
 use crate::model::{ServiceKind, ServiceStatus};
 use crate::names::Revision;
+use crate::reconciler::plan::{Action, Observed, ObservedTask, Phase};
 use crate::scaling::ScalingSpec;
 use crate::tasks::Exposure;
 
-/// How long a request waits while a service is recreated: for the old tasks to drain and the new ones to start. Longer
-/// than the default `stop_timeout`.
-const RECREATED_WITHIN: Duration = Duration::from_secs(60);
+/// How long a request waits for a successor of the tasks that were taken away: for the old ones to drain and the new ones
+/// to start. Longer than the default `stop_timeout`.
+const REPLACED_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is in force for one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,31 @@ impl ControlLoop {
     /// Makes a service reachable if it shall be, as it shall be.
     pub(super) fn expose_service(&mut self, key: &ServiceKey) {
         self.expose(vec![key.clone()]);
+    }
+
+    /// Has requests wait while a service that shall have tasks has none that takes any, because `actions` take the last
+    /// ones away: from before that until another is there, or none comes.
+    pub(super) fn bridge(&mut self, key: &ServiceKey, observed: &Observed, actions: &[Action]) {
+        let now = Instant::now();
+        let Some(watched) = self.services.get_mut(key) else {
+            return;
+        };
+        let before = watched.bridged;
+        watched.bridged = match gap(observed, actions) {
+            _ if watched.desired().count == 0 => None,
+            Gap::None => None,
+            Gap::Begins => Some(now + REPLACED_WITHIN),
+            // Its successor may have to wait for its room.
+            Gap::Drains if before.is_some() => Some(now + REPLACED_WITHIN),
+            Gap::Drains | Gap::Lasts => before.filter(|until| *until > now),
+        };
+        let bridged = watched.bridged;
+        if bridged.is_some() != before.is_some() {
+            self.expose_service(key);
+        }
+        if let Some(until) = bridged {
+            self.wake(key, until);
+        }
     }
 
     fn expose(&mut self, keys: Vec<ServiceKey>) {
@@ -70,20 +96,47 @@ impl ControlLoop {
     }
 }
 
+/// Whether there are tasks that take requests.
+enum Gap {
+    /// There are, and they stay.
+    None,
+    /// There are, and they are taken away.
+    Begins,
+    /// There are none, and some go on their way out.
+    Drains,
+    /// There are none.
+    Lasts,
+}
+
+fn gap(observed: &Observed, actions: &[Action]) -> Gap {
+    let is_stopped = |task: &ObservedTask| {
+        let stops = |action: &Action| matches!(action, Action::Stop { task: other, .. } if *other == task.id);
+        actions.iter().any(stops)
+    };
+    let taking = |task: &&ObservedTask| matches!(task.phase, Phase::Healthy | Phase::Retiring { .. });
+    let taking: Vec<_> = observed.tasks.iter().filter(taking).collect();
+    let drains = observed.tasks.iter().any(|task| task.phase == Phase::Leaving);
+    match taking.is_empty() {
+        false if taking.into_iter().all(is_stopped) => Gap::Begins,
+        false => Gap::None,
+        true if drains => Gap::Drains,
+        true => Gap::Lasts,
+    }
+}
+
 /// As the revision says that runs, until its successor does. How tasks are checked is said with each of them.
 fn exposure(watched: &Watched) -> Option<(Exposed, Exposure)> {
     let service = &watched.service;
     if service.kind == ServiceKind::Worker || service.status == ServiceStatus::Draining {
         return None;
     }
-    // What failed and stays is not what the requests are for.
-    let revision = service.stable.or(service.goal)?;
+    let revision = service.runs()?;
     let recreates = watched
         .deployment
         .as_ref()
         .is_some_and(|deployment| deployment.record.spec.strategy == Strategy::Recreate);
-    let hold = match recreates {
-        true => Hold::new(RECREATED_WITHIN, Hold::MOST).ok(),
+    let hold = match recreates || watched.bridged.is_some() {
+        true => Hold::new(REPLACED_WITHIN, Hold::MOST).ok(),
         false => service.scaling.as_ref().and_then(ScalingSpec::hold),
     };
     let exposure = Exposure {

@@ -45,6 +45,7 @@ impl ControlLoop {
             };
             let actions = plan::plan(&watched.desired(), &observed, Instant::now());
             self.note(key, &observed);
+            self.bridge(key, &observed, &actions);
             if self.apply(key, actions).await? == Progressed::No {
                 self.announce_steady(key, &observed);
                 return Ok(());

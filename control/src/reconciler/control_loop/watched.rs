@@ -29,6 +29,8 @@ pub(super) struct Watched {
     pub(super) course: Option<Course>,
     /// The shares of the requests that are in force.
     pub(super) shares: Option<Vec<(Revision, u32)>>,
+    /// Until when requests wait for a task at most, because the last one that took any was taken away.
+    pub(super) bridged: Option<Instant>,
     pub(super) last_blocked: Option<String>,
     pub(super) steady: Steady,
     pub(super) stale: Stale,
@@ -88,6 +90,7 @@ impl Watched {
             .map(|before| (before.scaler.take(), &before.service));
         let scaler = scaling::scaler(&service, known);
         let count_on_its_way = before.as_ref().and_then(|before| before.count_on_its_way);
+        let bridged = before.as_ref().and_then(|before| before.bridged);
         let same_rollout = before
             .as_ref()
             .is_some_and(|b| b.service.rollout == service.rollout);
@@ -118,6 +121,7 @@ impl Watched {
             course,
             deployment,
             shares,
+            bridged,
             last_blocked: if same_goal { last_blocked } else { None },
             steady,
             stale: Stale::No,
@@ -215,6 +219,9 @@ fn observe_task(entry: &Entry) -> Option<ObservedTask> {
         id: entry.task.id.clone(),
         revision: entry.task.definition.revision,
         phase: phase(entry)?,
+        ill: (entry.task.health == Health::Unhealthy)
+            .then(|| entry.task.reason.clone())
+            .flatten(),
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
-use wharf_gateway::{Demand, Tally};
+use wharf_gateway::{Demand, Hold, Tally};
 use wharf_runtime::{Amount, Bytes, CpuUnits};
 
 use crate::edge::rules;
@@ -29,6 +29,8 @@ pub(crate) enum Behaviour {
     Unsure,
     /// RUNNING and unhealthy.
     Unhealthy,
+    /// RUNNING and not ready, for this reason.
+    Unready(&'static str),
     /// Doesn't start.
     Refuses(&'static str),
     /// Never comes to RUNNING, nor to an end.
@@ -74,6 +76,8 @@ pub(crate) struct Fake {
     pub(super) missing: Mutex<Option<String>>,
     pub(super) live: Mutex<HashMap<TaskId, Arc<FakeTask>>>,
     pub(super) exposed: Mutex<BTreeMap<(NamespaceName, ServiceName), u64>>,
+    /// How requests wait, each time it was said.
+    pub(super) holds: Mutex<Vec<Option<Hold>>>,
     /// The shares that were put in force, one after the other.
     pub(crate) shares: Mutex<Vec<Vec<(u64, u32)>>>,
     /// What is counted of the requests to each revision.
@@ -157,12 +161,8 @@ impl Executor for Fake {
     }
 
     async fn activate(&self, order: Order) -> Result<Arc<dyn LiveTask>, NotActivated> {
-        if self
-            .uncompiled
-            .lock()
-            .unwrap()
-            .contains(&order.task.definition.revision.get())
-        {
+        let revision = order.task.definition.revision.get();
+        if self.uncompiled.lock().unwrap().contains(&revision) {
             return Err(NotActivated::NotCompiled);
         }
         self.activated.lock().unwrap().push(order.task.id.clone());
@@ -173,7 +173,6 @@ impl Executor for Fake {
         }
         tokio::time::sleep(self.activation).await;
         self.activating.lock().unwrap().0 -= 1;
-        let revision = order.task.definition.revision.get();
         let behaviour = self.behaviours.lock().unwrap().get(&revision).cloned();
         let behaviour = behaviour.unwrap_or(Behaviour::well());
         let (health, exit) = match behaviour {
@@ -181,6 +180,7 @@ impl Executor for Fake {
             Behaviour::Hangs => std::future::pending().await,
             Behaviour::Unsure => (HealthReport::unknown(), None),
             Behaviour::Unhealthy => (unhealthy("it says so"), None),
+            Behaviour::Unready(reason) => (unready(reason), None),
             Behaviour::Healthy { after } => {
                 tokio::time::sleep(after).await;
                 (HealthReport::healthy(), None)
@@ -233,6 +233,8 @@ impl Executor for Fake {
         let number = |blueprint: &crate::blueprint::Blueprint| blueprint.id().revision.get();
         let mut exposed = self.exposed.lock().unwrap();
         for (service, exposure) in changes {
+            let hold = exposure.as_ref().and_then(|exposure| exposure.hold);
+            self.holds.lock().unwrap().push(hold);
             match exposure {
                 Some(exposure) => exposed.insert(service, number(&exposure.blueprint)),
                 None => exposed.remove(&service),

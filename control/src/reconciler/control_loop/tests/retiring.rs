@@ -1,9 +1,20 @@
 //! Tasks that a person stops: they leave no request without a task, and leave in the end.
 
 use super::*;
+use crate::manifest::{Bounds, DeploymentSpec, Strategy};
 use crate::model::DesiredStatus;
 use crate::names::TaskId;
 use crate::reconciler::control_loop::commands::KEPT_AT_MOST;
+
+/// Whether requests wait for a target that isn't there.
+fn holds(cluster: &Cluster) -> bool {
+    cluster.fake.holds.lock().unwrap().last().unwrap().is_some()
+}
+
+async fn stop(cluster: &Cluster, id: &TaskId) {
+    let told = cluster.reconciler.stop_task(id.clone(), "by hand".into());
+    told.await.unwrap();
+}
 
 fn first(cluster: &Cluster) -> TaskId {
     cluster.tasks()[0].id.clone()
@@ -15,11 +26,7 @@ async fn the_last_task_that_takes_requests_stays_until_another_does() {
     let after = Duration::from_secs(5);
     cluster.behave(1, Behaviour::Healthy { after });
     let id = first(&cluster);
-    cluster
-        .reconciler
-        .stop_task(id.clone(), "by hand".into())
-        .await
-        .unwrap();
+    stop(&cluster, &id).await;
     cluster.until_picture("1h 1s").await;
     let task = cluster.registry.task(&id).unwrap();
     assert_eq!(
@@ -48,11 +55,7 @@ async fn one_of_several_leaves_at_once() {
     let cluster = Cluster::steady(2).await;
     cluster.behave(1, Behaviour::Unsure);
     let id = first(&cluster);
-    cluster
-        .reconciler
-        .stop_task(id.clone(), "by hand".into())
-        .await
-        .unwrap();
+    stop(&cluster, &id).await;
     cluster.until_picture("1h 1?").await;
     assert_eq!(cluster.registry.task(&id).unwrap().status, TaskStatus::Stopped);
 }
@@ -62,11 +65,7 @@ async fn without_a_successor_it_leaves_all_the_same() {
     let cluster = Cluster::steady(1).await;
     cluster.behave(1, Behaviour::Refuses("no such file"));
     let (id, began) = (first(&cluster), tokio::time::Instant::now());
-    cluster
-        .reconciler
-        .stop_task(id.clone(), "by hand".into())
-        .await
-        .unwrap();
+    stop(&cluster, &id).await;
     cluster
         .until("gone", |cluster| {
             cluster.registry.task(&id).unwrap().status == TaskStatus::Stopped
@@ -80,11 +79,10 @@ async fn one_that_is_in_its_successors_way_leaves_first() {
     let cluster = Cluster::steady(1).await;
     cluster.places(1);
     let (id, began) = (first(&cluster), tokio::time::Instant::now());
-    cluster
-        .reconciler
-        .stop_task(id.clone(), "by hand".into())
-        .await
-        .unwrap();
+    assert!(!holds(&cluster));
+    stop(&cluster, &id).await;
+    cluster.until_picture("1L 1P").await;
+    assert!(holds(&cluster), "its requests have nobody to go to");
     cluster
         .until("replaced", |cluster| {
             cluster.tasks().len() == 2 && cluster.picture() == "1h"
@@ -92,6 +90,44 @@ async fn one_that_is_in_its_successors_way_leaves_first() {
         .await;
     assert!(began.elapsed() < KEPT_AT_MOST);
     assert_eq!(cluster.registry.task(&id).unwrap().status, TaskStatus::Stopped);
+    cluster.until("told", |cluster| !holds(cluster)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_wait_while_a_deployment_takes_the_last_task_away() {
+    let cluster = Cluster::steady(1).await;
+    cluster.places(1);
+    let bounds = Bounds {
+        minimum_healthy: 0,
+        maximum: 100,
+    };
+    let spec = DeploymentSpec {
+        strategy: Strategy::Rolling(bounds),
+        ..DeploymentSpec::default()
+    };
+    cluster.roll(2, 1, spec).await;
+    cluster.until_picture("1L 2P").await;
+    assert!(holds(&cluster));
+    cluster.until_picture("2h").await;
+    cluster.ended(2).await;
+    assert!(!holds(&cluster));
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_wait_no_longer_for_a_successor_that_does_not_come() {
+    let cluster = Cluster::steady(1).await;
+    cluster.behave(1, Behaviour::Hangs);
+    let id = first(&cluster);
+    stop(&cluster, &id).await;
+    let is_gone = |cluster: &Cluster| cluster.registry.task(&id).unwrap().status == TaskStatus::Stopped;
+    cluster.until("gone", is_gone).await;
+    let gone = tokio::time::Instant::now();
+    assert!(holds(&cluster));
+    // Nothing else happens that could be waited for.
+    while holds(&cluster) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(gone.elapsed() >= Duration::from_secs(59), "{:?}", gone.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -99,11 +135,7 @@ async fn one_that_is_not_wanted_leaves_at_once() {
     let cluster = Cluster::steady(1).await;
     cluster.behave(1, Behaviour::Unsure);
     let id = first(&cluster);
-    cluster
-        .reconciler
-        .stop_task(id.clone(), "by hand".into())
-        .await
-        .unwrap();
+    stop(&cluster, &id).await;
     cluster.until_picture("1h 1?").await;
     cluster.change(|service| service.count = 0).await;
     cluster.until_picture("").await;
