@@ -31,6 +31,7 @@ pub(crate) struct Apply {
 #[command(after_help = "\
 Examples:
   wharf route list
+  wharf route set old priority=10 \"path=['/old/*']\" \"redirect={status=301, path='/new'}\"
   wharf route test --host shop.example.com --path /cart?x=1 --header x-canary:1
   wharf route reorder shop=10 old-shop=20
   wharf route delete shop")]
@@ -55,6 +56,8 @@ pub(crate) enum RouteAction {
         #[arg(required = true, value_name = "NAME=PRIORITY", value_parser = rank)]
         routes: Vec<(String, i64)>,
     },
+    /// Make a route, or put this in its place
+    Set(Set),
     /// Delete a route that was applied
     Delete {
         /// The route
@@ -92,10 +95,11 @@ pub(crate) struct RouteTest {
 #[command(after_help = "\
 Examples:
   wharf listener list
+  wharf listener set inner address=127.0.0.1:8081
   wharf describe listener https
   wharf listener delete https
 
-Listeners are opened and changed by `wharf apply`. They are the whole server's, and for the administrator's token.")]
+Many at once, all of them or none, are for `wharf apply`. Listeners are the whole server's, and for the administrator's token.")]
 pub(crate) struct Listener {
     #[command(subcommand)]
     pub(crate) action: ObjectAction,
@@ -107,10 +111,11 @@ pub(crate) struct Listener {
 #[command(after_help = "\
 Examples:
   wharf target-group list
+  wharf target-group set legacy \"targets=['http://10.0.0.7:9000']\" health.path=/up
   wharf describe target-group legacy
   wharf target-group delete legacy
 
-Target groups with targets outside are made and changed by `wharf apply`, or by a service's manifest.")]
+Many at once, all of them or none, are for `wharf apply`; a service's own are in its manifest.")]
 pub(crate) struct TargetGroup {
     #[command(subcommand)]
     pub(crate) action: ObjectAction,
@@ -124,11 +129,45 @@ pub(crate) struct TargetGroup {
 pub(crate) enum ObjectAction {
     /// List them
     List,
+    /// Make one, or put this in its place
+    Set(Set),
     /// Delete one that nothing needs
     Delete {
         /// Its name
         name: String,
     },
+}
+
+/// One object as a file for `wharf apply` would have it.
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    /// Its name
+    pub(crate) name: String,
+    /// What the file would say of it; a value that isn't TOML is a text
+    #[arg(value_name = "KEY=VALUE", value_parser = field)]
+    pub(crate) fields: Vec<Field>,
+}
+
+/// A key, with dots where it is in a table, and its value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Field {
+    pub(crate) key: String,
+    pub(crate) value: toml::Value,
+}
+
+fn field(text: &str) -> Result<Field, String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| "it has to be like address=127.0.0.1:8081".to_owned())?;
+    let table = toml::from_str::<toml::Table>(&format!("value = {value}"));
+    // With a line break in it, it might be more than a value.
+    let read = table.ok().filter(|table| table.len() == 1);
+    Ok(Field {
+        key: key.trim().to_owned(),
+        value: read
+            .and_then(|mut table| table.remove("value"))
+            .unwrap_or_else(|| toml::Value::String(value.to_owned())),
+    })
 }
 
 fn rank(text: &str) -> Result<(String, i64), String> {

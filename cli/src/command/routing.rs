@@ -1,5 +1,7 @@
 //! `wharf apply`, `wharf route`, `wharf listener` and `wharf target-group`.
 
+mod set;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -33,7 +35,6 @@ pub(crate) async fn apply(api: &Api, args: &args::Apply) -> Result<()> {
 
 /// What the file has, checked: what is wrong is said with line and column before anything is sent.
 fn read(path: &Path) -> Result<serde_json::Value> {
-    let bad_config = |error: anyhow::Error| BadConfig(format!("{error:#}"));
     let file = match path == Path::new(STDIN) {
         true => ApplyFile::read(STDIN_SHOWN, io::stdin().lock()),
         false => ApplyFile::open(path),
@@ -41,6 +42,10 @@ fn read(path: &Path) -> Result<serde_json::Value> {
     let file = file.map_err(|error| bad_config(error.into()))?;
     file.check().map_err(|errors| bad_config(errors.into()))?;
     serde_json::to_value(file.text()).context("cannot write the objects as JSON")
+}
+
+fn bad_config(error: anyhow::Error) -> BadConfig {
+    BadConfig(format!("{error:#}"))
 }
 
 /// Why the server doesn't take what the file has.
@@ -73,13 +78,13 @@ fn said(applied: &Applied) -> String {
     }
 }
 
-/// List, test, reorder or delete routes.
+/// List, test, make, reorder or delete routes.
 pub(crate) async fn route(api: &Api, args: &args::Route) -> Result<()> {
     let format = args.client.output;
     match &args.action {
         RouteAction::List => {
             let list: RouteList = api.get(&api.path(&["routes"])).await?;
-            let nothing = "no routes: `wharf deploy` and `wharf apply` make some";
+            let nothing = "no routes: `wharf deploy`, `wharf apply` and `wharf route set` make some";
             output::list(format, &list, &list.routes, routes_table, nothing)?;
         }
         RouteAction::Test(sample) => {
@@ -97,6 +102,7 @@ pub(crate) async fn route(api: &Api, args: &args::Route) -> Result<()> {
             let applied: Applied = api.send(Method::POST, &path, &body).await?;
             output::answer(format, &applied, said)?;
         }
+        RouteAction::Set(one) => set::set(api, "route", one, format).await?,
         RouteAction::Delete { name } => {
             api.delete(&api.path(&["routes", name])).await?;
             output::done(format, name, "deleted")?;
@@ -180,7 +186,7 @@ fn test_text(test: &RouteTest) -> String {
     text
 }
 
-/// List or delete listeners.
+/// List, make or delete listeners.
 pub(crate) async fn listener(api: &Api, args: &args::Listener) -> Result<()> {
     let format = args.client.output;
     match &args.action {
@@ -188,6 +194,7 @@ pub(crate) async fn listener(api: &Api, args: &args::Listener) -> Result<()> {
             let list: ListenerList = api.get("/v1/listeners").await?;
             output::answer(format, &list, |list| listeners_table(&list.listeners))?;
         }
+        ObjectAction::Set(one) => set::set(api, "listener", one, format).await?,
         ObjectAction::Delete { name } => {
             api.delete(&format!("/v1/listeners/{}", escape(name))).await?;
             output::done(format, name, "deleted")?;
@@ -220,15 +227,17 @@ fn listeners_table(listeners: &[Listener]) -> String {
     )
 }
 
-/// List or delete target groups.
+/// List, make or delete target groups.
 pub(crate) async fn target_group(api: &Api, args: &args::TargetGroup) -> Result<()> {
     let format = args.client.output;
     match &args.action {
         ObjectAction::List => {
             let list: TargetGroupList = api.get(&api.path(&["target-groups"])).await?;
-            let nothing = "no target groups with targets outside: `wharf apply` makes some";
+            let nothing =
+                "no target groups with targets outside: `wharf apply` and `wharf target-group set` make some";
             output::list(format, &list, &list.target_groups, groups_table, nothing)?;
         }
+        ObjectAction::Set(one) => set::set(api, "target_group", one, format).await?,
         ObjectAction::Delete { name } => {
             api.delete(&api.path(&["target-groups", name])).await?;
             output::done(format, name, "deleted")?;

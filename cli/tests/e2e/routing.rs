@@ -4,6 +4,7 @@ mod certificates;
 mod changes;
 mod explained;
 mod tls;
+mod typed;
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
