@@ -37,3 +37,11 @@ proptest! {
         header_rewriting(&text);
     }
 }
+
+/// Found by the fuzzer: what was mended was refused when it was looked at again.
+#[test]
+fn authorities_are_not_mended() {
+    head_inspection(b"\x05GET http://a.t#est:80/x HTTP/1.0\nhost:b\n :b\n c\n\nc\n\n");
+    head_inspection(b"\x05gET http://a.#test:\xcb0/, HTTP/1.0\nhost:b\n :b\n c\n\nc\n\n");
+    head_inspection(b"\x05GET http://a.t\xcbest/x HTTP/1.0\nhost:b\n :b\n c\n\nc\n\n");
+}

@@ -166,6 +166,10 @@ pub(super) fn has_form(method: &[u8], target: &[u8]) -> bool {
     if target == b"*" {
         return method == b"OPTIONS";
     }
+    // What no authority has isn't mended: it would be another authority. (RFC 3986 3.2: it ends before `#`, too.)
+    if !authority(target).iter().all(|byte| is_target(*byte)) {
+        return false;
+    }
     // Rare enough to let the library judge, which will have to read it.
     let Ok(uri) = http::Uri::try_from(target) else {
         return false;
@@ -175,4 +179,12 @@ pub(super) fn has_form(method: &[u8], target: &[u8]) -> bool {
         (None, Some(_)) => method == b"CONNECT",
         _ => false,
     }
+}
+
+/// What stands where an authority would, up to the path or the query.
+fn authority(target: &[u8]) -> &[u8] {
+    let after_scheme = memchr::memmem::find(target, b"://").and_then(|at| target.get(at + 3..));
+    let rest = after_scheme.unwrap_or(target);
+    let end = memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or(rest)
 }
