@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 use wharf_gateway::{
     Bound, Explanation, Gateway, GroupName, GroupSpec, RequestSample, RoutingError, RuleName, Socket,
-    TargetStatus,
+    TargetStatus, TooMuchWork,
 };
 
 use self::listening::Opened;
@@ -153,7 +153,10 @@ impl Edge {
     }
 
     /// What would become of a request. None if nothing is known of its listener.
-    pub fn explain(&self, sample: &RequestSample) -> Option<Explanation> {
+    ///
+    /// # Errors
+    /// If comparing it with all rules takes more than it may.
+    pub fn explain(&self, sample: &RequestSample) -> Result<Option<Explanation>, TooMuchWork> {
         self.gateway.explain(sample)
     }
 

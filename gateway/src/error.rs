@@ -9,7 +9,7 @@
 //! | 404 | no rule matches |
 //! | 405 | TRACE, and CONNECT, which a reverse proxy has no use for |
 //! | 408 | the client was too slow with head or body |
-//! | 413, 414, 431 | body, URI or headers too large |
+//! | 413, 414, 431 | body, URI or headers too large; too long to compare with all the rules |
 //! | 463 | more than thirty addresses in `X-Forwarded-For` |
 //! | 464 | the target does not speak the request's protocol |
 //! | 500 | what a rule's transform or redirect makes of the request is no URL, or too long |
@@ -28,12 +28,15 @@ use hyper::ext::ReasonPhrase;
 
 use crate::{
     body::Seconds,
-    routing::action::Unredirectable,
+    routing::{action::Unredirectable, work::MAX_STEPS},
     target::{TargetError, TargetErrorKind},
 };
 
 /// What a client is told to wait when nothing better is known: targets come up within a second.
 const RETRY_SOON: Duration = Duration::from_secs(1);
+
+/// What a client is told whose request takes too much comparing.
+const TOO_MUCH_WORK: &str = "the request is too long to compare with the rules";
 
 /// ALB's own: the request's protocol is none of the target group's.
 const PROTOCOL_MISMATCH: StatusCode = match StatusCode::from_u16(464) {
@@ -82,6 +85,8 @@ pub(crate) enum Cause {
     TooManyForwarders {
         limit: usize,
     },
+    /// Comparing it with the rules took more than it may.
+    TooMuchWork,
     /// A Transfer-Encoding that is not spoken here.
     CodingRefused,
     /// An HTTP version that is not spoken here.
@@ -192,6 +197,7 @@ impl Cause {
                 TOO_MANY_FORWARDERS,
                 "the request's X-Forwarded-For has too many addresses",
             ),
+            Self::TooMuchWork => answer(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, TOO_MUCH_WORK),
             Self::CodingRefused => answer(
                 StatusCode::NOT_IMPLEMENTED,
                 "the request's Transfer-Encoding is not supported: send it chunked",
@@ -268,6 +274,11 @@ impl Cause {
                 format!("the rule's transform made something that is no {what}").into()
             }
             Self::RedirectFailed(why) => format!("the rule's redirect made {why}").into(),
+            Self::TooMuchWork => format!(
+                "{} (more than {MAX_STEPS} steps of patterns and regular expressions)",
+                self.answer().text
+            )
+            .into(),
             _ => self.answer().text.into(),
         }
     }

@@ -68,7 +68,9 @@ async fn answer(request: Request<Incoming>, exchange: &mut Exchange) -> Result<A
     admission::admit(&head, exchange.host.as_ref(), exchange.connection.limits())?;
     admission::inspect(&mut head, &body, exchange)?;
     forwarding::check(&head.headers, &exchange.connection)?;
-    let rule = matching::find(&head, exchange).ok_or(Cause::NoRule)?;
+    let rule = matching::find(&head, exchange)
+        .map_err(|_| Cause::TooMuchWork)?
+        .ok_or(Cause::NoRule)?;
     exchange.matched(rule.clone());
     let mut response = match &rule.action {
         Decision::Forward(groups) => {

@@ -97,7 +97,10 @@ pub fn rule_matching(text: &str) {
         default: Action::NotFound,
     }];
     let snapshot = Snapshot::compile(Routing { listeners }, |_| None).expect("rules that differ");
-    let explained = snapshot.explain(&sample).expect("the listener has rules");
+    let explained = snapshot
+        .explain(&sample)
+        .expect("it is short")
+        .expect("the listener has rules");
     let found = snapshot.find_sample(&sample).map(|rule| rule.name().clone());
     assert_eq!(found, explained.matched.map(|matched| matched.rule));
 }

@@ -12,7 +12,7 @@ use crate::{
     listener::{Bound, ListenerError, ListenerStatus, Socket, set::Listeners},
     metrics::Scrape,
     names::ListenerName,
-    routing::{Explanation, RequestSample, Routing, RoutingError, snapshot::Snapshot},
+    routing::{Explanation, RequestSample, Routing, RoutingError, TooMuchWork, snapshot::Snapshot},
     sticky::Stickiness,
 };
 
@@ -201,8 +201,10 @@ impl Gateway {
     }
 
     /// What would become of a request, and why, by the rules in force. None when its listener has no rules.
-    #[must_use]
-    pub fn explain(&self, sample: &RequestSample) -> Option<Explanation> {
+    ///
+    /// # Errors
+    /// When comparing it with all rules takes more than it may.
+    pub fn explain(&self, sample: &RequestSample) -> Result<Option<Explanation>, TooMuchWork> {
         self.shared.snapshot.load().explain(sample)
     }
 

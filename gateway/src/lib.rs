@@ -54,12 +54,12 @@ pub use self::{
     listener::{Bound, ListenerError, ListenerStatus, Socket},
     names::{CohortName, GroupName, ListenerName, NameError, RuleName, TargetId},
     routing::{
-        Action, ConditionError, Conditions, Explanation, FixedError, FixedResponse, Forward, ForwardError,
-        HeaderCondition, HeaderEditError, HeaderEdits, HeaderMatch, HostMatch, HostPattern, ListenerRules,
-        Match, MethodName, PathMatch, PathPattern, PatternError, Precedence, Priority, PriorityError,
-        QueryCondition, QueryMatch, Ranked, Redirect, RedirectError, RedirectText, RegexError, RegexValue,
-        RequestSample, Rewrite, RewriteError, Routing, RoutingError, RoutingFault, RuleSpec, Scheme,
-        Transforms, Unmet, ValuePattern, Weight, WeightedGroup,
+        Action, ConditionError, Conditions, Explanation, Expressions, FixedError, FixedResponse, Forward,
+        ForwardError, HeaderCondition, HeaderEditError, HeaderEdits, HeaderMatch, HostMatch, HostPattern,
+        ListenerRules, Match, MethodName, PathMatch, PathPattern, PatternError, Precedence, Priority,
+        PriorityError, QueryCondition, QueryMatch, Ranked, Redirect, RedirectError, RedirectText, RegexError,
+        RegexValue, RequestSample, Rewrite, RewriteError, Routing, RoutingError, RoutingFault, RuleSpec,
+        Scheme, TooManyExpressions, TooMuchWork, Transforms, Unmet, ValuePattern, Weight, WeightedGroup,
     },
     target::{
         Condition, Load, SharedProbe, Target, TargetError, TargetErrorKind, TargetProtocol, Usage, UsageProbe,

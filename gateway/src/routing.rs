@@ -15,6 +15,7 @@ pub mod regex;
 pub mod rule;
 pub(crate) mod snapshot;
 pub mod transform;
+pub(crate) mod work;
 
 use std::{fmt, sync::Arc};
 
@@ -31,9 +32,10 @@ pub use self::{
     explain::{Explanation, Ranked, RequestSample},
     header_edit::{HeaderEditError, HeaderEdits},
     pattern::{HostPattern, PathPattern, PatternError, ValuePattern},
-    regex::{RegexError, RegexValue},
+    regex::{Expressions, RegexError, RegexValue, TooManyExpressions},
     rule::{Precedence, Priority, PriorityError, RuleSpec},
     transform::{Rewrite, RewriteError, Transforms},
+    work::TooMuchWork,
 };
 use crate::names::ListenerName;
 

@@ -29,7 +29,7 @@ pub const MAX_COUNT: u32 = 5000;
 /// Checks everything, beginning with the errors that are known; the manifest only if there are none.
 pub(super) fn check(text: &ManifestText, known: Vec<ManifestError>) -> Result<Manifest, Vec<ManifestError>> {
     let root = FieldPath::root();
-    let mut report = Report { errors: known };
+    let mut report = Report::of(known);
     let name = name(text, &root, &mut report);
     let task = task::check(&text.task, &root.key("task"), &mut report);
     let workload = workload(text, &root, &mut report);
@@ -92,7 +92,7 @@ fn workload(text: &ManifestText, root: &FieldPath, report: &mut Report) -> Workl
 /// Checks what stands by itself, beginning with the errors that are known.
 pub(super) fn objects(text: &ApplyText, known: Vec<ManifestError>) -> Result<Objects, Vec<ManifestError>> {
     let root = FieldPath::root();
-    let mut report = Report { errors: known };
+    let mut report = Report::of(known);
     let objects = Objects {
         listeners: listener::listeners(&text.listener, &root.key("listener"), &mut report),
         target_groups: group::target_groups(&text.target_group, &root.key("target_group"), &mut report),

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use wharf_gateway::SpecError;
+use wharf_gateway::{Expressions, SpecError};
 use wharf_runtime::Bytes;
 
 use super::error::{FieldPath, ManifestError};
@@ -52,9 +52,18 @@ pub(crate) fn show_duration(duration: Duration) -> String {
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) errors: Vec<ManifestError>,
+    /// Its regular expressions so far: counted while they are compiled, so that compiling ends where there are too many.
+    pub(super) expressions: Expressions,
 }
 
 impl Report {
+    pub(super) fn of(errors: Vec<ManifestError>) -> Self {
+        Self {
+            errors,
+            expressions: Expressions::default(),
+        }
+    }
+
     pub(super) fn refuse(&mut self, field: FieldPath, message: impl Into<String>, hint: impl Into<String>) {
         self.errors.push(ManifestError::new(field, message).hint(hint));
     }
@@ -124,6 +133,24 @@ impl Report {
         let parsed = text?.parse::<Bytes>();
         let wrong = |error| format!("`{key}` in {}: {error}", table.heading());
         self.parsed(table.key(key), Some(parsed.map(Bytes::get).map_err(wrong)))
+    }
+
+    /// As [`Report::size`], from 1 byte up to a bound.
+    pub(super) fn size_up_to(
+        &mut self,
+        table: &FieldPath,
+        key: &str,
+        text: Option<&str>,
+        most: u64,
+    ) -> Option<u64> {
+        let size = self.size(table, key, text)?;
+        if (1..=most).contains(&size) {
+            return Some(size);
+        }
+        let message = format!("`{key}` in {} is {}", table.heading(), text.unwrap_or_default());
+        let hint = format!("it goes from 1B to {}KiB", most >> 10);
+        self.refuse(table.key(key), message, hint);
+        None
     }
 
     /// What one of a few words stands for.

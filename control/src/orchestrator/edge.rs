@@ -221,6 +221,7 @@ impl Orchestrator {
             namespace: namespace.clone(),
             touches,
             left_out: self.edge.left_out().into_keys().collect(),
+            before: Arc::new(self.edge.scene()),
         }
     }
 }

@@ -17,13 +17,16 @@ use crate::{
             Rule, WeightedGroups,
             host::{self, MAX_HOST_BYTES},
         },
+        transform::TransformFailed,
+        work::{TooMuchWork, Work},
     },
 };
 
 /// The rule that a request meets on its listener, the default action included.
-pub(super) fn find(head: &Parts, exchange: &Exchange) -> Option<Arc<Rule>> {
+pub(super) fn find(head: &Parts, exchange: &Exchange) -> Result<Option<Arc<Rule>>, TooMuchWork> {
     let connection = &exchange.connection;
     let mut buffer = [0; MAX_HOST_BYTES];
+    let work = Work::default();
     let request = RequestView {
         host: host::normalise(host_of(exchange), &mut buffer),
         path: head.uri.path().as_bytes(),
@@ -31,9 +34,11 @@ pub(super) fn find(head: &Parts, exchange: &Exchange) -> Option<Arc<Rule>> {
         method: &head.method,
         headers: &head.headers,
         source: connection.client.ip(),
+        work: &work,
     };
     let snapshot = connection.shared.snapshot.load();
-    snapshot.find(&connection.listener.name, &request).cloned()
+    let found = snapshot.find(&connection.listener.name, &request)?;
+    Ok(found.cloned())
 }
 
 /// The answer of a redirect.
@@ -81,16 +86,25 @@ fn transform(transforms: &Transforms, head: &mut Parts, exchange: &Exchange) -> 
     let host = host::normalise(host_of(exchange), &mut buffer);
     let made = transforms
         .host(host)
-        .map_err(|_| Cause::TransformFailed("host"))?;
+        .map_err(|failed| not_rewritten(failed, "host"))?;
     if let Some(host) = made {
         head.headers.insert(header::HOST, host);
     }
     let url = head.uri.path_and_query().map_or("/", |url| url.as_str());
-    let made = transforms.url(url).map_err(|_| Cause::TransformFailed("URL"))?;
+    let made = transforms
+        .url(url)
+        .map_err(|failed| not_rewritten(failed, "URL"))?;
     if let Some(url) = made {
         head.uri = url.into();
     }
     Ok(())
+}
+
+fn not_rewritten(failed: TransformFailed, what: &'static str) -> Cause {
+    match failed {
+        TransformFailed::Malformed => Cause::TransformFailed(what),
+        TransformFailed::TooMuchWork => Cause::TooMuchWork,
+    }
 }
 
 fn host_of(exchange: &Exchange) -> &[u8] {

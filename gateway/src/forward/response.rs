@@ -100,6 +100,7 @@ fn response_is_last(cause: &Cause) -> bool {
         | Cause::ProtocolMismatch(_)
         | Cause::Deregistered
         | Cause::RuleTimeout { .. }
+        | Cause::TooMuchWork
         | Cause::TransformFailed(_)
         | Cause::RedirectFailed(_)
         | Cause::Target(_) => false,

@@ -14,7 +14,7 @@ pub use self::{
     unmet::Unmet,
     value::{HeaderCondition, HeaderMatch, HostMatch, Match, MethodName, PathMatch},
 };
-use super::{pattern::PatternError, regex::RegexError};
+use super::{pattern::PatternError, regex::RegexError, work::Work};
 
 /// The most values of one condition (ALB: 5 in a whole rule).
 pub const MAX_CONDITION_VALUES: usize = 1000;
@@ -96,17 +96,25 @@ pub(crate) struct RequestView<'r> {
     pub(crate) headers: &'r HeaderMap,
     /// The peer of the connection.
     pub(crate) source: IpAddr,
+    /// What comparing may cost.
+    pub(crate) work: &'r Work,
 }
 
 impl Conditions {
-    /// Whether all of them hold; the cheap ones are asked first.
+    /// Whether all of them hold; the cheap ones are asked first. Means nothing once there is no work left.
     pub(super) fn hold(&self, request: &RequestView<'_>) -> bool {
         self.method_holds(request)
             && self.host_holds(request)
             && self.path_holds(request)
             && self.source_holds(request)
-            && self.headers.iter().all(|header| header.holds(request.headers))
-            && self.query.iter().all(|query| query.holds(request.query))
+            && self
+                .headers
+                .iter()
+                .all(|header| header.holds(request.headers, request.work))
+            && self
+                .query
+                .iter()
+                .all(|query| query.holds(request.query, request.work))
     }
 
     /// The first that does not hold; none if all do.
@@ -120,10 +128,18 @@ impl Conditions {
         if !self.method_holds(request) {
             return Some(Unmet::method(self, request));
         }
-        if let Some(header) = self.headers.iter().find(|header| !header.holds(request.headers)) {
+        if let Some(header) = self
+            .headers
+            .iter()
+            .find(|header| !header.holds(request.headers, request.work))
+        {
             return Some(Unmet::header(header, request));
         }
-        if let Some(query) = self.query.iter().find(|query| !query.holds(request.query)) {
+        if let Some(query) = self
+            .query
+            .iter()
+            .find(|query| !query.holds(request.query, request.work))
+        {
             return Some(Unmet::query(query, request));
         }
         (!self.source_holds(request)).then(|| Unmet::source_ip(self, request))
@@ -145,12 +161,31 @@ impl Conditions {
         Ok(())
     }
 
+    /// What each regular expression takes compiled, in bytes, with the condition it is in.
+    pub(super) fn expressions(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let host = self.host.iter().filter_map(Match::compiled_bytes);
+        let path = self.path.iter().filter_map(Match::compiled_bytes);
+        let headers = self.headers.iter().flat_map(HeaderCondition::values);
+        let headers = headers.filter_map(Match::compiled_bytes);
+        host.map(|bytes| ("host_regex", bytes))
+            .chain(path.map(|bytes| ("path_regex", bytes)))
+            .chain(headers.map(|bytes| ("header_regex", bytes)))
+    }
+
     fn host_holds(&self, request: &RequestView<'_>) -> bool {
-        self.host.is_empty() || self.host.iter().any(|value| value.matches(request.host))
+        self.host.is_empty()
+            || self
+                .host
+                .iter()
+                .any(|value| value.matches(request.host, request.work))
     }
 
     fn path_holds(&self, request: &RequestView<'_>) -> bool {
-        self.path.is_empty() || self.path.iter().any(|value| value.matches(request.path))
+        self.path.is_empty()
+            || self
+                .path
+                .iter()
+                .any(|value| value.matches(request.path, request.work))
     }
 
     fn method_holds(&self, request: &RequestView<'_>) -> bool {

@@ -8,6 +8,7 @@ use super::{
     Action, Precedence, Unmet,
     condition::RequestView,
     snapshot::host::{self, MAX_HOST_BYTES},
+    work::Work,
 };
 use crate::names::{ListenerName, RuleName};
 
@@ -32,7 +33,11 @@ pub struct RequestSample {
 
 impl RequestSample {
     /// What conditions see of it; the buffer is for its host.
-    pub(super) fn view<'r>(&'r self, buffer: &'r mut [u8; MAX_HOST_BYTES]) -> RequestView<'r> {
+    pub(super) fn view<'r>(
+        &'r self,
+        buffer: &'r mut [u8; MAX_HOST_BYTES],
+        work: &'r Work,
+    ) -> RequestView<'r> {
         RequestView {
             host: host::normalise(self.host.as_bytes(), buffer),
             path: self.path.as_bytes(),
@@ -40,6 +45,7 @@ impl RequestSample {
             method: &self.method,
             headers: &self.headers,
             source: self.source.to_canonical(),
+            work,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! ALB's wildcards: `*` is any run of characters, none included, and `?` exactly one.
 //!
 //! Most patterns in real rule sets are literals, prefixes or suffixes, so those compile to one comparison; the rest
-//! backtrack to the last `*` only, which keeps the worst case at pattern × text.
+//! backtrack to the last `*` only, which keeps the worst case at pattern × text, and are counted against the request.
+
+use super::work::Work;
 
 /// Whether wildcards can be meant literally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,18 +67,18 @@ impl Glob {
         matches!(self, Self::Literal(_))
     }
 
-    pub(super) fn matches(&self, text: &[u8]) -> bool {
+    pub(super) fn matches(&self, text: &[u8], work: &Work) -> bool {
         match self {
             Self::Any => true,
             Self::Literal(literal) => text == &**literal,
             Self::Prefix(prefix) => text.starts_with(prefix),
             Self::Suffix(suffix) => text.ends_with(suffix),
-            Self::Wild(tokens) => matches_wild(tokens, text, |byte| byte),
+            Self::Wild(tokens) => matches_wild(tokens, text, work, |byte| byte),
         }
     }
 
     /// For patterns in lower case.
-    pub(super) fn matches_any_case(&self, text: &[u8]) -> bool {
+    pub(super) fn matches_any_case(&self, text: &[u8], work: &Work) -> bool {
         let same =
             |text: Option<&[u8]>, literal: &[u8]| text.is_some_and(|t| t.eq_ignore_ascii_case(literal));
         match self {
@@ -87,7 +89,7 @@ impl Glob {
                 let from = text.len().checked_sub(suffix.len());
                 same(from.and_then(|from| text.get(from..)), suffix)
             }
-            Self::Wild(tokens) => matches_wild(tokens, text, |byte| byte.to_ascii_lowercase()),
+            Self::Wild(tokens) => matches_wild(tokens, text, work, |byte| byte.to_ascii_lowercase()),
         }
     }
 
@@ -138,14 +140,14 @@ fn tokens(pattern: &[u8], escapes: Escapes) -> Vec<Token> {
 }
 
 /// Walks both from the left; on a mismatch the last `*` swallows one character more.
-fn matches_wild(mut pattern: &[Token], mut text: &[u8], fold: impl Fn(u8) -> u8) -> bool {
+fn matches_wild(mut pattern: &[Token], mut text: &[u8], work: &Work, fold: impl Fn(u8) -> u8) -> bool {
     let takes = |token: &Token, byte: u8| match token {
         Token::Byte(expected) => *expected == fold(byte),
         Token::One => true,
         Token::Run => false,
     };
     let mut retry: Option<(&[Token], &[u8])> = None;
-    loop {
+    while work.take(1) {
         match (pattern.split_first(), text.split_first()) {
             (Some((Token::Run, rest)), _) => {
                 retry = Some((rest, text));
@@ -165,6 +167,7 @@ fn matches_wild(mut pattern: &[Token], mut text: &[u8], fold: impl Fn(u8) -> u8)
             },
         }
     }
+    false
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 
 use std::{fmt, str::FromStr};
 
-use super::glob::{Escapes, Glob};
+use super::{
+    glob::{Escapes, Glob},
+    work::Work,
+};
 
 /// The longest pattern, in bytes. ALB allows 128, which long host names under a preview domain exceed.
 pub const MAX_PATTERN_BYTES: usize = 512;
@@ -99,8 +102,8 @@ impl HostPattern {
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         match (self.literal(), other.literal()) {
-            (Some(host), _) => other.matches(host.as_bytes()),
-            (None, Some(host)) => self.matches(host.as_bytes()),
+            (Some(host), _) => other.matches(host.as_bytes(), &Work::default()),
+            (None, Some(host)) => self.matches(host.as_bytes(), &Work::default()),
             (None, None) => {
                 let ((start, end), (other_start, other_end)) = (self.fixed(), other.fixed());
                 (start.starts_with(other_start) || other_start.starts_with(start))
@@ -122,8 +125,8 @@ impl HostPattern {
     }
 
     /// `host` in lower case, without the port.
-    pub(crate) fn matches(&self, host: &[u8]) -> bool {
-        self.glob.matches(host)
+    pub(crate) fn matches(&self, host: &[u8], work: &Work) -> bool {
+        self.glob.matches(host, work)
     }
 
     pub(super) fn glob(&self) -> &Glob {
@@ -176,8 +179,8 @@ impl PathPattern {
         &self.text
     }
 
-    pub(crate) fn matches(&self, path: &[u8]) -> bool {
-        self.glob.matches(path)
+    pub(crate) fn matches(&self, path: &[u8], work: &Work) -> bool {
+        self.glob.matches(path, work)
     }
 
     pub(super) fn glob(&self) -> &Glob {
@@ -224,8 +227,8 @@ impl ValuePattern {
         &self.text
     }
 
-    pub(crate) fn matches(&self, value: &[u8]) -> bool {
-        self.glob.matches_any_case(value)
+    pub(crate) fn matches(&self, value: &[u8], work: &Work) -> bool {
+        self.glob.matches_any_case(value, work)
     }
 
     pub(super) fn glob(&self) -> &Glob {

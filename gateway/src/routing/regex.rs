@@ -1,27 +1,37 @@
-//! Regular expressions in rules: linear in the length of what they are matched with, and bounded in size.
+//! Regular expressions in rules: one step for each byte of what they are matched with, and bounded in size.
 //!
 //! ALB has no lookaround, no back-references and no Unicode classes; neither has this, and for the same reason a
-//! pattern that somebody else writes cannot stall the gateway.
+//! pattern that somebody else writes cannot stall the gateway. Conditions are compiled whole when they are applied,
+//! to automata that build nothing more while they match: what they take, in memory and in time, is known before they
+//! are in force. The price is that a few small expressions with large automata (`a.{20}b`) are refused.
 
-use std::fmt;
+mod rewriting;
+mod tally;
 
-use regex::bytes::{Regex, RegexBuilder};
+use std::{fmt, sync::Arc};
+
+use regex_automata::{
+    Input,
+    dfa::{Automaton, StartKind, dense},
+    nfa::thompson::{self, NFA, WhichCaptures},
+};
 use regex_syntax::{
     ParserBuilder,
     hir::{Class, Hir, HirKind, Look},
 };
 
-use super::glob::Anchors;
+pub(super) use self::rewriting::Rewriting;
+pub use self::tally::{Expressions, TooManyExpressions};
+use super::{glob::Anchors, work::Work};
 
 /// The longest regular expression, in bytes. ALB's transforms: 1024.
 pub const MAX_REGEX_BYTES: usize = 1024;
 
-/// What a compiled one may take, in bytes: a hundred times what ordinary ones need, and too little to hurt with
-/// `((a{99}){99}){99}`.
-const MAX_COMPILED_BYTES: usize = 256 * 1024;
+/// What a compiled one may take, in bytes: ten times what ordinary ones need.
+const MAX_COMPILED_BYTES: usize = 64 * 1024;
 
-/// What one may keep of its lazily built automaton, in bytes.
-const MAX_CACHE_BYTES: usize = 512 * 1024;
+/// What compiling one may take meanwhile, in bytes, which bounds its time to some milliseconds, too.
+const MAX_COMPILING_BYTES: usize = 256 * 1024;
 
 /// How deep groups may nest.
 const MAX_NESTING: u32 = 50;
@@ -39,7 +49,10 @@ pub enum RegexError {
     #[error("the regular expression `{}` has a control character, which no request has there", .0.escape_debug())]
     Control(String),
     /// It compiles to more than a rule may take.
-    #[error("the regular expression `{0}` compiles to more than 256 KiB: lower its repetitions")]
+    #[error(
+        "the regular expression `{0}` compiles to more than {kib} KiB: lower its repetitions, begin it with `^`, or \
+         make several of it", kib = MAX_COMPILED_BYTES / 1024
+    )]
     TooLarge(String),
     /// It is malformed, or uses what takes more than linear time.
     #[error("the regular expression `{pattern}` is not valid: {reason}")]
@@ -61,71 +74,114 @@ pub(super) enum Case {
 /// A compiled regular expression. It matches anywhere in the text unless `^` and `$` say otherwise.
 #[derive(Clone)]
 pub struct RegexValue {
-    compiled: Regex,
-    anchors: Anchors,
+    pattern: Arc<str>,
+    automaton: Arc<dense::DFA<Vec<u32>>>,
+    anchors: Arc<Anchors>,
 }
 
 impl RegexValue {
     pub(super) fn new(pattern: &str, case: Case) -> Result<Self, RegexError> {
-        match pattern.len() {
-            0 => return Err(RegexError::Empty),
-            length if length > MAX_REGEX_BYTES => return Err(RegexError::TooLong(length)),
-            _ => {}
-        }
-        if pattern.contains(|c: char| c.is_ascii_control()) {
-            return Err(RegexError::Control(pattern.to_owned()));
-        }
-        let compiled = RegexBuilder::new(pattern)
-            .unicode(false)
-            .case_insensitive(case == Case::Ignored)
-            .size_limit(MAX_COMPILED_BYTES)
-            .dfa_size_limit(MAX_CACHE_BYTES)
-            .nest_limit(MAX_NESTING)
-            .build()
-            .map_err(|error| refuse(pattern, error))?;
-        let anchors = anchors(pattern, case);
-        Ok(Self { compiled, anchors })
+        let hir = parse(pattern, case)?;
+        let nfa = nfa(pattern, &hir, WhichCaptures::None, MAX_COMPILING_BYTES)?;
+        let limits = dense::Config::new()
+            .start_kind(StartKind::Unanchored)
+            .dfa_size_limit(Some(MAX_COMPILED_BYTES))
+            .determinize_size_limit(Some(MAX_COMPILING_BYTES));
+        let automaton = dense::Builder::new()
+            .configure(limits)
+            .build_from_nfa(&nfa)
+            .map_err(|error| unbuilt(pattern, error.is_size_limit_exceeded(), &error))?;
+        Ok(Self {
+            pattern: pattern.into(),
+            automaton: Arc::new(automaton),
+            anchors: Arc::new(anchors(&hir, case)),
+        })
     }
 
     /// The expression, as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.compiled.as_str()
+        &self.pattern
     }
 
-    pub(crate) fn matches(&self, text: &[u8]) -> bool {
-        self.compiled.is_match(text)
+    /// What its automaton takes, in bytes.
+    #[must_use]
+    pub fn compiled_bytes(&self) -> usize {
+        self.automaton.memory_usage()
+    }
+
+    pub(crate) fn matches(&self, text: &[u8], work: &Work) -> bool {
+        // It fails only where it has bytes to quit at, and it has none.
+        work.take(text.len())
+            && self
+                .automaton
+                .try_search_fwd(&Input::new(text).earliest(true))
+                .is_ok_and(|found| found.is_some())
     }
 
     /// What every match begins and ends with, in lower case where case is ignored.
     pub(super) fn anchors(&self) -> &Anchors {
         &self.anchors
     }
-
-    pub(super) fn compiled(&self) -> &Regex {
-        &self.compiled
-    }
 }
 
-/// Nothing is known of an expression that is not bound to start and end, or begins with a choice.
-fn anchors(pattern: &str, case: Case) -> Anchors {
-    let parsed = ParserBuilder::new()
+/// What an expression means, if it is one.
+fn parse(pattern: &str, case: Case) -> Result<Hir, RegexError> {
+    match pattern.len() {
+        0 => return Err(RegexError::Empty),
+        length if length > MAX_REGEX_BYTES => return Err(RegexError::TooLong(length)),
+        _ => {}
+    }
+    if pattern.contains(|c: char| c.is_ascii_control()) {
+        return Err(RegexError::Control(pattern.to_owned()));
+    }
+    ParserBuilder::new()
         .utf8(false)
         .unicode(false)
         .case_insensitive(case == Case::Ignored)
         .nest_limit(MAX_NESTING)
         .build()
-        .parse(pattern);
-    let Ok(hir) = parsed else {
-        return Anchors::default();
-    };
+        .parse(pattern)
+        .map_err(|error| invalid(pattern, &error))
+}
+
+fn nfa(pattern: &str, hir: &Hir, captures: WhichCaptures, bytes: usize) -> Result<NFA, RegexError> {
+    let config = thompson::Config::new()
+        .utf8(false)
+        .which_captures(captures)
+        .nfa_size_limit(Some(bytes));
+    thompson::Compiler::new()
+        .configure(config)
+        .build_from_hir(hir)
+        .map_err(|error| unbuilt(pattern, error.size_limit().is_some(), &error))
+}
+
+fn unbuilt(pattern: &str, is_too_large: bool, error: &dyn fmt::Display) -> RegexError {
+    match is_too_large {
+        true => RegexError::TooLarge(pattern.to_owned()),
+        false => invalid(pattern, error),
+    }
+}
+
+fn invalid(pattern: &str, error: &dyn fmt::Display) -> RegexError {
+    // The crate draws the pattern and an arrow over several lines; the last says what is wrong.
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    RegexError::Invalid {
+        pattern: pattern.to_owned(),
+        reason: last.trim_start_matches("error: ").to_owned(),
+    }
+}
+
+/// Nothing is known of an expression that is not bound to start and end, or begins with a choice.
+fn anchors(hir: &Hir, case: Case) -> Anchors {
     let properties = hir.properties();
     let (mut start, mut end) = (Vec::new(), Vec::new());
     if properties.look_set_prefix().contains(Look::Start) {
-        literals(&hir, Side::Front, case, &mut start);
+        literals(hir, Side::Front, case, &mut start);
     }
     if properties.look_set_suffix().contains(Look::End) {
-        literals(&hir, Side::Back, case, &mut end);
+        literals(hir, Side::Back, case, &mut end);
         end.reverse();
     }
     Anchors {
@@ -167,20 +223,6 @@ fn literals(hir: &Hir, side: Side, case: Case, found: &mut Vec<u8>) -> bool {
             Side::Back => parts.iter().rev().all(|part| literals(part, side, case, found)),
         },
         HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) | HirKind::Alternation(_) => false,
-    }
-}
-
-fn refuse(pattern: &str, error: regex::Error) -> RegexError {
-    let pattern = pattern.to_owned();
-    match error {
-        regex::Error::CompiledTooBig(_) => RegexError::TooLarge(pattern),
-        error => {
-            // The crate draws the pattern and an arrow over several lines; the last says what is wrong.
-            let text = error.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            let reason = last.trim_start_matches("error: ").to_owned();
-            RegexError::Invalid { pattern, reason }
-        }
     }
 }
 

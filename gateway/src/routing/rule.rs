@@ -45,6 +45,12 @@ impl RuleSpec {
             body_limit: None,
         }
     }
+
+    /// What each of its regular expressions takes compiled, in bytes, with the field it is in.
+    pub fn expressions(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let rewritten = self.transforms.expressions();
+        self.conditions.expressions().chain(rewritten)
+    }
 }
 
 /// How rules rank: the first in this order that matches wins.

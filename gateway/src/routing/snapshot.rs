@@ -17,8 +17,10 @@ use prometheus_client::metrics::counter::Counter;
 
 use self::{host::MAX_HOST_BYTES, index::Index};
 use super::{
-    Action, Explanation, Ranked, Redirect, RequestSample, RuleSpec, action::FixedResponse,
+    Action, Explanation, Ranked, Redirect, RequestSample, RuleSpec,
+    action::FixedResponse,
     condition::RequestView,
+    work::{TooMuchWork, Work},
 };
 use crate::{
     group::{StickyFor, TargetGroup},
@@ -118,20 +120,39 @@ impl Rule {
 
 impl Snapshot {
     /// The rule for a request on a listener, or the listener's default; none when it has neither.
-    pub(crate) fn find(&self, listener: &ListenerName, request: &RequestView<'_>) -> Option<&Arc<Rule>> {
-        self.listeners.get(listener)?.find(request)
+    ///
+    /// # Errors
+    /// When comparing took more than it may: which rule it would be is not known.
+    pub(crate) fn find(
+        &self,
+        listener: &ListenerName,
+        request: &RequestView<'_>,
+    ) -> Result<Option<&Arc<Rule>>, TooMuchWork> {
+        let found = self.listeners.get(listener).and_then(|set| set.find(request));
+        request.work.check().map(|()| found)
     }
 
     /// What becomes of a request, and why; none when the listener has no rules here.
-    pub(crate) fn explain(&self, sample: &RequestSample) -> Option<Explanation> {
-        let set = self.listeners.get(&sample.listener)?;
-        Some(set.explain(&sample.view(&mut [0; MAX_HOST_BYTES])))
+    ///
+    /// # Errors
+    /// When comparing took more than it may.
+    pub(crate) fn explain(&self, sample: &RequestSample) -> Result<Option<Explanation>, TooMuchWork> {
+        let work = Work::explaining();
+        let mut buffer = [0; MAX_HOST_BYTES];
+        let request = sample.view(&mut buffer, &work);
+        let set = self.listeners.get(&sample.listener);
+        let explained = set.map(|set| set.explain(&request));
+        work.check().map(|()| explained)
     }
 
     /// The rule for a request that need not have happened.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn find_sample(&self, sample: &RequestSample) -> Option<&Arc<Rule>> {
-        self.find(&sample.listener, &sample.view(&mut [0; MAX_HOST_BYTES]))
+        let work = Work::default();
+        let mut buffer = [0; MAX_HOST_BYTES];
+        self.find(&sample.listener, &sample.view(&mut buffer, &work))
+            .ok()
+            .flatten()
     }
 
     /// Takes over the counts of the rules before, by name. Rules of one name on several listeners share theirs.

@@ -1,11 +1,12 @@
 //! Rewriting host and URL after a rule is found (ALB: transforms). What a rule decides by is never what it rewrites.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::{HeaderValue, uri::PathAndQuery};
 
-use super::regex::{Case, RegexError, RegexValue};
+use super::{
+    regex::{Case, RegexError, Rewriting},
+    work::TooMuchWork,
+};
 
 /// The longest replacement, in bytes. ALB: 1024.
 pub const MAX_REPLACEMENT_BYTES: usize = 1024;
@@ -26,7 +27,7 @@ pub struct Transforms {
 /// Replaces the first match of a regular expression; what does not match stays as it is.
 #[derive(Clone, Debug)]
 pub struct Rewrite {
-    regex: RegexValue,
+    regex: Rewriting,
     replacement: String,
 }
 
@@ -61,9 +62,20 @@ pub enum RewriteError {
     },
 }
 
-/// The regular expression matched, but what it makes is no host or no URL. ALB: 500.
+/// Why a request could not be rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TransformFailed;
+pub(crate) enum TransformFailed {
+    /// The regular expression matched, but what it makes is no host or no URL. ALB: 500.
+    Malformed,
+    /// What was to be matched is too long for an expression of this size.
+    TooMuchWork,
+}
+
+impl From<TooMuchWork> for TransformFailed {
+    fn from(_: TooMuchWork) -> Self {
+        Self::TooMuchWork
+    }
+}
 
 impl Rewrite {
     /// For hosts: case does not matter.
@@ -71,7 +83,7 @@ impl Rewrite {
     /// # Errors
     /// When the regular expression or the replacement is none.
     pub fn host(regex: &str, replacement: &str) -> Result<Self, RewriteError> {
-        Self::new(RegexValue::new(regex, Case::Ignored)?, replacement)
+        Self::new(Rewriting::new(regex, Case::Ignored)?, replacement)
     }
 
     /// For path and query: case matters.
@@ -79,10 +91,10 @@ impl Rewrite {
     /// # Errors
     /// When the regular expression or the replacement is none.
     pub fn url(regex: &str, replacement: &str) -> Result<Self, RewriteError> {
-        Self::new(RegexValue::new(regex, Case::Matters)?, replacement)
+        Self::new(Rewriting::new(regex, Case::Matters)?, replacement)
     }
 
-    fn new(regex: RegexValue, replacement: &str) -> Result<Self, RewriteError> {
+    fn new(regex: Rewriting, replacement: &str) -> Result<Self, RewriteError> {
         if replacement.len() > MAX_REPLACEMENT_BYTES {
             return Err(RewriteError::TooLong(replacement.len()));
         }
@@ -95,15 +107,7 @@ impl Rewrite {
         }
         let replacement = braced(replacement);
         for group in groups(&replacement) {
-            let known = match group.parse::<usize>() {
-                Ok(number) => number < regex.compiled().captures_len(),
-                Err(_) => regex
-                    .compiled()
-                    .capture_names()
-                    .flatten()
-                    .any(|name| name == group),
-            };
-            if !known {
+            if !regex.has_group(group) {
                 let (group, regex) = (group.to_owned(), regex.as_str().to_owned());
                 return Err(RewriteError::NoSuchGroup { group, regex });
             }
@@ -111,17 +115,14 @@ impl Rewrite {
         Ok(Self { regex, replacement })
     }
 
-    /// The regular expression.
+    /// What its regular expression takes compiled, in bytes.
     #[must_use]
-    pub fn regex(&self) -> &RegexValue {
-        &self.regex
+    pub fn compiled_bytes(&self) -> usize {
+        self.regex.compiled_bytes()
     }
 
-    fn apply(&self, text: &[u8]) -> Option<Vec<u8>> {
-        match self.regex.compiled().replace(text, self.replacement.as_bytes()) {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(text) => Some(text),
-        }
+    fn apply(&self, text: &[u8]) -> Result<Option<Vec<u8>>, TooMuchWork> {
+        self.regex.replace(text, &self.replacement)
     }
 }
 
@@ -132,35 +133,43 @@ impl Transforms {
         self.host.is_none() && self.url.is_none()
     }
 
+    /// What each of the regular expressions takes compiled, in bytes, with the field it is in.
+    pub(super) fn expressions(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let rewrites = self.host.iter().chain(&self.url);
+        rewrites.map(|rewrite| ("rewrite", rewrite.compiled_bytes()))
+    }
+
     /// The host a target gets instead of `host`; none if it stays.
     pub(crate) fn host(&self, host: &[u8]) -> Result<Option<HeaderValue>, TransformFailed> {
-        let Some(made) = self.host.as_ref().and_then(|rewrite| rewrite.apply(host)) else {
+        let Some(rewrite) = &self.host else {
+            return Ok(None);
+        };
+        let Some(made) = rewrite.apply(host)? else {
             return Ok(None);
         };
         if made.len() > MAX_TRANSFORMED_BYTES || !is_authority(&made) {
-            return Err(TransformFailed);
+            return Err(TransformFailed::Malformed);
         }
         HeaderValue::from_maybe_shared(Bytes::from(made))
             .map(Some)
-            .map_err(|_| TransformFailed)
+            .map_err(|_| TransformFailed::Malformed)
     }
 
     /// The path and query a target gets instead of `url`; none if they stay.
     pub(crate) fn url(&self, url: &str) -> Result<Option<PathAndQuery>, TransformFailed> {
-        let Some(made) = self
-            .url
-            .as_ref()
-            .and_then(|rewrite| rewrite.apply(url.as_bytes()))
-        else {
+        let Some(rewrite) = &self.url else {
+            return Ok(None);
+        };
+        let Some(made) = rewrite.apply(url.as_bytes())? else {
             return Ok(None);
         };
         // The parser drops what follows a `#`.
         if made.len() > MAX_TRANSFORMED_BYTES || !made.starts_with(b"/") || made.contains(&b'#') {
-            return Err(TransformFailed);
+            return Err(TransformFailed::Malformed);
         }
         PathAndQuery::from_maybe_shared(Bytes::from(made))
             .map(Some)
-            .map_err(|_| TransformFailed)
+            .map_err(|_| TransformFailed::Malformed)
     }
 }
 

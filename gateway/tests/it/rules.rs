@@ -359,7 +359,7 @@ async fn the_gateway_explains_what_it_would_do() {
         headers: HeaderMap::new(),
         source: IpAddr::V4(Ipv4Addr::LOCALHOST),
     };
-    let explanation = rig.gateway.explain(&sample).unwrap();
+    let explanation = rig.gateway.explain(&sample).unwrap().unwrap();
     assert_eq!(explanation.matched.unwrap().rule.as_str(), "b");
     let [(before, unmet)] = explanation.tried.as_slice() else {
         panic!("{:?}", explanation.tried);

@@ -155,7 +155,10 @@ pub(crate) async fn test_route(
         .clone()
         .unwrap_or_else(|| ListenerName::http().to_string());
     let sample = sample(&listener, ask)?;
-    let Some(explanation) = api.orchestrator.edge.explain(&sample) else {
+    let explained = api.orchestrator.edge.explain(&sample).map_err(|error| {
+        Refusal::unprocessable("TooMuchToCompare", error.to_string()).hint("ask with shorter values")
+    });
+    let Some(explanation) = explained? else {
         let message = format!("there is no listener `{}`", listener.escape_debug());
         return Err(Refusal::not_found("ListenerNotFound", message)
             .field("listener")

@@ -3,6 +3,8 @@
 //! Who asks answers for their own namespace, and for what they do to listeners, which all share. What is wrong elsewhere
 //! keeps nobody from changing what is theirs, and isn't told: other namespaces' names are not for tenants to know.
 
+mod worse;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ pub struct Asks {
     pub touches: Touches,
     /// Rules that aren't in force as it is.
     pub left_out: BTreeSet<RuleName>,
+    /// What is in force as it is.
+    pub before: Arc<Scene>,
 }
 
 /// What a change changes.
@@ -89,14 +93,19 @@ impl Asks {
         match dangling.of {
             Some(namespace) => *namespace == self.namespace,
             // What they forward to is in namespace `default`.
-            None => self.namespace.is_default() || self.touches == Touches::Listeners,
+            None => self.answers_for_defaults(),
         }
+    }
+
+    /// Whether what listeners do when no rule matches is theirs to mend.
+    fn answers_for_defaults(&self) -> bool {
+        self.namespace.is_default() || self.touches == Touches::Listeners
     }
 
     /// The part of the rules that someone else has to mend, if what is wrong with them is not for who asks to mend.
     fn others<'e>(&self, error: &'e RoutingError) -> Option<Others<'e>> {
         let Some(rule) = &error.rule else {
-            let is_own = self.namespace.is_default() || self.touches == Touches::Listeners;
+            let is_own = self.answers_for_defaults();
             // A default action is the listener's; whatever else is about a listener as a whole is everybody's.
             let is_default = error.field == DEFAULT;
             return (is_default && !is_own).then_some(Others::Default(&error.listener));
@@ -153,7 +162,8 @@ impl Scene {
         hosts::refuse_reserved(namespace, &own)?;
         Taken::by(others.into_iter()).refuse(namespace, &own)?;
         self.refuse_ambiguous(namespace)?;
-        self.refuse_restless(&own)?;
+        self.refuse_crowded(asks)?;
+        self.refuse_restless(asks)?;
         for (group, _) in self.outside_of(namespace) {
             outside::refuse_own_addresses(namespace, group)?;
         }
@@ -219,38 +229,6 @@ impl Scene {
                 None => {
                     seen.insert(&group.name, (group, by));
                 }
-            }
-        }
-        Ok(())
-    }
-
-    /// Refuses routes that draw a group for each request though one of their groups keeps its clients. ALB: such a route
-    /// has to keep them with their group, too.
-    fn refuse_restless(&self, own: &[&Rule]) -> Result<(), Refusal> {
-        let draws = own.iter().filter_map(|rule| match &rule.spec.action {
-            Action::Forward(forward) if forward.stickiness().is_none() => {
-                let shares = forward.groups().iter().filter(|of| of.weight.get() > 0);
-                let drawn: Vec<&GroupName> = shares.map(|of| &of.group).collect();
-                (drawn.len() > 1).then_some((rule, drawn))
-            }
-            _ => None,
-        });
-        let draws: Vec<_> = draws.collect();
-        if draws.is_empty() {
-            return Ok(());
-        }
-        let groups = self.groups()?;
-        let is_sticky = |name: &GroupName| groups.get(name).is_some_and(|of| of.spec.stickiness.is_some());
-        for (rule, drawn) in draws {
-            if let Some(sticky) = drawn.into_iter().find(|name| is_sticky(name)) {
-                let message = format!(
-                    "{} draws one of its groups for each request, and {} has `stickiness`: its clients would not stay",
-                    route(rule),
-                    called(sticky, &rule.namespace)
-                );
-                return Err(Refusal::unprocessable("StickinessMissing", message)
-                    .field("route")
-                    .hint("give the route `stickiness`, too, so that clients stay with their group"));
             }
         }
         Ok(())

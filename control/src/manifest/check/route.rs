@@ -20,7 +20,7 @@ mod compared;
 mod conditions;
 
 use compared::Seen;
-use conditions::{conditions, header_name};
+use conditions::{conditions, count, header_name};
 pub(super) use conditions::{listed, network};
 
 /// The most `[[route]]`s of one file (ALB: 100 rules of a load balancer).
@@ -191,7 +191,12 @@ fn rewrite(
         );
         return None;
     };
-    report.parsed(here.clone(), Some(read(regex, replace)))
+    if report.expressions.is_full() {
+        return None;
+    }
+    let rewrite = report.parsed(here.clone(), Some(read(regex, replace)))?;
+    count(rewrite.compiled_bytes(), here, report);
+    Some(rewrite)
 }
 
 fn edits(text: Option<&HeaderEditsText>, here: &FieldPath, report: &mut Report) -> HeaderEdits {

@@ -38,7 +38,7 @@ impl Harbour {
             headers: http::HeaderMap::new(),
             source: [127, 0, 0, 1].into(),
         };
-        let explanation = self.orchestrator.edge.explain(&sample).unwrap();
+        let explanation = self.orchestrator.edge.explain(&sample).unwrap().unwrap();
         explanation.matched.map(|ranked| ranked.rule.to_string())
     }
 }
@@ -330,4 +330,29 @@ async fn what_is_damaged_in_the_store_is_deleted_like_anything_else() {
             "{prefix}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_namespace_has_so_many_regular_expressions() {
+    let harbour = Harbour::open().await;
+    let many = |name: &str, count: usize| {
+        let expressions: Vec<String> = (0..count).map(|number| format!("^{name}{number}$")).collect();
+        json!({"name": name, "header_regex": {"x-a": expressions}, "fixed": {"status": 404}})
+    };
+    harbour
+        .apply(json!({"route": [many("one", 1000), many("two", 999)]}))
+        .await
+        .unwrap();
+    let refusal = refused(
+        harbour.apply(json!({"route": [many("three", 2)]})).await,
+        "LimitExceeded",
+    );
+    for words in ["`header_regex`", "2001 regular expressions", "up to 2000"] {
+        assert!(refusal.message.contains(words), "{refusal}");
+    }
+    harbour.apply(json!({"route": [many("three", 1)]})).await.unwrap();
+    // Within one file compiling ends there.
+    let file = json!({"route": [many("four", 1000), many("five", 1000), many("six", 1000)]});
+    let refusal = refused(harbour.apply(file).await, "InvalidManifest");
+    assert_eq!(refusal.field.as_deref(), Some("route[2].header_regex.x-a[0]"));
 }

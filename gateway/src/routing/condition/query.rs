@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{ConditionError, check_count};
-use crate::routing::pattern::ValuePattern;
+use crate::routing::{pattern::ValuePattern, work::Work};
 
 /// One of these parameters is in the query.
 #[derive(Clone, Debug)]
@@ -46,8 +46,8 @@ impl QueryMatch {
         &self.value
     }
 
-    fn takes(&self, key: &[u8], value: &[u8]) -> bool {
-        self.key.as_ref().is_none_or(|pattern| pattern.matches(key)) && self.value.matches(value)
+    fn takes(&self, key: &[u8], value: &[u8], work: &Work) -> bool {
+        self.key.as_ref().is_none_or(|pattern| pattern.matches(key, work)) && self.value.matches(value, work)
     }
 }
 
@@ -76,8 +76,8 @@ impl QueryCondition {
         &self.values
     }
 
-    pub(super) fn holds(&self, query: &[u8]) -> bool {
-        parameters(query).any(|(key, value)| self.values.iter().any(|wanted| wanted.takes(key, value)))
+    pub(super) fn holds(&self, query: &[u8], work: &Work) -> bool {
+        parameters(query).any(|(key, value)| self.values.iter().any(|wanted| wanted.takes(key, value, work)))
     }
 }
 

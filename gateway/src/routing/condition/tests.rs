@@ -10,6 +10,7 @@ struct Sample {
     query: &'static str,
     headers: HeaderMap,
     source: IpAddr,
+    work: Work,
 }
 
 impl Sample {
@@ -21,6 +22,7 @@ impl Sample {
             query: "",
             headers: HeaderMap::new(),
             source: [192, 0, 2, 7].into(),
+            work: Work::default(),
         }
     }
 
@@ -38,6 +40,7 @@ impl Sample {
             method: &self.method,
             headers: &self.headers,
             source: self.source,
+            work: &self.work,
         }
     }
 }

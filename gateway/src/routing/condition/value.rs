@@ -9,6 +9,7 @@ use crate::routing::{
     glob::{Anchors, Glob},
     pattern::{HostPattern, PathPattern, PatternError, ValuePattern},
     regex::{Case, RegexValue},
+    work::Work,
 };
 
 /// One value of a condition: with wildcards, or by regular expression.
@@ -36,7 +37,7 @@ pub(in crate::routing) trait Pattern: Sized {
 
     fn parse(text: &str) -> Result<Self, PatternError>;
     fn text(&self) -> &str;
-    fn takes(&self, text: &[u8]) -> bool;
+    fn takes(&self, text: &[u8], work: &Work) -> bool;
     fn glob(&self) -> &Glob;
 }
 
@@ -53,8 +54,8 @@ macro_rules! pattern {
                 self.as_str()
             }
 
-            fn takes(&self, text: &[u8]) -> bool {
-                self.matches(text)
+            fn takes(&self, text: &[u8], work: &Work) -> bool {
+                self.matches(text, work)
             }
 
             fn glob(&self) -> &Glob {
@@ -96,10 +97,10 @@ impl<P: Pattern> Match<P> {
         }
     }
 
-    pub(in crate::routing) fn matches(&self, text: &[u8]) -> bool {
+    pub(in crate::routing) fn matches(&self, text: &[u8], work: &Work) -> bool {
         match self {
-            Self::Pattern(pattern) => pattern.takes(text),
-            Self::Regex(regex) => regex.matches(text),
+            Self::Pattern(pattern) => pattern.takes(text, work),
+            Self::Regex(regex) => regex.matches(text, work),
         }
     }
 
@@ -108,6 +109,17 @@ impl<P: Pattern> Match<P> {
         match self {
             Self::Pattern(pattern) => pattern.glob().anchors(),
             Self::Regex(regex) => regex.anchors().clone(),
+        }
+    }
+}
+
+impl<P> Match<P> {
+    /// What its automaton takes, in bytes; none for one with wildcards, which has none.
+    #[must_use]
+    pub fn compiled_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Pattern(_) => None,
+            Self::Regex(regex) => Some(regex.compiled_bytes()),
         }
     }
 }
@@ -198,9 +210,13 @@ impl HeaderCondition {
         &self.values
     }
 
-    pub(super) fn holds(&self, headers: &HeaderMap) -> bool {
+    pub(super) fn holds(&self, headers: &HeaderMap, work: &Work) -> bool {
         // ALB: the same header more than once is searched in order until one matches.
-        let takes = |line: &HeaderValue| self.values.iter().any(|value| value.matches(line.as_bytes()));
+        let takes = |line: &HeaderValue| {
+            self.values
+                .iter()
+                .any(|value| value.matches(line.as_bytes(), work))
+        };
         headers.get_all(&self.name).iter().any(takes)
     }
 }

@@ -25,16 +25,20 @@ fn a_backslash_makes_wildcards_literal() {
     ] {
         let glob = Glob::new(pattern, Escapes::Backslash);
         assert!(
-            matching.iter().all(|text| glob.matches(text.as_bytes())),
+            matching
+                .iter()
+                .all(|text| glob.matches(text.as_bytes(), &Work::default())),
             "{pattern}"
         );
         assert!(
-            !other.iter().any(|text| glob.matches(text.as_bytes())),
+            !other
+                .iter()
+                .any(|text| glob.matches(text.as_bytes(), &Work::default())),
             "{pattern}"
         );
     }
     assert!(
-        !Glob::new(r"\*", Escapes::None).matches(b"*"),
+        !Glob::new(r"\*", Escapes::None).matches(b"*", &Work::default()),
         "paths and hosts have no escapes"
     );
 }
@@ -64,15 +68,15 @@ proptest! {
         let glob = Glob::new(&pattern, Escapes::Backslash);
         let lower = text.to_ascii_lowercase();
         let expected = naive(pattern.as_bytes(), lower.as_bytes());
-        prop_assert_eq!(glob.matches_any_case(text.as_bytes()), expected);
-        prop_assert_eq!(glob.matches(lower.as_bytes()), expected);
+        prop_assert_eq!(glob.matches_any_case(text.as_bytes(), &Work::default()), expected);
+        prop_assert_eq!(glob.matches(lower.as_bytes(), &Work::default()), expected);
     }
 
     #[test]
     fn every_match_has_its_anchors(pattern in "[ab*?]{0,6}", text in "[ab]{0,8}") {
         let glob = Glob::new(&pattern, Escapes::None);
         let Anchors { whole, start, end } = glob.anchors();
-        if glob.matches(text.as_bytes()) {
+        if glob.matches(text.as_bytes(), &Work::default()) {
             prop_assert!(text.as_bytes().starts_with(&start) && text.as_bytes().ends_with(&end));
             prop_assert!(!whole || text.as_bytes() == start);
         }

@@ -73,8 +73,9 @@ fn found(snapshot: &Snapshot, host: &str, path: &str) -> String {
         method: &http::Method::GET,
         headers: &http::HeaderMap::new(),
         source: [127, 0, 0, 1].into(),
+        work: &super::Work::default(),
     };
-    let rule = snapshot.find(&"http".parse().unwrap(), &request);
+    let rule = snapshot.find(&"http".parse().unwrap(), &request).unwrap();
     rule.map_or_else(|| "none".to_owned(), |rule| rule.name().to_string())
 }
 
@@ -199,8 +200,12 @@ fn every_listener_has_its_own_rules_and_default() {
             method: &http::Method::GET,
             headers: &http::HeaderMap::new(),
             source: [127, 0, 0, 1].into(),
+            work: &super::Work::default(),
         };
-        snapshot.find(&listener.parse().unwrap(), &request).cloned()
+        snapshot
+            .find(&listener.parse().unwrap(), &request)
+            .unwrap()
+            .cloned()
     };
     let name = |listener, path| on(listener, path).map(|rule| rule.name().to_string());
     assert_eq!(name("http", "/y").as_deref(), Some("own"));
@@ -327,7 +332,7 @@ fn an_explanation_names_what_kept_each_rule_before() {
         matched,
         action,
         tried,
-    } = snapshot.explain(&sample("APP.test:8080")).unwrap();
+    } = snapshot.explain(&sample("APP.test:8080")).unwrap().unwrap();
     let matched = matched.unwrap();
     assert_eq!(
         (matched.rule.as_str(), matched.precedence.to_string()),
@@ -349,12 +354,46 @@ fn an_explanation_names_what_kept_each_rule_before() {
         path: "/".to_owned(),
         ..sample("none.test")
     };
-    let explanation = snapshot.explain(&nothing).unwrap();
+    let explanation = snapshot.explain(&nothing).unwrap().unwrap();
     assert_eq!((explanation.matched, explanation.tried.len()), (None, 4));
     assert_eq!(explanation.action.to_string(), "answer 404");
     let elsewhere = RequestSample {
         listener: "gone".parse().unwrap(),
         ..nothing
     };
-    assert!(snapshot.explain(&elsewhere).is_none());
+    assert!(snapshot.explain(&elsewhere).unwrap().is_none());
+}
+
+#[test]
+fn a_request_that_takes_too_much_comparing_meets_no_rule() {
+    use crate::routing::{HeaderCondition, HeaderMatch, work::MAX_STEPS};
+    let value = "a".repeat(16 * 1024);
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-a", value.parse().unwrap());
+    let explained = |header: HeaderMatch| {
+        let name = http::HeaderName::from_static("x-a");
+        let values = vec![header; usize::try_from(MAX_STEPS).unwrap() / value.len() + 1];
+        let mut rule = spec("header", Some(1), "/*");
+        rule.conditions
+            .headers
+            .push(HeaderCondition::new(name, values).unwrap());
+        // A rule that comes later is no answer either: the first might have been the one.
+        let snapshot = compile(vec![rule, spec("later", Some(2), "/x*")]).unwrap();
+        let work = super::Work::default();
+        let request = RequestView {
+            host: b"a.test",
+            path: b"/x",
+            query: b"",
+            method: &http::Method::GET,
+            headers: &headers,
+            source: [127, 0, 0, 1].into(),
+            work: &work,
+        };
+        snapshot
+            .find(&"http".parse().unwrap(), &request)
+            .map(|rule| rule.is_some())
+    };
+    assert!(explained(HeaderMatch::regex("b$").unwrap()).is_err());
+    assert!(explained(HeaderMatch::pattern("*aaaaaaaaaab*b").unwrap()).is_err());
+    assert_eq!(explained(HeaderMatch::pattern("b*").unwrap()), Ok(true));
 }

@@ -8,7 +8,8 @@ fn url(regex: &str, replacement: &str, from: &str) -> String {
     match transforms.url(from) {
         Ok(Some(made)) => made.to_string(),
         Ok(None) => "unchanged".to_owned(),
-        Err(TransformFailed) => "failed".to_owned(),
+        Err(TransformFailed::Malformed) => "failed".to_owned(),
+        Err(TransformFailed::TooMuchWork) => "too long".to_owned(),
     }
 }
 
@@ -20,7 +21,8 @@ fn host(regex: &str, replacement: &str, from: &str) -> String {
     match transforms.host(from.as_bytes()) {
         Ok(Some(made)) => made.to_str().unwrap().to_owned(),
         Ok(None) => "unchanged".to_owned(),
-        Err(TransformFailed) => "failed".to_owned(),
+        Err(TransformFailed::Malformed) => "failed".to_owned(),
+        Err(TransformFailed::TooMuchWork) => "too long".to_owned(),
     }
 }
 
@@ -121,4 +123,13 @@ fn what_cannot_be_meant_is_refused() {
     }
     assert!(Rewrite::url("a", &"x".repeat(MAX_REPLACEMENT_BYTES)).is_ok()); // ALB: 1024
     assert!(Rewrite::url("a", &"x".repeat(MAX_REPLACEMENT_BYTES + 1)).is_err());
+}
+
+#[test]
+fn what_is_too_long_for_its_expression_is_not_rewritten() {
+    let large = "(?:[a-z]x?){90}";
+    assert_eq!(url(large, "/", "/short"), "unchanged");
+    assert_eq!(url(large, "/", &format!("/{}", "0".repeat(8000))), "too long");
+    let many_groups = "(a)".repeat(100);
+    assert!(Rewrite::url(&many_groups, "/").is_err());
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use http::HeaderName;
 use ipnet::IpNet;
 use wharf_gateway::{
-    ConditionError, Conditions, HeaderCondition, HeaderMatch, HostMatch, MethodName, PathMatch,
+    ConditionError, Conditions, HeaderCondition, HeaderMatch, HostMatch, Match, MethodName, PathMatch,
     QueryCondition, QueryMatch,
 };
 
@@ -18,19 +18,11 @@ use crate::manifest::values::Report;
 pub(super) fn conditions(text: &RouteText, here: &FieldPath, report: &mut Report) -> Conditions {
     let field = |key: &str| here.key(key);
     let mut host = listed(&text.host, &field("host"), report, HostMatch::pattern);
-    host.extend(listed(
-        &text.host_regex,
-        &field("host_regex"),
-        report,
-        HostMatch::regex,
-    ));
+    let here_too = field("host_regex");
+    host.extend(expressions(&text.host_regex, &here_too, report, HostMatch::regex));
     let mut path = listed(&text.path, &field("path"), report, PathMatch::pattern);
-    path.extend(listed(
-        &text.path_regex,
-        &field("path_regex"),
-        report,
-        PathMatch::regex,
-    ));
+    let here_too = field("path_regex");
+    path.extend(expressions(&text.path_regex, &here_too, report, PathMatch::regex));
     Conditions {
         host,
         path,
@@ -51,6 +43,42 @@ pub(in super::super) fn listed<T, E: Display>(
     let each = texts.iter().enumerate();
     each.filter_map(|(at, text)| report.parsed(here.index(at), Some(read(text))))
         .collect()
+}
+
+/// As [`listed`], for values that may be regular expressions. Those after one too many are not looked at.
+fn expressions<P>(
+    texts: &[String],
+    here: &FieldPath,
+    report: &mut Report,
+    read: impl Fn(&str) -> Result<Match<P>, ConditionError>,
+) -> Vec<Match<P>> {
+    let mut values = Vec::new();
+    for (at, text) in texts.iter().enumerate() {
+        if report.expressions.is_full() {
+            break;
+        }
+        let here = here.index(at);
+        let Some(value) = report.parsed(here.clone(), Some(read(text))) else {
+            continue;
+        };
+        if let Some(bytes) = value.compiled_bytes() {
+            count(bytes, &here, report);
+        }
+        values.push(value);
+    }
+    values
+}
+
+/// One regular expression more.
+pub(super) fn count(compiled_bytes: usize, here: &FieldPath, report: &mut Report) {
+    if let Err(error) = report.expressions.add(compiled_bytes) {
+        let message = format!("`{here}`: {error}");
+        report.refuse(
+            here.clone(),
+            message,
+            "use wildcards where they do, or fewer routes",
+        );
+    }
 }
 
 /// A network, or one address.
@@ -78,7 +106,7 @@ fn headers(text: &RouteText, here: &FieldPath, report: &mut Report) -> Vec<Heade
     ] {
         for (name, texts) in texts {
             let before = report.errors.len();
-            let read = listed(texts, &here.key(key).key(name), report, read);
+            let read = expressions(texts, &here.key(key).key(name), report, read);
             values.entry(name).or_default().extend(read);
             if report.errors.len() > before {
                 refused.insert(name.as_str());

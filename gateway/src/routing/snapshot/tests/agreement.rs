@@ -172,7 +172,7 @@ impl Request {
             source: self.source.into(),
         };
         let found = snapshot.find_sample(&sample).map(|rule| rule.name().to_string());
-        let explained = snapshot.explain(&sample).unwrap();
+        let explained = snapshot.explain(&sample).unwrap().unwrap();
         assert_eq!(found, explained.matched.map(|matched| matched.rule.to_string()));
         found.unwrap_or_default()
     }
