@@ -166,10 +166,14 @@ impl Orchestrator {
     }
 }
 
-/// Whether it is reached by its default host and nothing else, and brings nothing that others could need.
+/// Whether it is reached by its default host and nothing else, and brings nothing that others could need, nor a
+/// stickiness that routes to it have to go along with.
 fn is_plain(manifest: &Manifest) -> bool {
     match &manifest.workload {
-        Workload::Service(service) => service.routes.is_empty() && service.target_groups.is_empty(),
+        Workload::Service(service) => {
+            let brings_none = service.routes.is_empty() && service.target_groups.is_empty();
+            brings_none && service.group.stickiness.is_none()
+        }
         Workload::Job(_) => false,
     }
 }
