@@ -54,6 +54,9 @@ const HEADER_LINES_SLACK: usize = 2;
 /// What HTTP/2 counts for each header besides its name and value (RFC 9113 6.5.2).
 const HTTP2_HEADER_OVERHEAD: usize = 32;
 
+/// Headers that a map of them takes at least; it panics on more than it can.
+const MAX_HEADERS: usize = 24_576;
+
 /// What HTTP/2 streams may send before the target has taken it: one connection's bound on buffered uploads.
 const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 
@@ -204,6 +207,7 @@ fn http1(limits: &Limits) -> http1::Builder {
 fn http2(limits: &Limits) -> http2::Builder<Streams> {
     let overhead = limits.header_lines * HEADER_LINES_SLACK * HTTP2_HEADER_OVERHEAD;
     let header_list = limits.header_block + limits.request_line + HEAD_SLACK + overhead;
+    let header_list = header_list.min(MAX_HEADERS * HTTP2_HEADER_OVERHEAD);
     let mut builder = http2::Builder::new(Streams {
         write_timeout: limits.write_timeout,
     });

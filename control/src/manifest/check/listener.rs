@@ -19,7 +19,7 @@ use super::route::{listed, network};
 use crate::names::ListenerName;
 
 /// The most listeners of a server (ALB: 50).
-const MAX_LISTENERS: usize = 100;
+const MAX_LISTENERS: usize = 1000;
 
 /// The most certificates of a listener (ALB: 25).
 const MAX_CERTIFICATES: usize = 1000;
@@ -32,6 +32,15 @@ const TIMEOUTS: (Duration, Duration) = (Duration::from_millis(1), Duration::from
 
 /// Whatever there may be many of.
 const COUNTS: (u32, u32) = (1, 10_000_000);
+
+/// Lines of a head, within what the gateway's own map of headers takes (24 576).
+const HEADER_LINES: (u32, u32) = (1, 20_000);
+
+/// The largest request line, which may be three times as long once it is mended, in bytes; no longer target is taken.
+const MAX_REQUEST_LINE: u64 = 64 << 10;
+
+/// The largest header and the largest block of them, in bytes: every connection may hold one. ALB: 16 K and 64 K.
+const MAX_HEADERS: u64 = 512 << 10;
 
 const PROTOCOLS: &[(&str, Protocol)] = &[("HTTP", Protocol::Http), ("HTTPS", Protocol::Https)];
 
@@ -209,6 +218,35 @@ fn certificate(text: &CertificateText, here: &FieldPath, report: &mut Report) ->
     })
 }
 
+/// The most bytes of a request line, of a header, and of all headers.
+fn head_sizes(text: &ListenerText, here: &FieldPath, report: &mut Report) -> (usize, usize, usize) {
+    let defaults = Limits::default();
+    let mut length = |key: &str, written: &Option<String>, most: u64, default: usize| {
+        let size = report.size_up_to(here, key, written.as_deref(), most);
+        size.and_then(|size| usize::try_from(size).ok())
+            .unwrap_or(default)
+    };
+    let request_line = length(
+        "request_line",
+        &text.request_line,
+        MAX_REQUEST_LINE,
+        defaults.request_line,
+    );
+    let header_line = length(
+        "header_line",
+        &text.header_line,
+        MAX_HEADERS,
+        defaults.header_line,
+    );
+    let header_block = length(
+        "header_block",
+        &text.header_block,
+        MAX_HEADERS,
+        defaults.header_block,
+    );
+    (request_line, header_line, header_block)
+}
+
 fn limits(text: &ListenerText, here: &FieldPath, report: &mut Report) -> Limits {
     let defaults = Limits::default();
     let mut time = |key: &str, written: &Option<String>, default| {
@@ -224,28 +262,18 @@ fn limits(text: &ListenerText, here: &FieldPath, report: &mut Report) -> Limits 
     let body_read_timeout = time("body_timeout", &text.body_timeout, defaults.body_read_timeout);
     let write_timeout = time("write_timeout", &text.write_timeout, defaults.write_timeout);
     let tls_handshake_timeout = time("tls_timeout", &text.tls_timeout, defaults.tls_handshake_timeout);
-    let mut length = |key: &str, written: &Option<String>, default: usize| {
-        let size = report.size(here, key, written.as_deref());
-        size.map_or(default, |size| usize::try_from(size).unwrap_or(usize::MAX))
-    };
-    let request_line = length("request_line", &text.request_line, defaults.request_line);
-    let header_line = length("header_line", &text.header_line, defaults.header_line);
-    let header_block = length("header_block", &text.header_block, defaults.header_block);
+    let (request_line, header_line, header_block) = head_sizes(text, here, report);
     let request_body = report
         .size(here, "request_body", text.request_body.as_deref())
         .unwrap_or(defaults.request_body);
+    let few = u32::try_from(defaults.header_lines).unwrap_or(HEADER_LINES.1);
+    let header_lines = report.number(here, "header_lines", text.header_lines, HEADER_LINES, few);
     let mut count = |key: &str, written, default| report.number(here, key, written, COUNTS, default);
-    let many = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let few = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Limits {
         request_line,
         header_line,
         header_block,
-        header_lines: many(count(
-            "header_lines",
-            text.header_lines,
-            few(defaults.header_lines),
-        )),
+        header_lines: usize::try_from(header_lines).unwrap_or(defaults.header_lines),
         request_body,
         connections: count("connections", text.connections, defaults.connections),
         tls_handshakes: count("tls_handshakes", text.tls_handshakes, defaults.tls_handshakes),

@@ -18,7 +18,7 @@ const MAX_ROUTES: usize = 20_000;
 const MAX_TARGET_GROUPS: usize = 5000;
 
 /// Listeners there may be (ALB: 50 of a load balancer).
-const MAX_LISTENERS: usize = 100;
+const MAX_LISTENERS: usize = 1000;
 
 /// A change that is being made up.
 pub(super) struct Change {

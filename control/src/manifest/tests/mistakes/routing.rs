@@ -264,6 +264,18 @@ const OBJECTS: &[(&str, &str)] = &[
         "4:1: `streams` in [[listener]] is 0: it goes from 1 to 10000000",
     ),
     (
+        "[[listener]]\nname = \"a\"\naddress = \"127.0.0.1:80\"\nheader_lines = 20001",
+        "4:1: `header_lines` in [[listener]] is 20001: it goes from 1 to 20000",
+    ),
+    (
+        "[[listener]]\nname = \"a\"\naddress = \"127.0.0.1:80\"\nheader_block = \"17179869183GiB\"",
+        "4:1: `header_block` in [[listener]] is 17179869183GiB: it goes from 1B to 512KiB",
+    ),
+    (
+        "[[listener]]\nname = \"a\"\naddress = \"127.0.0.1:80\"\nrequest_line = \"65KiB\"",
+        "4:1: `request_line` in [[listener]] is 65KiB: it goes from 1B to 64KiB",
+    ),
+    (
         "[[listener]]\nname = \"a\"\naddress = \"127.0.0.1:80\"\ndefault = {}",
         "4:1: `default` in [[listener]] does nothing: give it one of `forward`, `redirect` or `fixed`, or leave it out: \
          404",
