@@ -1,4 +1,4 @@
-//! Rounds of `kill -9` at a random moment, while deployments, counts, runs and secrets are asked for all at once: what
+//! Rounds of `kill -9` at a random moment, while deployments, counts, runs, stops and secrets are asked for all at once: what
 //! was acknowledged is there afterwards, nothing that ran runs again as itself, and everything comes to rest.
 //!
 //! `WHARF_CRASH_ROUNDS` says how many rounds ([`ROUNDS`] without it), `WHARF_CRASH_SEED` which moments: each run prints
@@ -82,9 +82,9 @@ impl History {
         let work = "name = \"work\"\n[task]\ncomponent = \"app.wasm\"\nargs = [\"env\"]\n\
                     [job]\nretries = 50\nbackoff = \"0s\"\nhistory = 100\n";
         wharf.ok(["run", Project::new(Guest::Command, work).path()]);
-        let definition = wharf.json(["describe", "task-definition", "web"]);
+        let defined = |name| wharf.json(["describe", "task-definition", name]);
         let mut history = Self {
-            asked: Asked::new(&definition),
+            asked: Asked::new(&defined("web"), &defined("work")),
             ran: BTreeSet::new(),
             said: BTreeSet::new(),
             since: jiff::Timestamp::UNIX_EPOCH,
@@ -129,9 +129,10 @@ impl History {
         self.asked.versions.settle(version, |number| number);
         self.asked.secrets.settle(key, |number| number);
         rest::deployments(&client, &self.asked.deployments);
+        rest::stops(&client, &self.asked.stops);
         rest::runs(&client, &self.asked.runs);
         self.check_attempts(&client);
-        self.asked.forget_runs();
+        self.asked.forget_acknowledged();
         self.ran.extend(tasks);
     }
 

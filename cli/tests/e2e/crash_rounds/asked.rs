@@ -60,13 +60,29 @@ pub(super) struct Asked {
     pub(super) runs: Vec<u64>,
     /// The greatest number of a run that was acknowledged in all.
     last_run: u64,
+    /// A job whose tasks wait for a secret that never comes.
+    held: Value,
+    /// Its tasks that were stopped, as was acknowledged since the last start.
+    pub(super) stops: Vec<String>,
+    /// How many that were in all.
+    stopped: usize,
 }
 
 impl Asked {
-    /// Of the definition of the service that is deployed.
-    pub(super) fn new(definition: &Value) -> Self {
+    /// Of the definitions of the service that is deployed and of the job that is run.
+    pub(super) fn new(definition: &Value, job: &Value) -> Self {
         let text = |key: &str| definition[key].as_str().expect("text").to_owned();
+        // One that is stopped is tried again at once, so that there is one to stop until the server is killed. The deadline
+        // ends what is left, long after that.
+        let manifest = json!({
+            "name": "held",
+            "task": {"component": job["component"], "secrets": {"KEY": "missing"}},
+            "job": {"count": 5, "retries": 100, "backoff": "0s", "deadline": "15s"},
+        });
         Self {
+            held: json!({"bundle": job["bundle"], "manifest": manifest}),
+            stops: Vec::new(),
+            stopped: 0,
             bundle: text("bundle"),
             component: text("component"),
             versions: Series::default(),
@@ -93,7 +109,14 @@ impl Asked {
             deployments,
             runs,
             last_run,
+            held,
+            stops,
+            stopped,
         } = self;
+        scope.spawn(move || {
+            stop_all(client, held, stops);
+            *stopped += stops.len();
+        });
         scope.spawn(move || {
             each(versions, |number| {
                 let manifest = json!({
@@ -131,8 +154,9 @@ impl Asked {
         });
     }
 
-    pub(super) fn forget_runs(&mut self) {
+    pub(super) fn forget_acknowledged(&mut self) {
         self.runs.clear();
+        self.stops.clear();
     }
 
     /// Otherwise there was nothing that could have been lost.
@@ -141,6 +165,7 @@ impl Asked {
             assert!(series.acknowledged > 0, "{series:?}");
         }
         assert!(self.last_run > 1);
+        assert!(self.stopped > 0);
     }
 }
 
@@ -151,13 +176,28 @@ impl fmt::Display for Asked {
             counts,
             secrets,
             last_run,
+            stopped,
             ..
         } = self;
         write!(
             f,
-            "{} deployments, {} counts, {} secrets and {last_run} runs acknowledged",
+            "{} deployments, {} counts, {} secrets, {last_run} runs and {stopped} stops acknowledged",
             versions.acknowledged, counts.acknowledged, secrets.acknowledged
         )
+    }
+}
+
+/// Runs the job whose tasks wait, and stops one after the other, until nobody answers.
+fn stop_all(client: &Client, held: &Value, stops: &mut Vec<String>) -> Option<()> {
+    let number = client.ask("POST", "runs", held)?["number"].as_u64();
+    let path = format!("jobs/held/runs/{}", number.expect("a number"));
+    loop {
+        let run = client.get(&path)?;
+        let mut attempts = run["attempts"].as_array().expect("an array").iter();
+        let waiting = attempts.find(|attempt| attempt["lastStatus"] == "PENDING")?;
+        let task = waiting["taskId"].as_str().expect("text");
+        client.ask("POST", &format!("tasks/{task}/stop"), &json!({}))?;
+        stops.push(task.to_owned());
     }
 }
 

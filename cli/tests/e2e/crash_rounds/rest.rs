@@ -104,6 +104,18 @@ pub(super) fn runs(client: &Client, acknowledged: &[u64]) {
     });
 }
 
+/// Every task that waited and was stopped, as was acknowledged, is so.
+pub(super) fn stops(client: &Client, acknowledged: &[String]) {
+    for id in acknowledged {
+        let task = client.get(&format!("tasks/{id}")).expect("the server is there");
+        assert_eq!(
+            (&task["lastStatus"], &task["stopCode"]),
+            (&"STOPPED".into(), &"UserInitiated".into()),
+            "{task}"
+        );
+    }
+}
+
 /// Whoever of the job's tasks has said who it is since then, as often as it said so.
 pub(super) fn attempts_that_ran(client: &Client, since: jiff::Timestamp) -> Vec<String> {
     let path = format!("logs/work?since={since}");
