@@ -33,7 +33,7 @@ use crate::store::{DataLock, StoreError};
 use crate::tasks::host::{Host, HostParts};
 use crate::tokens::TokenError;
 
-/// How long requests may take to finish once the server is told to stop.
+/// How long requests have to finish once the server is told to stop; longer where a task was promised more.
 pub const GRACE: Duration = Duration::from_secs(30);
 
 /// Requests' log, in the data directory.
@@ -276,7 +276,9 @@ impl Server {
         closing.cancel();
         watching.abort();
         let abort = serving.abort_handle();
-        let (closed, _) = tokio::join!(gateway.shutdown(GRACE), async {
+        let promised = api.orchestrator.registry.longest_stop_timeout();
+        let grace = promised.map_or(GRACE, |promised| promised.max(GRACE));
+        let (closed, _) = tokio::join!(gateway.shutdown(grace), async {
             if tokio::time::timeout(GRACE, serving).await.is_err() {
                 abort.abort();
             }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -214,6 +215,15 @@ impl Registry {
     /// Looks at all tasks, in no order.
     pub(crate) fn visit_all<T>(&self, look: impl FnMut(&Entry) -> Option<T>) -> Vec<T> {
         self.lock().tasks.values().filter_map(look).collect()
+    }
+
+    /// How long requests under way were promised to have at most, of the tasks that are not STOPPED.
+    pub(crate) fn longest_stop_timeout(&self) -> Option<Duration> {
+        let promised = self.visit_all(|entry| match entry.task.status {
+            TaskStatus::Stopped => None,
+            _ => entry.blueprint.as_ref().map(|blueprint| blueprint.stop_timeout()),
+        });
+        promised.into_iter().max()
     }
 
     /// Whose tasks there are.

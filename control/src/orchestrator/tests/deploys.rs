@@ -298,3 +298,17 @@ async fn a_deploy_is_not_refused_for_a_step_of_the_one_before() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_longest_stop_timeout_is_that_of_the_tasks_there_are() {
+    let harbour = Harbour::open().await;
+    let registry = &harbour.orchestrator.registry;
+    assert_eq!(registry.longest_stop_timeout(), None);
+    for (name, stop_timeout) in [("quick", "1s"), ("slow", "90s")] {
+        let manifest = json!({"name": name, "task": {"stop_timeout": stop_timeout}});
+        let deployed = harbour.deploy("one", manifest).await.unwrap();
+        harbour.ended(deployed).await;
+    }
+    let longest = std::time::Duration::from_secs(90);
+    assert_eq!(registry.longest_stop_timeout(), Some(longest));
+}
