@@ -3,12 +3,15 @@
 //! Who records an event doesn't wait for the disk: a task writes those that wait together. Events are not
 //! what anything depends on; when more wait than [`MAX_WAITING`], or the store refuses, they are lost, and
 //! the server's own log says how many. Their removal is not lost: it waits for its place, and is tried again.
+//! What must be told of a change is a [`Word`], which is written with it.
 //!
 //! | key | value |
 //! |---|---|
 //! | `events/<namespace>/<service>/<seq>` | an event |
 
 mod recorder;
+pub mod rollout;
+mod word;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use self::recorder::Command;
+pub use self::word::Word;
 use crate::names::{NamespaceName, ServiceName};
 use crate::store::{Change, Entry, SharedStore, StoreError, Watch, WatchError};
 
@@ -110,14 +114,29 @@ impl EventLog {
         }
     }
 
+    /// Tells what was written with a change that is done, without waiting. What isn't told is at the next start.
+    pub fn tell(&self, word: Word) {
+        let Word {
+            namespace,
+            service,
+            message,
+            ..
+        } = &word;
+        tracing::info!(%namespace, %service, "{message}");
+        // One that finds no place is in the store.
+        let _ = self.commands.try_send(Command::Tell(word));
+    }
+
     /// Removes the events of a service that is gone, before those that are recorded from here on.
     pub async fn remove(&self, namespace: &NamespaceName, service: &ServiceName) {
         self.remove_all(service_prefix(namespace, service)).await;
+        self.remove_all(word::untold(namespace, service)).await;
     }
 
     /// Removes the events of a namespace that is gone.
     pub async fn remove_namespace(&self, namespace: &NamespaceName) {
         self.remove_all(namespace_prefix(namespace)).await;
+        self.remove_all(format!("{}{namespace}/", word::UNTOLD)).await;
     }
 
     /// Waits for a place in the queue: a removal that got lost would show the next of that name what another did.

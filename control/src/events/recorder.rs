@@ -8,11 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{MAX_EVENTS, StoredEvent, key, parse_key, service_prefix};
+use super::word::UNTOLD;
+use super::{MAX_EVENTS, StoredEvent, Word, key, parse_key, service_prefix};
 use crate::names::{NamespaceName, ServiceName};
 use crate::store::{SharedStore, StoreError, Transaction};
 
-/// How many commands one transaction carries out: each event is two of its operations at most.
+/// How many commands one transaction carries out: each event is three of its operations at most.
 const MAX_BATCH: usize = 100;
 
 /// How many services' last numbers are remembered, of which two full namespaces have fewer. One that is forgotten is
@@ -32,6 +33,8 @@ pub(super) enum Command {
         created_at: Timestamp,
         message: String,
     },
+    /// Write the event that was written with what it tells of.
+    Tell(Word),
     /// Remove events.
     Remove { prefix: String },
     /// Say when everything before was written.
@@ -45,6 +48,7 @@ pub(super) async fn run(store: SharedStore, mut waiting: mpsc::Receiver<Command>
         newest: HashMap::new(),
         removing: BTreeSet::new(),
     };
+    recorder.tell_what_was_left().await;
     let mut batch = Vec::with_capacity(MAX_BATCH);
     loop {
         let received = waiting.recv_many(&mut batch, MAX_BATCH);
@@ -101,6 +105,17 @@ impl Recorder {
                         Err(error) => complain(&error),
                     }
                 }
+                Command::Tell(word) => {
+                    let key = word.key.clone();
+                    match self.number(&word).await {
+                        Ok(Some((prefix, seq))) => {
+                            transaction = put(transaction, &prefix, seq, word.created_at, word.message);
+                            transaction = transaction.delete(key);
+                        }
+                        Ok(None) => {}
+                        Err(error) => complain(&error),
+                    }
+                }
                 Command::Remove { prefix } => {
                     self.newest.retain(|service, _| !service.starts_with(&prefix));
                     transaction = transaction.delete_prefix(prefix.clone());
@@ -123,6 +138,28 @@ impl Recorder {
             // Who asked may be gone.
             let _ = done.send(());
         }
+    }
+
+    /// Tells what the server before didn't.
+    async fn tell_what_was_left(&mut self) {
+        let left = match self.store.list(UNTOLD).await {
+            Ok(listing) => listing.entries,
+            Err(error) => return complain(&error),
+        };
+        for some in left.chunks(MAX_BATCH) {
+            let words = some.iter().filter_map(Word::left).map(Command::Tell);
+            self.carry_out(words).await;
+        }
+    }
+
+    /// The number of the event that a word becomes, by its service's prefix; none if it was told, or removed.
+    async fn number(&mut self, word: &Word) -> Result<Option<(String, u64)>, StoreError> {
+        if self.store.get(&word.key).await?.is_none() {
+            return Ok(None);
+        }
+        let prefix = service_prefix(&word.namespace, &word.service);
+        let seq = self.next(&prefix).await?;
+        Ok(Some((prefix, seq)))
     }
 
     /// The number of a service's next event.

@@ -259,3 +259,29 @@ async fn a_removal_that_the_store_refuses_is_tried_again() {
         .expect("in time");
     assert!(messages(&log, &EventQuery::default()).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_word_that_a_server_left_is_told_by_the_next_and_once() {
+    let store = memory();
+    let words = ["first", "second"].map(|what| Word::new(&ns(), &service("api"), what.to_owned()));
+    let written = words
+        .iter()
+        .fold(Transaction::new(), |written, word| word.put(written));
+    store.commit(written).await.unwrap();
+    let log = EventLog::start(store.clone());
+    // One that wasn't killed tells them, too.
+    for word in words.clone() {
+        log.tell(word);
+    }
+    log.flush().await;
+    assert_eq!(messages(&log, &of("api")).await, ["first", "second"]);
+    assert_eq!(store.count(word::UNTOLD).await.unwrap(), 0);
+    // Nor is one told of what is gone.
+    log.remove(&ns(), &service("api")).await;
+    store.commit(words[0].put(Transaction::new())).await.unwrap();
+    log.remove(&ns(), &service("api")).await;
+    log.flush().await;
+    log.tell(words[0].clone());
+    log.flush().await;
+    assert!(messages(&log, &of("api")).await.is_empty());
+}

@@ -1,5 +1,7 @@
 //! Deployments: one rollout of a service to a revision, as the store has it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::stored::Record as _;
@@ -45,6 +47,8 @@ pub struct Deployment {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// When its stage began, moved on by as long as it was held since.
+    pub stage_began: Timestamp,
 }
 
 /// What was seen of a revision that is new, and of the one it replaces.
@@ -107,6 +111,7 @@ impl Deployment {
             rolled_back_by: None,
             created_at: now,
             updated_at: now,
+            stage_began: now,
         }
     }
 
@@ -133,6 +138,30 @@ impl Deployment {
     /// Its record's.
     pub fn key(&self) -> String {
         keys::deployment(&self.namespace, &self.service, &self.id)
+    }
+
+    /// It comes to another stage, or shifts the share of the requests.
+    pub fn advance(&mut self, stage: Stage, share: u32) {
+        let now = Timestamp::now();
+        (self.stage, self.share) = (stage, share);
+        (self.stage_began, self.updated_at) = (now, now);
+    }
+
+    /// It is held from now on, or goes on.
+    pub fn keep_pace(&mut self, pace: Pace) {
+        let lasted = self.stage_lasted();
+        self.pace = pace;
+        self.updated_at = Timestamp::now();
+        self.stage_began = self.updated_at.saturating_sub(lasted).unwrap_or(self.updated_at);
+    }
+
+    /// How long its stage has lasted, but for when it was held. A clock that was set back counts nothing.
+    pub fn stage_lasted(&self) -> Duration {
+        let until = match self.pace {
+            Pace::Paused => self.updated_at,
+            Pace::Going => Timestamp::now(),
+        };
+        Duration::try_from(until.duration_since(self.stage_began)).unwrap_or_default()
     }
 
     /// It has ended.

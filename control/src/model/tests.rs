@@ -153,6 +153,7 @@ fn deployment(spec: DeploymentSpec) -> Deployment {
         rolled_back_by: Some(DeploymentId::generate()),
         created_at: now,
         updated_at: now,
+        stage_began: now,
     }
 }
 

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use super::definitions::{Draft, next_revision, put_definition};
+use super::rollouts::completed_before;
 use super::{DEPLOYMENTS_KEPT, Disturbed, MAX_SERVICES, Orchestrator};
+use crate::events::{Word, rollout};
 use crate::manifest::{DeploymentSpec, Manifest, Strategy, Workload};
 use crate::model::stored::Record as _;
 use crate::model::{
@@ -159,7 +161,11 @@ impl Orchestrator {
         transaction: Transaction,
     ) -> Result<Deployment, Refusal> {
         let (namespace, name) = (service.namespace.clone(), service.name.clone());
-        let transaction = self.supersede(transaction, &service, &deployment).await?;
+        let (mut transaction, mut words) = self.supersede(transaction, &service, &deployment).await?;
+        words.push(deployment.word(rollout::begins(&deployment)));
+        for word in &words {
+            transaction = word.put(transaction);
+        }
         service.goal = Some(deployment.revision);
         service.rollout = Some(deployment.id.clone());
         let service_key = keys::service(&namespace, &name);
@@ -167,17 +173,21 @@ impl Orchestrator {
             .expect(&service_key, expect)
             .put(&service_key, service.encode());
         self.store.commit(deployment.begin(transaction)).await?;
+        for word in words {
+            self.events.tell(word);
+        }
         self.reconciler.reconcile((namespace, name)).await;
         Ok(deployment)
     }
 
-    /// Ends the deployment in progress, if there is one, and forgets the oldest.
+    /// Ends the deployment in progress, if there is one, and forgets the oldest; and what is to be told of that.
     async fn supersede(
         &self,
         mut transaction: Transaction,
         service: &Service,
         by: &Deployment,
-    ) -> Result<Transaction, Refusal> {
+    ) -> Result<(Transaction, Vec<Word>), Refusal> {
+        let mut words = Vec::new();
         let prefix = keys::service_deployments(&service.namespace, &service.name);
         let deployments: Vec<Deployment> = self.records(&prefix).await?;
         let mut surplus = (deployments.len() + 1).saturating_sub(DEPLOYMENTS_KEPT);
@@ -193,16 +203,17 @@ impl Orchestrator {
                 surplus -= 1;
                 transaction = old.forget(transaction);
             } else if old.state == RolloutState::InProgress {
-                let mut ended = old;
+                let mut ended = old.clone();
                 self.keep_figures(&mut ended);
                 ended.end(
                     RolloutState::Superseded,
                     format!("superseded by deployment {}", by.id),
                 );
+                words.extend(rollout::changed(&old, &ended).map(|message| ended.word(message)));
                 transaction = ended.write(transaction);
             }
         }
-        Ok(transaction)
+        Ok((transaction, words))
     }
 
     /// What the service runs stays as it is. What is the service's own, and no revision's, becomes as is said.
@@ -309,19 +320,6 @@ impl Orchestrator {
         deployments.sort_by(|a, b| b.id.cmp(&a.id));
         Ok(deployments)
     }
-}
-
-/// The deployment that was completed before that of the stable revision: where a person goes back to, however many
-/// failed since.
-pub(super) fn completed_before<'a>(
-    service: &Service,
-    deployments: &'a [Deployment],
-) -> Option<&'a Deployment> {
-    let completed = deployments
-        .iter()
-        .filter(|old| old.state == RolloutState::Completed);
-    let mut others = completed.filter(|old| Some(old.revision) != service.stable);
-    others.next_back()
 }
 
 fn changes(before: &Service, after: &Service) -> Vec<ServiceChange> {

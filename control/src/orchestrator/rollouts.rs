@@ -1,7 +1,8 @@
 //! What people do to deployments in progress, and back to earlier ones: abort, pause, continue, roll back.
 
-use super::deploy::{Aim, Deployed, check_existing, completed_before, kind_of, no_deployment};
+use super::deploy::{Aim, Deployed, check_existing, kind_of, no_deployment};
 use super::{Disturbed, Orchestrator};
+use crate::events::{Word, rollout};
 use crate::model::stored::Record as _;
 use crate::model::{Deployment, Pace, RolloutState, Service, keys};
 use crate::names::{FamilyRevision, NamespaceName, Revision, ServiceName};
@@ -86,8 +87,7 @@ impl Orchestrator {
                 let message = format!("the deployment in progress of `{name}` {is}");
                 return Err(Refusal::conflict(code, message).hint(hint));
             }
-            deployment.pace = pace;
-            deployment.updated_at = jiff::Timestamp::now();
+            deployment.keep_pace(pace);
             Ok(None)
         })
         .await
@@ -104,9 +104,16 @@ impl Orchestrator {
         self.namespace(namespace).await?;
         loop {
             let mut read = self.under_way(namespace, name).await?;
+            let was = read.deployment.clone();
             let begins = change(&mut read.service, &mut read.deployment)?;
+            let ended = rollout::changed(&was, &read.deployment).map(|message| was.word(message));
+            let begun = begins.as_ref().map(|begins| begins.word(rollout::begins(begins)));
+            let words: Vec<Word> = ended.into_iter().chain(begun).collect();
             // The control loop takes a step meanwhile; it takes few, this can't go on for ever.
-            if let Written::Yes(deployment) = self.write_step(read, begins).await? {
+            if let Written::Yes(deployment) = self.write_step(read, begins, &words).await? {
+                for word in words {
+                    self.events.tell(word);
+                }
                 self.reconciler.reconcile((namespace.clone(), name.clone())).await;
                 // Who follows the deployment sees it at once.
                 self.registry.changed();
@@ -136,7 +143,12 @@ impl Orchestrator {
         })
     }
 
-    async fn write_step(&self, step: UnderWay, begins: Option<Deployment>) -> Result<Written, Refusal> {
+    async fn write_step(
+        &self,
+        step: UnderWay,
+        begins: Option<Deployment>,
+        words: &[Word],
+    ) -> Result<Written, Refusal> {
         let UnderWay {
             service,
             service_as,
@@ -152,6 +164,9 @@ impl Orchestrator {
         transaction = deployment.write(transaction);
         if let Some(begins) = begins {
             transaction = begins.begin(transaction);
+        }
+        for word in words {
+            transaction = word.put(transaction);
         }
         match self.store.commit(transaction).await {
             Ok(_) => Ok(Written::Yes(Box::new(deployment))),
@@ -245,6 +260,19 @@ fn before(service: &Service, deployments: &[Deployment]) -> Option<Revision> {
         return service.stable;
     }
     completed_before(service, deployments).map(|old| old.revision)
+}
+
+/// The deployment that was completed before that of the stable revision: where a person goes back to, however many
+/// failed since.
+pub(super) fn completed_before<'a>(
+    service: &Service,
+    deployments: &'a [Deployment],
+) -> Option<&'a Deployment> {
+    let completed = deployments
+        .iter()
+        .filter(|old| old.state == RolloutState::Completed);
+    let mut others = completed.filter(|old| Some(old.revision) != service.stable);
+    others.next_back()
 }
 
 fn nothing_before(service: &Service) -> Refusal {

@@ -35,7 +35,7 @@ use self::timers::Timers;
 use self::watched::{Stale, Watched, was_started};
 use crate::blueprint::{BlueprintError, Blueprints};
 use crate::clock::Clock;
-use crate::events::EventLog;
+use crate::events::{EventLog, rollout};
 use crate::model::stored::{RecordError, readable};
 use crate::model::{Group, Service, Task, keys};
 use crate::names::{NamespaceName, ServiceName, TaskId};
@@ -196,6 +196,13 @@ impl ControlLoop {
                 // One damaged service must not keep the others down.
                 tracing::error!(namespace = %key.0, service = %key.1, %error, "can't load the service");
                 self.wake(&key, Instant::now() + RETRY_AFTER);
+            }
+            let goes_on = self
+                .services
+                .get(&key)
+                .and_then(|watched| watched.deployment.as_ref());
+            if let Some(goes_on) = goes_on {
+                self.say(&key, rollout::begins(&goes_on.record));
             }
             self.unstarted.insert(key.clone());
             self.dirty.insert(key);

@@ -114,6 +114,14 @@ impl Stopwatch {
         }
     }
 
+    /// One that has counted `before` and runs on.
+    pub fn resume(before: Duration, now: Instant) -> Self {
+        Self {
+            before,
+            since: Some(now),
+        }
+    }
+
     /// What it has counted.
     pub fn elapsed(&self, now: Instant) -> Duration {
         let running = self.since.map(|since| now.saturating_duration_since(since));

@@ -40,6 +40,8 @@ pub struct StoredDeployment {
     rolled_back_by: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
+    #[serde(default)]
+    stage_began: Option<Timestamp>,
 }
 
 /// A stored [`DeploymentSpec`].
@@ -94,6 +96,7 @@ impl Record for Deployment {
             rolled_back_by: self.rolled_back_by.as_ref().map(ToString::to_string),
             created_at: self.created_at,
             updated_at: self.updated_at,
+            stage_began: Some(self.stage_began),
         }
     }
 
@@ -120,6 +123,7 @@ impl Record for Deployment {
             rolled_back_by: stored.rolled_back_by.as_deref().map(DeploymentId::from_text),
             created_at: stored.created_at,
             updated_at: stored.updated_at,
+            stage_began: stored.stage_began.unwrap_or(stored.updated_at),
         })
     }
 }

@@ -345,3 +345,36 @@ async fn what_was_seen_of_a_deployment_stays_known_when_it_is_given_up() {
     let aborted = orchestrator.abort(namespace, &api()).await.unwrap();
     assert!(aborted.figures.new.requests > 0, "{aborted:?}");
 }
+
+#[tokio::test]
+async fn every_deployments_beginning_and_end_is_told() {
+    let harbour = Harbour::open().await;
+    let mut begun = Vec::new();
+    // One after the other, faster than the control loop looks.
+    for value in 0..DEPLOYMENTS_KEPT * 2 {
+        let task = json!({"name": "api", "task": {"env": {"A": value.to_string()}}});
+        match harbour.deploy("one", task).await.unwrap() {
+            Deployed::New(deployment) => begun.push(deployment),
+            same => panic!("{same:?}"),
+        }
+    }
+    let last = begun.last().unwrap().clone();
+    harbour.ended(Deployed::New(last)).await;
+    harbour.orchestrator.events.flush().await;
+    let query = crate::events::EventQuery::default();
+    let said = harbour
+        .orchestrator
+        .events
+        .list(&harbour.namespace, &query)
+        .await
+        .unwrap();
+    for Deployment { id, .. } in begun {
+        let who = format!("(deployment {id})");
+        let own = || said.iter().filter(|event| event.message.contains(&who));
+        let begins = own().filter(|event| event.message.contains("in progress"));
+        let ends = own().filter(|event| {
+            event.message.contains("was superseded by") || event.message.contains("deployment completed")
+        });
+        assert_eq!((begins.count(), ends.count()), (1, 1), "{id}: {said:#?}");
+    }
+}

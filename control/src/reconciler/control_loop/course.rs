@@ -7,9 +7,13 @@ use wharf_gateway::Tally;
 
 use tokio::time::Instant;
 
-use crate::model::{Compared, Deployment, Figures, Pace, Task};
+use crate::model::{Compared, Deployment, Figures, Pace, Stage, Task};
 use crate::names::{Revision, TaskId};
 use crate::reconciler::plan::{Rollout, Stopwatch};
+
+/// The part of its deadline that a deployment has left at least when a server takes it up: while none ran, its tasks could
+/// not become healthy.
+const LEFT_AFTER_A_RESTART: u32 = 4;
 
 /// A deployment in progress, as far as this process saw it.
 pub(super) struct Course {
@@ -80,6 +84,11 @@ impl Course {
         let spec = deployment.spec.clone();
         let mut rollout = Rollout::begin(spec, deployment.stage, deployment.share, now);
         rollout.failed_tasks = deployment.failed_tasks;
+        if deployment.stage != Stage::Bake {
+            let left = deployment.spec.deadline / LEFT_AFTER_A_RESTART;
+            let most = deployment.spec.deadline.saturating_sub(left);
+            rollout.clock = Stopwatch::resume(deployment.stage_lasted().min(most), now);
+        }
         let mut course = Self {
             rollout,
             last_failed: None,
@@ -114,7 +123,7 @@ impl Course {
 
     /// A task came to its place: the time in which it may become healthy begins.
     pub(super) fn begin_deadline_anew(&mut self, now: Instant) {
-        if self.rollout.stage != crate::model::Stage::Bake && self.rollout.pace == Pace::Going {
+        if self.rollout.stage != Stage::Bake && self.rollout.pace == Pace::Going {
             self.rollout.clock = Stopwatch::start(now);
         }
     }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::course::{Reading, Readings};
 use super::watched::{Tracked, Watched};
 use super::{ControlLoop, LoopError, ServiceKey, wording};
+use crate::events::{Word, rollout};
 use crate::model::stored::Record as _;
-use crate::model::{Deployment, DeploymentId, Group, Pace, RolloutState, Service, Stage, keys};
+use crate::model::{Deployment, DeploymentId, Group, RolloutState, Service, Stage, keys};
 use crate::names::Revision;
 use crate::reconciler::plan::{self, Observed, Phase};
 use crate::store::{Expect, StoreError, Transaction};
@@ -23,6 +23,9 @@ const LAST_LINES: usize = 5;
 
 /// The longest of these lines, in bytes: all of them fit into an event.
 const LONGEST_LINE: usize = 500;
+
+/// No deployment begins, and nothing is told.
+const NOTHING_MORE: (Option<&Deployment>, Vec<Word>) = (None, Vec::new());
 
 /// How a rollout ends.
 pub(super) enum Ending {
@@ -58,39 +61,14 @@ impl ControlLoop {
         }))
     }
 
-    /// Tells what became of the deployment that was in progress, and what begins.
-    pub(super) async fn tell_course(
-        &self,
-        key: &ServiceKey,
-        before: Option<&Watched>,
-        now: Option<&Tracked>,
-        service: &Service,
-    ) -> Result<(), LoopError> {
+    /// What was seen of a deployment that was in progress and isn't any more is in its record.
+    pub(super) fn forget_progress(&self, before: Option<&Watched>, service: &Service) {
         let was = before.and_then(|before| before.service.rollout.as_ref());
-        if was != service.rollout.as_ref() {
-            if let Some(ended) = was {
-                self.parts.registry.note_progress(ended, None);
-                let ended = self.tracked(key, ended).await?;
-                if let Some(message) = ended.and_then(|ended| wording::ended_early(&key.1, &ended.record)) {
-                    self.say(key, message);
-                }
-            }
-            if let Some(Tracked { record, .. }) = now {
-                self.say(key, wording::begins(&key.1, record));
-            }
-            return Ok(());
-        }
-        let pace = before.and_then(|before| before.deployment.as_ref());
-        if let (Some(before), Some(now)) = (pace, now)
-            && before.record.pace != now.record.pace
+        if let Some(ended) = was
+            && service.rollout.as_ref() != Some(ended)
         {
-            let message = match now.record.pace {
-                Pace::Paused => wording::paused(&key.1, &now.record),
-                Pace::Going => wording::continued(&key.1, &now.record),
-            };
-            self.say(key, message);
+            self.parts.registry.note_progress(ended, None);
         }
-        Ok(())
     }
 
     /// Puts the shares of the requests in force, if they differ.
@@ -165,11 +143,9 @@ impl ControlLoop {
             return Ok(());
         };
         let shifted = share != deployment.share && deployment.spec.strategy.shifts();
-        deployment.stage = stage;
-        deployment.share = share;
-        deployment.updated_at = Timestamp::now();
+        deployment.advance(stage, share);
         let message = shifted.then(|| wording::shifted(&key.1, &deployment));
-        if self.write(key, &service, &deployment, None).await?
+        if self.write(key, &service, &deployment, NOTHING_MORE).await?
             && let Some(message) = message
         {
             self.say(key, message);
@@ -177,29 +153,45 @@ impl ControlLoop {
         Ok(())
     }
 
+    /// Writes down how many tasks failed, if there are more: whoever goes on with the deployment knows of them. Whether it
+    /// was written.
+    pub(super) async fn save_failures(&mut self, key: &ServiceKey) -> Result<bool, LoopError> {
+        let known = |watched: &Watched| watched.deployment.as_ref().map(|known| known.record.failed_tasks);
+        let known = self.services.get(key).and_then(known);
+        match self.in_progress(key) {
+            Some((service, deployment)) if known < Some(deployment.failed_tasks) => {
+                self.write(key, &service, &deployment, NOTHING_MORE).await
+            }
+            _ => Ok(false),
+        }
+    }
+
     pub(super) async fn end_rollout(&mut self, key: &ServiceKey, ending: Ending) -> Result<(), LoopError> {
         self.look(key, Look::Now);
         let Some((mut service, mut deployment)) = self.in_progress(key) else {
             return Ok(());
         };
-        let (message, back) = match ending {
+        let (words, back) = match ending {
             Ending::Completed => {
                 let reason = format!("deployment {} completed", deployment.id);
                 deployment.end(RolloutState::Completed, reason);
                 service.rollout = None;
                 service.stable = service.goal;
                 service.stable_count = service.count;
-                (wording::completed(&key.1, &deployment.id), None)
+                let word = deployment.word(rollout::completed(&deployment));
+                (vec![word], None)
             }
             Ending::Failed(reason) => {
                 let lines = self.last_lines(key).await;
                 let back = deployment.give_up(&mut service, RolloutState::Failed, reason);
-                (wording::failed(&key.1, &deployment, &lines), back)
+                let mut words = vec![deployment.word(rollout::failed(&deployment, &lines))];
+                words.extend(back.as_ref().map(|back| back.word(rollout::begins(back))));
+                (words, back)
             }
         };
-        if self.write(key, &service, &deployment, back.as_ref()).await? {
+        let more = (back.as_ref(), words);
+        if self.write(key, &service, &deployment, more).await? {
             self.parts.registry.note_progress(&deployment.id, None);
-            self.say(key, message);
         }
         Ok(())
     }
@@ -215,14 +207,14 @@ impl ControlLoop {
         Some((watched.service.clone(), deployment))
     }
 
-    /// Writes a service with its deployment, and one that begins, unless somebody changed them meanwhile: then they are
-    /// read again and all is planned anew.
+    /// Writes a service with its deployment, one that begins, and what is told of them, unless somebody changed them
+    /// meanwhile: then they are read again and all is planned anew.
     async fn write(
         &mut self,
         key: &ServiceKey,
         service: &Service,
         deployment: &Deployment,
-        begins: Option<&Deployment>,
+        (begins, words): (Option<&Deployment>, Vec<Word>),
     ) -> Result<bool, LoopError> {
         let Some(watched) = self.services.get(key) else {
             return Ok(false);
@@ -238,9 +230,15 @@ impl ControlLoop {
         if let Some(begins) = begins {
             transaction = begins.begin(transaction);
         }
+        for word in &words {
+            transaction = word.put(transaction);
+        }
         self.mark_stale(key);
         match self.parts.store.commit(transaction).await {
             Ok(_) => {
+                for word in words {
+                    self.parts.events.tell(word);
+                }
                 self.parts.registry.changed();
                 Ok(true)
             }

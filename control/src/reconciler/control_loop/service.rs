@@ -40,6 +40,9 @@ impl ControlLoop {
             let observed = watched.observe(&self.parts.registry);
             self.look(key, Look::IfDue);
             self.put_shares(key, &observed);
+            if self.save_failures(key).await? {
+                continue;
+            }
             let Some(watched) = self.services.get(key) else {
                 return Ok(());
             };
@@ -86,8 +89,7 @@ impl ControlLoop {
             Some(id) => self.tracked(key, id).await?,
             None => None,
         };
-        self.tell_course(key, self.services.get(key), deployment.as_ref(), &service)
-            .await?;
+        self.forget_progress(self.services.get(key), &service);
         let before = self.services.remove(key);
         let records = Records {
             service,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::model::{Deployment, DeploymentId, Group, Health, Place, RolloutState, TaskStatus};
+use crate::model::{Deployment, Group, Health, Place, TaskStatus};
 use crate::names::{Family, ServiceName, TaskId};
 use crate::reconciler::plan::StopWhy;
 use crate::scaling::{self, Decided};
@@ -70,44 +70,6 @@ pub(super) fn scaled(service: &ServiceName, decided: &Decided) -> String {
     scaling::said(service, (*from, *to), cause)
 }
 
-pub(super) fn begins(service: &ServiceName, deployment: &Deployment) -> String {
-    let Deployment { id, reason, .. } = deployment;
-    format!("(service {service}) (deployment {id}) {reason}.")
-}
-
-pub(super) fn completed(service: &ServiceName, deployment: &DeploymentId) -> String {
-    format!("(service {service}) (deployment {deployment}) deployment completed.")
-}
-
-/// Why a deployment failed, what comes of it, and what its last task wrote.
-pub(super) fn failed(service: &ServiceName, deployment: &Deployment, lines: &[String]) -> String {
-    let (id, reason) = (&deployment.id, &deployment.reason);
-    let next = match (&deployment.rolled_back_by, deployment.before) {
-        (Some(back), Some(before)) => {
-            format!(" Rolling back to {service}:{before} with (deployment {back}).")
-        }
-        _ => String::new(),
-    };
-    let head = format!("(service {service}) (deployment {id}) deployment failed: {reason}.{next}");
-    match lines.is_empty() {
-        true => head,
-        // One line: a terminal is not given line breaks that came from elsewhere.
-        false => format!("{head} The last lines of its task: {}", lines.join(" | ")),
-    }
-}
-
-/// What became of a deployment that somebody else ended.
-pub(super) fn ended_early(service: &ServiceName, ended: &Deployment) -> Option<String> {
-    let (id, reason) = (&ended.id, &ended.reason);
-    match ended.state {
-        RolloutState::Superseded => Some(format!("(service {service}) (deployment {id}) was {reason}.")),
-        RolloutState::Aborted => Some(format!(
-            "(service {service}) (deployment {id}) deployment aborted: {reason}."
-        )),
-        RolloutState::InProgress | RolloutState::Completed | RolloutState::Failed => None,
-    }
-}
-
 pub(super) fn shifted(service: &ServiceName, deployment: &Deployment) -> String {
     let Deployment {
         id, share, revision, ..
@@ -115,16 +77,6 @@ pub(super) fn shifted(service: &ServiceName, deployment: &Deployment) -> String 
     format!(
         "(service {service}) (deployment {id}) has shifted {share} % of the requests to {service}:{revision}."
     )
-}
-
-pub(super) fn paused(service: &ServiceName, deployment: &Deployment) -> String {
-    let Deployment { id, stage, .. } = deployment;
-    format!("(service {service}) (deployment {id}) deployment paused in {stage}.")
-}
-
-pub(super) fn continued(service: &ServiceName, deployment: &Deployment) -> String {
-    let Deployment { id, stage, .. } = deployment;
-    format!("(service {service}) (deployment {id}) deployment continues with {stage}.")
 }
 
 pub(super) fn unplaced(group: &Group, reason: &str) -> String {

@@ -8,7 +8,7 @@ use super::fake::Fake;
 use super::*;
 use crate::blueprint::Blueprints;
 use crate::clock::Clock;
-use crate::events::{EventLog, EventQuery};
+use crate::events::{EventLog, EventQuery, rollout};
 use crate::manifest::{DeploymentSpec, Manifest, Workload};
 use crate::model::stored::Record as _;
 use crate::model::{
@@ -317,13 +317,16 @@ impl Cluster {
         service.deployment = spec.clone();
         service.scaling = self.scaling.lock().unwrap().clone();
         let deployment = Deployment::new(&service, revision, spec);
+        let mut words = Vec::new();
         let mut superseded = None;
         if let Some(old) = &service.rollout {
             let at = keys::deployment(&namespace, &name, old);
             let entry = self.store.get(&at).await.unwrap().unwrap();
             let mut old = Deployment::decode(&entry).unwrap();
             let reason = format!("superseded by deployment {}", deployment.id);
+            let was = old.clone();
             old.end(RolloutState::Superseded, reason);
+            words.extend(rollout::changed(&was, &old).map(|message| old.word(message)));
             superseded = Some((at, old));
         }
         service.goal = Some(id.revision);
@@ -334,7 +337,12 @@ impl Cluster {
             Some((at, old)) => written.put(at, old.encode()),
             None => written,
         };
+        words.push(deployment.word(rollout::begins(&deployment)));
+        let written = words.iter().fold(written, |written, word| word.put(written));
         self.store.commit(written).await.unwrap();
+        for word in words {
+            self.events.tell(word);
+        }
     }
 
     async fn define(&self, revision: Revision) -> FamilyRevision {

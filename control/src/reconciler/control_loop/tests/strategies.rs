@@ -6,6 +6,7 @@ use wharf_gateway::Tally;
 
 use super::cluster::key;
 use super::*;
+use crate::events::rollout;
 use crate::manifest::{Bounds, DeploymentSpec, OnFailure, Strategy, Tolerance};
 use crate::model::stored::Record as _;
 use crate::model::{Deployment, Pace, RolloutState, Stage, keys};
@@ -74,14 +75,19 @@ impl Cluster {
 
     /// Changes a deployment's record as an operation would.
     async fn change_deployment(&self, revision: u64, change: impl FnOnce(&mut Deployment)) {
-        let mut deployment = self.deployment(revision).await;
+        let was = self.deployment(revision).await;
+        let mut deployment = was.clone();
         change(&mut deployment);
+        let told = rollout::changed(&was, &deployment);
         let (namespace, name) = key();
         let at = keys::deployment(&namespace, &name, &deployment.id);
         self.store
             .put_if(&at, Expect::Present, deployment.encode())
             .await
             .unwrap();
+        if let Some(message) = told {
+            self.events.record(&namespace, &name, message);
+        }
         self.reconciler.reconcile(key()).await;
     }
 }
