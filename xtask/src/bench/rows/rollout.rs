@@ -18,20 +18,24 @@ const UPDATES: u32 = 10;
 const APART: Duration = Duration::from_millis(500);
 /// Longer than a way back takes.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What a canary gets of the requests, in percent.
+const CANARY: u32 = 10;
+/// What both revisions are asked: easy for one, too much CPU for the other.
+const QUESTION: &str = "/?n=10000000";
 /// How often it is looked whether the old revision is back.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let stage = bench.stage()?;
-    write_manifest(&stage, 0, "")?;
+    write_manifest(&stage, "hello", 0, "")?;
     deploy(&stage)?;
-    let target = stage.target("roll", "/");
+    let target = stage.target("roll", QUESTION);
     bench.until_up(&target)?;
 
     let (took, load) = under_load(bench, &target, || {
         let mut longest = Duration::ZERO;
         for update in 1..=UPDATES {
-            write_manifest(&stage, update, "")?;
+            write_manifest(&stage, "hello", update, "")?;
             let begin = Instant::now();
             deploy(&stage)?;
             longest = longest.max(begin.elapsed());
@@ -51,27 +55,56 @@ pub(crate) fn run(bench: &Bench<'_>) -> Result<Vec<Row>> {
 
     let (took, load) = under_load(bench, &target, || {
         // No status passes: it never becomes healthy.
-        write_manifest(&stage, UPDATES + 1, "[health]\npath = \"/\"\ncodes = \"599\"\n")?;
-        let begin = Instant::now();
-        ensure!(deploy(&stage).is_err(), "a broken revision was deployed");
-        until_back(&stage, begin)?;
-        Ok(begin.elapsed())
+        let health = "[health]\npath = \"/\"\ncodes = \"599\"\n";
+        write_manifest(&stage, "hello", UPDATES + 1, health)?;
+        undone(&stage)
     })?;
-    rows.push(row(
-        "broken revision detected and rolled back",
-        "≤ 10 s",
-        seconds(took),
-        took <= Duration::from_secs(10),
-    ));
+    rows.push(soon_undone("broken revision detected and rolled back", took));
     rows.push(lost("failed requests on the old revision meanwhile", &load));
+    rows.extend(canary(bench, &stage, &target)?);
     Ok(rows)
 }
 
-fn write_manifest(stage: &Stage, version: u32, health: &str) -> Result<()> {
-    let component = component("hello");
+/// A revision that passes its checks and fails its requests: only those that the canary gets tell.
+fn canary(bench: &Bench<'_>, stage: &Stage, target: &Target) -> Result<[Row; 2]> {
+    let (took, load) = under_load(bench, target, || {
+        let deployment = format!("[deployment]\nstrategy = \"canary\"\nstep = {CANARY}\nbake = \"1m\"\n");
+        write_manifest(stage, "crunch", UPDATES + 2, &deployment)?;
+        undone(stage)
+    })?;
+    let all = load.failed + load.answered;
+    Ok([
+        soon_undone("broken canary detected and rolled back", took),
+        row(
+            "failed requests meanwhile, the canary's",
+            format!("≤ {CANARY} %"),
+            format!(
+                "{:.1} % ({} of {all})",
+                load.failed as f64 * 100.0 / all as f64,
+                load.failed
+            ),
+            load.failed > 0 && load.failed * 100 <= all * u64::from(CANARY),
+        ),
+    ])
+}
+
+/// Deploys what is to fail; how long until the revision before is back.
+fn undone(stage: &Stage) -> Result<Duration> {
+    let begin = Instant::now();
+    ensure!(deploy(stage).is_err(), "a broken revision was deployed");
+    until_back(stage, begin)?;
+    Ok(begin.elapsed())
+}
+
+fn soon_undone(what: &str, took: Duration) -> Row {
+    row(what, "≤ 10 s", seconds(took), took <= Duration::from_secs(10))
+}
+
+fn write_manifest(stage: &Stage, guest: &str, version: u32, more: &str) -> Result<()> {
+    let component = component(guest);
     let text = format!(
-        "name = \"roll\"\n[task]\ncomponent = {component:?}\nmemory = \"16MiB\"\nenv = {{ VERSION = \"{version}\" }}\n\
-         [service]\ncount = {TASKS}\n{health}"
+        "name = \"roll\"\n[task]\ncomponent = {component:?}\nmemory = \"16MiB\"\ncpu_timeout = \"10ms\"\n\
+         env = {{ VERSION = \"{version}\" }}\n[service]\ncount = {TASKS}\n{more}"
     );
     Ok(std::fs::write(stage.data.path().join("roll.toml"), text)?)
 }
