@@ -54,7 +54,7 @@ pub(crate) enum Command {
     /// ends it.
     ///
     /// A run with several tasks ([job] `count`) writes all their output, and fails with the first that fails for good,
-    /// after its `retries`; the exit code is that task's.
+    /// after its `retries`; the exit code is that task's. A run that was cancelled is no success, however its tasks ended.
     ///
     /// What is typed over the definition (--env, --secret, --cpu, --memory, arguments) is this run's only.
     Run(Run),

@@ -1,7 +1,10 @@
 //! Uploaded bytes, by their digest.
 
-use axum::body::Body;
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
 use axum::extract::State;
+use futures_util::StreamExt as _;
 use http::StatusCode;
 
 use crate::api::SharedApi;
@@ -11,6 +14,9 @@ use crate::blobs::Uploaded;
 use crate::manifest::MAX_BUNDLE_SIZE;
 use crate::names::Digest;
 use crate::refusal::Refusal;
+
+/// How long a client may go on sending what is not wanted any more.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// Whether a blob is there.
 #[utoipa::path(head, path = "/v1/namespaces/{ns}/blobs/{name}", tag = "deployments",
@@ -44,15 +50,25 @@ pub(crate) async fn put(
     body: Body,
 ) -> Result<StatusCode, Refusal> {
     let digest: Digest = name.parse()?;
-    let body = body.into_data_stream();
+    let mut body = body.into_data_stream();
     // A component's own bound is checked where it is registered: here nobody knows what it will be.
     let uploaded = api
         .orchestrator
         .blobs
-        .put(&namespace.name, &digest, MAX_BUNDLE_SIZE, body)
-        .await?;
-    Ok(match uploaded {
+        .put(&namespace.name, &digest, MAX_BUNDLE_SIZE, &mut body)
+        .await;
+    if uploaded.is_err() {
+        read_on(body).await;
+    }
+    Ok(match uploaded? {
         Uploaded::Created => StatusCode::CREATED,
         Uploaded::Existed => StatusCode::OK,
     })
+}
+
+/// Has a client finish what it sends: closing the connection before makes its kernel throw the answer away (RFC 9112 9.6).
+async fn read_on(mut body: BodyDataStream) {
+    let to_the_end = async { while let Some(Ok(_)) = body.next().await {} };
+    // Who takes longer than this may miss why.
+    let _ = tokio::time::timeout(LINGER, to_the_end).await;
 }
