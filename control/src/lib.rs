@@ -5,6 +5,7 @@
 //! reconciler makes it so, and nothing held in memory is needed to start again.
 
 pub mod api;
+pub mod aside;
 pub mod blobs;
 pub mod blueprint;
 pub mod clock;

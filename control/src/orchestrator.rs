@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use crate::aside::Aside;
 use crate::blobs::Blobs;
 use crate::blueprint::Blueprints;
 use crate::clock::Clock;
@@ -76,6 +77,8 @@ pub struct Orchestrator {
     pub reconciler: Reconciler,
     /// The gateway's configuration.
     pub edge: Arc<Edge>,
+    /// Where large changes of that are worked out.
+    pub aside: Aside,
     /// What happened.
     pub events: EventLog,
     /// Secrets.

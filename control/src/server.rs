@@ -121,6 +121,9 @@ pub enum ServeError {
     /// The runtime.
     #[error(transparent)]
     Runtime(#[from] wharf_runtime::BuildError),
+    /// A thread.
+    #[error("the system gives no thread to work out changes on")]
+    Aside(#[source] io::Error),
     /// The gateway.
     #[error(transparent)]
     Gateway(#[from] wharf_gateway::ListenerError),

@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use futures_util::FutureExt as _;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -151,17 +153,36 @@ impl FromRequestParts<SharedApi> for Numbered {
     }
 }
 
+/// A body that is parsed [aside](crate::aside): it takes a millisecond or more.
+const LARGE_BODY: usize = 64 << 10;
+
 /// A JSON body; what is wrong with it is answered as every other error is.
 #[derive(Debug)]
 pub(super) struct Json<T>(pub(super) T);
 
-impl<T: DeserializeOwned> FromRequest<SharedApi> for Json<T> {
+impl<T: DeserializeOwned + Send + 'static> FromRequest<SharedApi> for Json<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, api: &SharedApi) -> Result<Self, Refusal> {
-        match axum::Json::<T>::from_request(request, api).await {
-            Ok(axum::Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(bad_body(&rejection)),
+        let (parts, body) = request.into_parts();
+        let read = Bytes::from_request(Request::from_parts(parts.clone(), body), api).await;
+        let body = read.map_err(|rejection| bad_body(&rejection.into()))?;
+        let is_large = body.len() > LARGE_BODY;
+        let request = Request::from_parts(parts, body.into());
+        // Everything is there: nothing is waited for.
+        let parse = move || axum::Json::<T>::from_request(request, &()).now_or_never();
+        let parsed = match is_large {
+            true => api.orchestrator.aside.run(parse).await?,
+            false => parse(),
+        };
+        match parsed {
+            Some(Ok(axum::Json(value))) => Ok(Self(value)),
+            Some(Err(rejection)) => Err(bad_body(&rejection)),
+            None => Err(Refusal::new(
+                Kind::Internal,
+                "WorkFailed",
+                "the body was not there",
+            )),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::edge::{self, Asks, Gone, Objects, Scene, Touches};
 use crate::manifest::{self, Destination};
 use crate::model::keys;
 use crate::names::{ListenerName, NamespaceName, RouteName, ServiceName, TargetGroupName};
-use crate::refusal::{Kind, Refusal};
+use crate::refusal::Refusal;
 
 /// What an apply came to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -85,7 +85,10 @@ impl Orchestrator {
     /// # Errors
     /// What is wrong, naming object and field; then nothing has changed.
     pub async fn apply(&self, namespace: &NamespaceName, objects: Value) -> Result<AppliedChange, Refusal> {
-        let written = blocking(move || manifest::objects_from_json(objects)).await??;
+        let written = self
+            .aside
+            .run(move || manifest::objects_from_json(objects))
+            .await??;
         let _writing = self.writes.lock().await;
         self.apply_written(namespace, written).await
     }
@@ -99,7 +102,10 @@ impl Orchestrator {
         self.namespace(namespace).await?;
         let before = self.edge.objects();
         let (of, now) = (namespace.clone(), Timestamp::now());
-        let change = blocking(move || Change::new(&before, &of, written, now)).await??;
+        let change = self
+            .aside
+            .run(move || Change::new(&before, &of, written, now))
+            .await??;
         if change.transaction.ops().is_empty() {
             return Ok(change.came_to);
         }
@@ -161,7 +167,10 @@ impl Orchestrator {
         if let Some(refusal) = other.and_then(|name| self.route_of_a_service(namespace, name)) {
             return Err(refusal);
         }
-        let written = blocking(move || reordered(&objects, &of, priorities)).await??;
+        let written = self
+            .aside
+            .run(move || reordered(&objects, &of, priorities))
+            .await??;
         self.apply_written(namespace, written).await
     }
 
@@ -207,13 +216,15 @@ impl Orchestrator {
     ) -> Result<Duration, Refusal> {
         let after = Arc::new(change.after);
         let scenes = self.scenes(after.clone(), None).await?;
-        blocking(move || scenes.iter().try_for_each(check)).await??;
+        self.aside
+            .run(move || scenes.iter().try_for_each(check))
+            .await??;
         let edge = self.edge.clone();
         let objects = after.clone();
         // Opening reads certificates; what was opened and can't be kept is closed again.
-        let ahead = blocking(move || edge.listen_ahead(&objects)).await??;
+        let ahead = self.aside.run(move || edge.listen_ahead(&objects)).await??;
         self.store.commit(change.transaction).await?;
-        blocking(move || ahead.take_over(after)).await?
+        self.aside.run(move || ahead.take_over(after)).await?
     }
 
     fn asks(&self, namespace: &NamespaceName, touches: Touches) -> Asks {
@@ -246,12 +257,6 @@ fn reordered(
         routes.push(text);
     }
     Ok(manifest::objects_from_json(json!({ "route": routes }))?)
-}
-
-/// Work that may take its time: the threads that keep time are not for it.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
-    let ended = tokio::task::spawn_blocking(work).await;
-    ended.map_err(|error| Refusal::new(Kind::Internal, "WorkFailed", error.to_string()))
 }
 
 fn of_a_service(what: &str, service: &ServiceName) -> Refusal {

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
+use crate::aside::Aside;
 use crate::model::{Deployment, RolloutState, World};
 use crate::names::Digest;
 use crate::reconciler::control_loop::tests::fake::Fake;
@@ -124,6 +125,7 @@ async fn open(store: SharedStore, data: &Path) -> (Orchestrator, Arc<Fake>) {
         blobs: Blobs::open(data).unwrap(),
         logs: Logs::open(data).unwrap(),
         edge: crate::edge::tests::edge(),
+        aside: Aside::start().unwrap(),
         http_port: 8080,
         writes: Mutex::default(),
         reconciler,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::{ServeConfig, ServeError};
+use crate::aside::Aside;
 use crate::blobs::Blobs;
 use crate::blueprint::Blueprints;
 use crate::clock::Clock;
@@ -73,6 +74,7 @@ impl Opened {
             clock: parts.clock,
             events: parts.events,
             edge,
+            aside: Aside::start().map_err(ServeError::Aside)?,
             reconciler,
             secrets: self.secrets,
             tokens: self.tokens,

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::blocking;
 use crate::blueprint::{Blueprint, BlueprintError};
 use crate::edge::{Fault, Gone, Objects, Scene, Served, Touches, check_targets};
 use crate::manifest::{Manifest, Workload, default_host};
@@ -33,7 +32,7 @@ impl Orchestrator {
             scene.add(served.clone());
         }
         let asks = self.asks(namespace, Touches::Own);
-        let checked = blocking(move || {
+        let checked = self.aside.run(move || {
             served.target_groups().try_for_each(check_targets)?;
             scenes.iter().try_for_each(|scene| scene.check(&asks))
         });
@@ -51,7 +50,7 @@ impl Orchestrator {
         let gone = Gone::Destinations(namespace.clone(), destinations);
         let scenes = self.scenes(self.edge.objects(), Some((namespace, name))).await?;
         let asks = self.asks(namespace, Touches::Own);
-        let checked = blocking(move || {
+        let checked = self.aside.run(move || {
             scenes
                 .iter()
                 .try_for_each(|scene| scene.check_without(&gone, &asks))

@@ -1,10 +1,12 @@
 //! What many rules cost: a request, and their replacement under load.
 
-use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use serde_json::{Map, Value, json};
 
 use super::super::load::{Outcome, Target, at_rate};
 use super::super::{Bench, Row, Stage, median};
@@ -20,14 +22,11 @@ const RATE: u32 = 500;
 /// From one replacement to the next.
 const APART: Duration = Duration::from_secs(1);
 
-/// How low the client ranks that sends the rules: it stands for another machine, and takes no core from the server.
-const CLIENT_NICENESS: i32 = 19;
-
 /// Many rules against few: the request that the last of them matches.
 pub(crate) fn many(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let (few, many) = (bench.stage()?, bench.stage()?);
-    few.apply(&rules(FEW, "one"))?;
-    many.apply(&rules(MANY, "one"))?;
+    send(few.server.api, &change(&few, FEW, "one")?)?;
+    send(many.server.api, &change(&many, MANY, "one")?)?;
     let (few_target, many_target) = (last(&few, FEW), last(&many, MANY));
     bench.until_up(&few_target)?;
     bench.until_up(&many_target)?;
@@ -51,7 +50,7 @@ pub(crate) fn many(bench: &Bench<'_>) -> Result<Vec<Row>> {
 /// Replaces all of them while requests come.
 pub(crate) fn swap(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let stage = bench.stage()?;
-    stage.apply(&rules(MANY, "one"))?;
+    send(stage.server.api, &change(&stage, MANY, "one")?)?;
     let target = last(&stage, MANY);
     bench.until_up(&target)?;
     let (mut before, mut beside) = (Vec::new(), Vec::new());
@@ -91,16 +90,14 @@ pub(crate) fn swap(bench: &Bench<'_>) -> Result<Vec<Row>> {
 /// What becomes of requests while rules are replaced, and how long each time `took`, in milliseconds.
 fn beside_swaps(bench: &Bench<'_>, stage: &Stage, target: &Target, took: &mut Vec<f64>) -> Result<Outcome> {
     let is_over = AtomicBool::new(false);
+    // Ends with the rules that it began with.
+    let rounds = [change(stage, MANY, "two")?, change(stage, MANY, "one")?];
     let (load, replaced) = std::thread::scope(|scope| {
         let replacing = scope.spawn(|| {
-            // Of this thread and of what it starts; refused, both compete as equals.
-            let _ = rustix::process::nice(CLIENT_NICENESS);
             let mut replaced = Vec::new();
             while !is_over.load(Ordering::Relaxed) {
-                // Ends with the text that it began with.
-                for round in ["two", "one"] {
-                    let said = stage.apply(&rules(MANY, round));
-                    replaced.push(said.and_then(|said| in_force_after(&said)));
+                for change in &rounds {
+                    replaced.push(send(stage.server.api, change));
                     std::thread::park_timeout(APART);
                 }
             }
@@ -117,23 +114,51 @@ fn beside_swaps(bench: &Bench<'_>, stage: &Stage, target: &Target, took: &mut Ve
     load
 }
 
-/// Half of them by host, half by path under one host, so that both kinds of index are used.
-fn rules(count: usize, body: &str) -> String {
-    let mut text = String::new();
-    for index in 1..=count {
-        let condition = if index % 2 == 0 {
-            format!("host = [\"h{index}.example\"]")
-        } else {
-            format!("host = [\"paths.example\"]\npath = [\"/p{index}/*\"]")
-        };
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "[[route]]\nname = \"r{index}\"\npriority = {index}\n{condition}\n\
-             fixed = {{ status = 200, content_type = \"text/plain\", body = \"{body}\" }}"
-        );
-    }
-    text
+/// What a client sends the API to replace all rules. Half of them are by host, half by path under one host, so that both
+/// kinds of index are used. Made before it is sent: another machine would do that.
+fn change(stage: &Stage, count: usize, body: &str) -> Result<Vec<u8>> {
+    let routes: Vec<Value> = (1..=count)
+        .map(|index| {
+            let mut route = Map::new();
+            if index % 2 == 0 {
+                route.insert("host".into(), json!([format!("h{index}.example")]));
+            } else {
+                route.insert("host".into(), json!(["paths.example"]));
+                route.insert("path".into(), json!([format!("/p{index}/*")]));
+            }
+            route.insert("name".into(), json!(format!("r{index}")));
+            route.insert("priority".into(), json!(index));
+            let fixed = json!({ "status": 200, "content_type": "text/plain", "body": body });
+            route.insert("fixed".into(), fixed);
+            Value::Object(route)
+        })
+        .collect();
+    let body = json!({ "objects": { "route": routes } }).to_string();
+    let token = std::fs::read_to_string(stage.data.path().join("admin-token"))?;
+    let head = format!(
+        "POST /v1/namespaces/default/apply HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        stage.server.api,
+        token.trim(),
+        body.len()
+    );
+    Ok([head.into_bytes(), body.into_bytes()].concat())
+}
+
+/// Sends a change, and says how long it took from being checked until it was in force, in milliseconds.
+fn send(api: SocketAddr, change: &[u8]) -> Result<f64> {
+    let mut stream = TcpStream::connect(api)?;
+    stream.write_all(change)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .context("the API's answer has no end of a head")?;
+    ensure!(
+        head.starts_with("HTTP/1.1 200"),
+        "the API refused the rules: {answer}"
+    );
+    in_force_after(body)
 }
 
 /// Requests that the last rule but one matches, by its path.
@@ -142,13 +167,13 @@ fn last(stage: &Stage, count: usize) -> Target {
     Target::get(stage.server.http, "paths.example", &path)
 }
 
-/// What `wharf apply` says of the time from a checked change to its being in force, in milliseconds.
+/// What the API says of the time from a checked change to its being in force, in milliseconds.
 fn in_force_after(said: &str) -> Result<f64> {
-    let said: serde_json::Value = serde_json::from_str(said)?;
+    let said: Value = serde_json::from_str(said)?;
     let millis = said
         .get("inForceAfterMs")
         .and_then(serde_json::Value::as_f64)
-        .context("`wharf apply` does not say how long it took")?;
+        .context("the API does not say how long it took")?;
     ensure!(millis >= 0.0 && Duration::from_secs_f64(millis / 1000.0) < Duration::from_secs(60));
     Ok(millis)
 }
