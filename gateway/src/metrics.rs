@@ -1,22 +1,21 @@
 //! What is counted: per listener, rule, target group and target.
 //!
 //! The counters lie in the objects they are about, so a request finds them without looking anything up; a scrape walks
-//! the objects. A rule's counter goes on when rules are replaced, for as long as there is one of its name.
+//! the objects. What is counted of a rule goes on when rules are replaced, for as long as there is one of its name.
 
+mod durations;
 mod scrape;
 
 use std::time::Duration;
 
 use http::StatusCode;
-use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
+use prometheus_client::metrics::counter::Counter;
 
-pub(crate) use self::scrape::Scrape;
+pub(crate) use self::{
+    durations::{Durations, RuleCounts},
+    scrape::Scrape,
+};
 use crate::inspect::Class;
-
-/// Bounds of response times, in seconds: from what a guest needs to what a gateway waits for.
-const SECONDS: [f64; 14] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
-];
 
 /// Responses by the first digit of their status.
 #[derive(Debug, Default)]
@@ -39,7 +38,7 @@ impl Responses {
 }
 
 /// What is counted of a listener.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ListenerCounts {
     pub(crate) connections: Counter,
     /// Those that could not be let in. ALB: `RejectedConnectionCount`.
@@ -48,23 +47,8 @@ pub(crate) struct ListenerCounts {
     pub(crate) responses: Responses,
     pub(crate) received: Counter,
     pub(crate) sent: Counter,
-    pub(crate) duration: Histogram,
+    pub(crate) duration: Durations,
     desync: [Counter; 3],
-}
-
-impl Default for ListenerCounts {
-    fn default() -> Self {
-        Self {
-            connections: Counter::default(),
-            rejected: Counter::default(),
-            failed_handshakes: Counter::default(),
-            responses: Responses::default(),
-            received: Counter::default(),
-            sent: Counter::default(),
-            duration: seconds(),
-            desync: Default::default(),
-        }
-    }
 }
 
 impl ListenerCounts {
@@ -93,21 +77,30 @@ impl ListenerCounts {
 }
 
 /// What is counted of a target group.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct GroupCounts {
     /// To requests that were forwarded to it, the gateway's own answers included.
     pub(crate) responses: Responses,
     /// To the response's head. ALB: `TargetResponseTime`.
-    pub(crate) head: Histogram,
+    pub(crate) head: Durations,
     pub(crate) retries: Counter,
 }
 
-impl Default for GroupCounts {
-    fn default() -> Self {
-        Self {
-            responses: Responses::default(),
-            head: seconds(),
-            retries: Counter::default(),
+/// What is counted of a target.
+#[derive(Debug, Default)]
+pub(crate) struct TargetCounts {
+    /// To requests it was given, the gateway's own answers included.
+    responses: Responses,
+    /// As a group's.
+    head: Durations,
+}
+
+impl TargetCounts {
+    /// A request it was given has ended; without a head where it has failed.
+    pub(crate) fn count(&self, status: u16, head: Option<Duration>) {
+        self.responses.count(status);
+        if let Some(head) = head {
+            self.head.observe(head);
         }
     }
 }
@@ -133,7 +126,7 @@ impl ListenerCounts {
         self.classified(request.class);
         self.received.inc_by(request.received);
         self.sent.inc_by(request.sent);
-        self.duration.observe(request.duration.as_secs_f64());
+        self.duration.observe(request.duration);
     }
 }
 
@@ -143,14 +136,10 @@ impl GroupCounts {
             self.responses.count(status);
         }
         if let Some(head) = request.head {
-            self.head.observe(head.as_secs_f64());
+            self.head.observe(head);
         }
         if request.retries > 0 {
             self.retries.inc_by(u64::from(request.retries));
         }
     }
-}
-
-fn seconds() -> Histogram {
-    Histogram::new(SECONDS)
 }

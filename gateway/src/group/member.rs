@@ -23,7 +23,7 @@ use crate::{
         checks::Kind,
         standing::{Grace, Standing, Verdict},
     },
-    metrics::Responses,
+    metrics::TargetCounts,
     names::{CohortName, TargetId},
     target::{Condition, Target},
 };
@@ -46,8 +46,7 @@ pub(crate) struct Member {
     /// Its time to drain is over: what it has is to end.
     cut: AtomicBool,
     in_flight: AtomicU32,
-    /// To requests it was given.
-    pub(crate) responses: Responses,
+    pub(crate) counts: TargetCounts,
     /// Woken when the last request of a draining target ends.
     idle: Notify,
     /// Who is to be woken when the target is cut: the requests that wait for it, each with a place of its own.
@@ -105,7 +104,7 @@ impl Member {
             draining: AtomicBool::new(false),
             cut: AtomicBool::new(false),
             in_flight: AtomicU32::new(0),
-            responses: Responses::default(),
+            counts: TargetCounts::default(),
             idle: Notify::new(),
             waiting: Mutex::default(),
         }
@@ -138,7 +137,7 @@ impl Member {
 
     /// A request it was given has ended.
     pub(crate) fn count(&self, status: u16, head: Option<Duration>) {
-        self.responses.count(status);
+        self.counts.count(status, head);
         if let Some((_, counts)) = &self.cohort {
             counts.count(status, head);
         }

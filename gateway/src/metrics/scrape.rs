@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, text},
-    metrics::{MetricType, gauge::ConstGauge},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
 };
 
@@ -127,11 +127,10 @@ impl Scrape {
                 &listener.counts.sent,
             )?;
         }
-        let mut duration = encoder.encode_descriptor(
+        let mut duration = histogram(
+            encoder,
             "listener_request_duration_seconds",
             "From a request's head to the end of its response",
-            None,
-            MetricType::Histogram,
         )?;
         for listener in &self.listeners {
             put(
@@ -149,8 +148,23 @@ impl Scrape {
             "rule_requests",
             "Requests that met the rule, on all its listeners",
         )?;
-        for (rule, count) in self.snapshot.counts() {
-            put(&mut requests, &[("rule", rule.as_str())], count)?;
+        let counts = self.snapshot.counts();
+        for (rule, of_rule) in &counts {
+            put(
+                &mut requests,
+                &[("rule", rule.as_str())],
+                &ConstCounter::new(of_rule.requests()),
+            )?;
+        }
+        let mut duration = histogram(
+            encoder,
+            "rule_request_duration_seconds",
+            "From a request's head to the end of its response, of rules that were met",
+        )?;
+        for (rule, of_rule) in &counts {
+            if let Some(durations) = of_rule.durations() {
+                put(&mut duration, &[("rule", rule.as_str())], durations)?;
+            }
         }
         Ok(())
     }
@@ -180,11 +194,10 @@ impl Scrape {
                 &group.counts.retries,
             )?;
         }
-        let mut head = encoder.encode_descriptor(
+        let mut head = histogram(
+            encoder,
             "target_group_response_seconds",
             "From a request's head to its response's",
-            None,
-            MetricType::Histogram,
         )?;
         for group in &self.groups {
             put(
@@ -238,7 +251,21 @@ impl Scrape {
                     ("target_group", group.name().as_str()),
                     ("target", member.id().as_str()),
                 ];
-                by_code(&mut responses, &labels, &member.responses)?;
+                by_code(&mut responses, &labels, &member.counts.responses)?;
+            }
+        }
+        let mut head = histogram(
+            encoder,
+            "target_response_seconds",
+            "From a request's head to the response's that the target gave",
+        )?;
+        for group in &self.groups {
+            for member in group.members() {
+                let labels = [
+                    ("target_group", group.name().as_str()),
+                    ("target", member.id().as_str()),
+                ];
+                put(&mut head, &labels, &member.counts.head)?;
             }
         }
         Ok(())
@@ -259,6 +286,14 @@ fn gauge<'e>(
     help: &str,
 ) -> Result<MetricEncoder<'e>, fmt::Error> {
     encoder.encode_descriptor(name, help, None, MetricType::Gauge)
+}
+
+fn histogram<'e>(
+    encoder: &'e mut DescriptorEncoder<'_>,
+    name: &'e str,
+    help: &str,
+) -> Result<MetricEncoder<'e>, fmt::Error> {
+    encoder.encode_descriptor(name, help, None, MetricType::Histogram)
 }
 
 fn put(

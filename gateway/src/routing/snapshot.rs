@@ -11,9 +11,8 @@ mod trie;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, OnceLock},
+    time::Duration,
 };
-
-use prometheus_client::metrics::counter::Counter;
 
 use self::{host::MAX_HOST_BYTES, index::Index};
 use super::{
@@ -24,6 +23,7 @@ use super::{
 };
 use crate::{
     group::{StickyFor, TargetGroup},
+    metrics::RuleCounts,
     names::{GroupName, ListenerName, RuleName},
 };
 
@@ -51,8 +51,8 @@ pub(crate) struct RuleSet {
 pub(crate) struct Rule {
     pub(crate) spec: Arc<RuleSpec>,
     pub(crate) action: Decision,
-    /// Requests that met it. Set when it comes into force: it goes on with the count of the one before.
-    requests: OnceLock<Counter>,
+    /// The requests that met it. Set when it comes into force: it goes on with what was counted of the one before.
+    counts: OnceLock<Arc<RuleCounts>>,
 }
 
 /// A compiled action.
@@ -103,10 +103,10 @@ impl Rule {
         &self.spec.name
     }
 
-    /// One more request has met it.
-    pub(crate) fn count(&self) {
-        if let Some(requests) = self.requests.get() {
-            requests.inc();
+    /// A request that met it has ended, and took this long.
+    pub(crate) fn count(&self, duration: Duration) {
+        if let Some(counts) = self.counts.get() {
+            counts.count(duration);
         }
     }
 
@@ -157,21 +157,21 @@ impl Snapshot {
 
     /// Takes over the counts of the rules before, by name. Rules of one name on several listeners share theirs.
     pub(crate) fn count_on_from(&self, before: &Self) {
-        let mut counts: HashMap<&RuleName, Counter> = before
+        let mut counts: HashMap<&RuleName, Arc<RuleCounts>> = before
             .rules()
-            .filter_map(|rule| Some((rule.name(), rule.requests.get()?.clone())))
+            .filter_map(|rule| Some((rule.name(), rule.counts.get()?.clone())))
             .collect();
         for rule in self.rules() {
-            let count = counts.entry(rule.name()).or_default().clone();
+            let of_rule = counts.entry(rule.name()).or_default().clone();
             // A rule on several listeners has it already.
-            let _ = rule.requests.set(count);
+            let _ = rule.counts.set(of_rule);
         }
     }
 
-    /// How many requests met each rule, by name.
-    pub(crate) fn counts(&self) -> BTreeMap<&RuleName, &Counter> {
+    /// What was counted of each rule, by name.
+    pub(crate) fn counts(&self) -> BTreeMap<&RuleName, &Arc<RuleCounts>> {
         self.rules()
-            .filter_map(|rule| Some((rule.name(), rule.requests.get()?)))
+            .filter_map(|rule| Some((rule.name(), rule.counts.get()?)))
             .collect()
     }
 

@@ -39,11 +39,15 @@ const AFTERWARDS: &[(&str, f64)] = &[
     (r#"wharf_listener_request_duration_seconds_count{listener="main"}"#, 7.0),
     // The refused one met none.
     (r#"wharf_rule_requests_total{rule="all"}"#, 6.0),
+    (r#"wharf_rule_request_duration_seconds_count{rule="all"}"#, 6.0),
+    (r#"wharf_rule_request_duration_seconds_bucket{le="+Inf",rule="all"}"#, 6.0),
     (r#"wharf_target_group_responses_total{target_group="app",code="2xx"}"#, 4.0),
     (r#"wharf_target_group_responses_total{target_group="app",code="5xx"}"#, 2.0),
     (r#"wharf_target_group_response_seconds_count{target_group="app"}"#, 6.0),
     (r#"wharf_target_group_targets{target_group="app",state="healthy"}"#, 1.0),
     (r#"wharf_target_responses_total{target_group="app",target="t1",code="2xx"}"#, 4.0),
+    (r#"wharf_target_response_seconds_count{target_group="app",target="t1"}"#, 6.0),
+    (r#"wharf_target_response_seconds_bucket{le="+Inf",target_group="app",target="t1"}"#, 6.0),
     (r#"wharf_target_requests_in_flight{target_group="app",target="t1"}"#, 0.0),
 ];
 
@@ -114,6 +118,14 @@ async fn a_failed_attempt_is_counted_where_it_failed() {
                 r#"wharf_target_group_responses_total{target_group="app",code="2xx"}"#,
                 1.0,
             ),
+            (
+                r#"wharf_target_response_seconds_count{target_group="app",target="fails"}"#,
+                0.0,
+            ),
+            (
+                r#"wharf_target_response_seconds_count{target_group="app",target="answers"}"#,
+                1.0,
+            ),
         ],
     );
     let tallies = rig.app.tallies();
@@ -125,7 +137,7 @@ async fn a_failed_attempt_is_counted_where_it_failed() {
 }
 
 #[tokio::test]
-async fn a_rules_count_goes_on_when_rules_are_replaced_and_ends_with_it() {
+async fn what_is_counted_of_a_rule_goes_on_when_rules_are_replaced_and_ends_with_it() {
     let rig = Rig::answering(|_| async { Ok(ok("hello")) });
     let all = r#"wharf_rule_requests_total{rule="all"}"#;
     rig.get("/").await;
@@ -140,12 +152,19 @@ async fn a_rules_count_goes_on_when_rules_are_replaced_and_ends_with_it() {
         &rig,
         &[(all, 1.0), (r#"wharf_rule_requests_total{rule="other"}"#, 0.0)],
     );
+    let other = r#"wharf_rule_request_duration_seconds_count{rule="other"}"#;
+    assert_eq!(value(&rig, other), None, "nobody met it");
     rig.get("/x").await;
     rig.get("/y").await;
     rig.log.lines(3).await;
     counted(
         &rig,
-        &[(all, 2.0), (r#"wharf_rule_requests_total{rule="other"}"#, 1.0)],
+        &[
+            (all, 2.0),
+            (r#"wharf_rule_requests_total{rule="other"}"#, 1.0),
+            (r#"wharf_rule_request_duration_seconds_count{rule="all"}"#, 2.0),
+            (other, 1.0),
+        ],
     );
     rig.gateway.apply(routing(vec![])).unwrap();
     assert_eq!(value(&rig, all), None);

@@ -49,7 +49,7 @@ impl Exchange {
         };
         self.connection.listener.counts.count(&counted);
         if let Some(rule) = &self.rule {
-            rule.count();
+            rule.count(counted.duration);
         }
         if let Some(group) = &self.group {
             group.counts.count(&counted);

@@ -75,7 +75,7 @@ impl<G: Fn(&GroupName) -> Option<Arc<TargetGroup>>> Compiler<G> {
         let rule = Arc::new(Rule {
             spec: spec.clone(),
             action: self.decision(&spec.action)?,
-            requests: OnceLock::new(),
+            counts: OnceLock::new(),
         });
         self.shared.insert(Arc::as_ptr(spec), rule.clone());
         Ok(rule)
