@@ -172,11 +172,17 @@ impl Blueprints {
             id: id.clone(),
         };
         let bundle = Bundle::decode(&bundle.ok_or_else(no_bundle)?)?;
-        let manifest =
-            Manifest::from_json(definition.manifest.clone()).map_err(|errors| BlueprintError::Manifest {
+        let manifest = Manifest::from_stored(definition.manifest.clone()).map_err(|errors| {
+            BlueprintError::Manifest {
                 id: id.clone(),
                 errors,
-            })?;
+            }
+        })?;
+        if let Workload::Service(service) = &manifest.workload {
+            for route in &service.unusable_routes {
+                tracing::error!(%namespace, %id, reason = route.reason, "can't use a route, which is left out");
+            }
+        }
         let blueprint = Arc::new(Blueprint {
             namespace: namespace.clone(),
             definition,

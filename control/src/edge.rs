@@ -106,7 +106,24 @@ impl Edge {
 
     /// What was applied, beside these services.
     pub fn scene_of(&self, objects: Arc<Objects>, services: Vec<Arc<Served>>) -> Scene {
-        Scene::new(self.http_port, objects, services)
+        let chosen = self.chosen_ports(&objects);
+        Scene::new(self.http_port, chosen, objects, services)
+    }
+
+    /// The ports that the system chose for listeners that take any, as far as they are open.
+    fn chosen_ports(&self, objects: &Objects) -> BTreeMap<ListenerName, u16> {
+        let takes_any = |name: &str| {
+            let listener = objects.listeners.get(name);
+            let address = listener.and_then(|listener| listener.address);
+            address.is_some_and(|address| address.port() == 0)
+        };
+        if !objects.listeners.keys().any(|name| takes_any(name.as_str())) {
+            return BTreeMap::new();
+        }
+        let open = self.gateway.listeners().into_iter();
+        let open = open.filter(|status| takes_any(status.name.as_str()));
+        open.filter_map(|status| Some((status.name.as_str().parse().ok()?, status.address.port())))
+            .collect()
     }
 
     /// Makes services reachable as they shall be from now on, and those without anything to serve not any more. The

@@ -18,6 +18,7 @@ mod package;
 mod routing;
 mod shape;
 mod source;
+mod stored;
 mod text;
 mod values;
 
@@ -29,7 +30,7 @@ use wharf_gateway::GroupSpec;
 use wharf_runtime::{Bytes, CpuUnits, EgressRule, Isolation};
 
 pub use apply::{ApplyFile, objects_from_json};
-pub use check::{MAX_COUNT, MAX_MEMORY, MIN_MEMORY};
+pub use check::{MAX_COUNT, MAX_LISTENERS, MAX_MEMORY, MAX_ROUTES, MAX_TARGET_GROUPS, MIN_MEMORY};
 pub use deployment::{Bounds, DEFAULT_DEADLINE, DeploymentSpec, OnFailure, Strategy, Tolerance};
 pub use error::{FieldPath, Location, ManifestError, ManifestErrors};
 pub use file::{MANIFEST_FILE, ManifestFile, OpenError, Written};
@@ -41,8 +42,8 @@ pub use package::{
     PackagedMount, Unpackable,
 };
 pub use routing::{
-    CertificateCheck, Connection, DefaultAction, Destination, Listener, Objects, OutsideTarget, Route,
-    RouteAction, Share, Shares, TargetGroup,
+    Connection, DefaultAction, Destination, Listener, Objects, OutsideTarget, Route, RouteAction, Share,
+    Shares, TargetGroup, UnusableRoute,
 };
 pub(crate) use values::show_duration;
 
@@ -134,6 +135,8 @@ pub struct ServiceSpec {
     pub group: GroupSpec,
     /// Which requests come here; none: those to [`default_host`].
     pub routes: Vec<Route>,
+    /// Routes that were written once and make no sense to this version: they are in no manifest that is new.
+    pub unusable_routes: Vec<UnusableRoute>,
     /// Targets outside that its routes forward to.
     pub target_groups: Vec<TargetGroup>,
 }
@@ -154,6 +157,15 @@ impl Manifest {
     pub fn from_json(manifest: serde_json::Value) -> Result<Self, ManifestErrors> {
         let (text, errors) = file::shape_and_read(manifest, shape::MANIFEST);
         check::check(&text, errors).map_err(ManifestErrors::new)
+    }
+
+    /// Reads a manifest that was checked when it was stored. Routes that make no sense to this version (a regular
+    /// expression that doesn't compile any more) are left out, so that everything else is served.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, if that is not about routes alone.
+    pub fn from_stored(manifest: serde_json::Value) -> Result<Self, ManifestErrors> {
+        Self::from_json(manifest.clone()).or_else(|errors| stored::without_unusable_routes(manifest, errors))
     }
 
     /// Checks a manifest.

@@ -35,7 +35,7 @@ use crate::{
 const LEAST_RESPONSE_HEAD: usize = 8 * 1024;
 
 /// How a target outside is spoken to. Its defaults are ALB's, but for certificates, which ALB does not check.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSpec {
     /// Where it is.
     pub url: UpstreamUrl,
@@ -129,7 +129,7 @@ pub enum UpstreamVersion {
 }
 
 /// Whose certificates a target may have.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Certificates {
     /// Those of the authorities the system trusts, for the host of the URL.
     #[default]
@@ -138,6 +138,16 @@ pub enum Certificates {
     Authorities(Vec<CertificateDer<'static>>),
     /// Anyone's, for anything: whoever can stand in between reads and changes everything. ALB's way.
     Unchecked,
+}
+
+impl Certificates {
+    /// Those of the authorities that a text in PEM form holds.
+    ///
+    /// # Errors
+    /// If it holds none, something that is none, or a private key.
+    pub fn of_authorities(pem: &str) -> Result<Self, CertificatesError> {
+        tls::authorities(pem).map(Self::Authorities)
+    }
 }
 
 /// Why there can be no such target.

@@ -40,6 +40,11 @@ impl Authority {
         std::fs::write(path, &self.certificate).expect("written");
     }
 
+    /// Its certificate.
+    pub(crate) fn pem(&self) -> &str {
+        &self.certificate
+    }
+
     /// A server's configuration: a certificate for this name, and the protocols it speaks.
     fn server(&self, name: &str, protocols: &[&str]) -> ServerConfig {
         let key = KeyPair::generate().expect("a key");

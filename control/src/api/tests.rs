@@ -3,6 +3,7 @@
 pub(crate) mod client;
 mod refusals;
 mod tenancy;
+mod unusable;
 
 use super::*;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::rules::Rule;
-use crate::manifest::{self, Listener, Objects as Written, Route, TargetGroup};
+use crate::manifest::{self, Listener, Objects as Written, Route, TargetGroup, UnusableRoute};
 use crate::model::stored::Record as _;
 use crate::model::{Applied, keys};
 use crate::names::{ListenerName, NamespaceName, RouteName, TargetGroupName};
@@ -29,11 +29,13 @@ pub struct Objects {
     pub target_groups: BTreeMap<(NamespaceName, TargetGroupName), Arc<TargetGroup>>,
     /// By namespace and name.
     pub routes: BTreeMap<(NamespaceName, RouteName), Arc<StandingRoute>>,
+    /// Routes that make no sense to this version, by namespace and name: they are shown, and wait to be changed.
+    unusable: BTreeMap<(NamespaceName, RouteName), Arc<UnusableRoute>>,
 }
 
 impl Objects {
-    /// Reads what was applied. What this version can't make sense of is said, and left out: one damaged route must not
-    /// keep the others down.
+    /// Reads what was applied. What this version can't make sense of (a regular expression that doesn't compile any
+    /// more, a damaged record) is said, and left out: one route must not keep the others down.
     ///
     /// # Errors
     /// If the store fails.
@@ -43,6 +45,9 @@ impl Objects {
             for entry in store.list(prefix).await?.entries {
                 if let Err(reason) = objects.take(prefix, &entry) {
                     tracing::error!(key = entry.key, reason, "can't take over what was applied");
+                    if prefix == keys::ROUTES {
+                        objects.leave_out(&entry, reason);
+                    }
                 }
             }
         }
@@ -66,6 +71,27 @@ impl Objects {
         self.put(&namespace, written).map_err(|refusal| refusal.message)
     }
 
+    /// A route that can't be in force, unless not even its name can be read.
+    fn leave_out(&mut self, entry: &Entry, reason: String) {
+        let path = entry.key.strip_prefix(keys::ROUTES).unwrap_or_default();
+        let Some((Ok(namespace), Ok(name))) = path
+            .split_once('/')
+            .map(|(namespace, name)| (namespace.parse(), name.parse()))
+        else {
+            return;
+        };
+        let applied = Applied::decode(entry).ok();
+        let text = applied.and_then(|applied| serde_json::from_value(applied.definition).ok());
+        let route = UnusableRoute { at: 0, text, reason };
+        self.unusable.insert((namespace, name), Arc::new(route));
+    }
+
+    /// Takes a route out; whether it was in force.
+    pub fn remove_route(&mut self, key: &(NamespaceName, RouteName)) -> bool {
+        self.unusable.remove(key);
+        self.routes.remove(key).is_some()
+    }
+
     /// Adds these, over those of the same names.
     ///
     /// # Errors
@@ -82,7 +108,9 @@ impl Objects {
             let Some(name) = route.name.clone() else { continue };
             let rule = Rule::standing(namespace, &name, &route)?;
             let standing = Arc::new(StandingRoute { route, rule });
-            self.routes.insert((namespace.clone(), name), standing);
+            let key = (namespace.clone(), name);
+            self.unusable.remove(&key);
+            self.routes.insert(key, standing);
         }
         Ok(())
     }
@@ -94,6 +122,15 @@ impl Objects {
             .iter()
             .filter(move |((of, _), _)| of == namespace);
         of.map(|(_, group)| group)
+    }
+
+    /// A namespace's routes that make no sense to this version, by name.
+    pub(super) fn unusable_of(
+        &self,
+        namespace: &NamespaceName,
+    ) -> impl Iterator<Item = (&RouteName, &UnusableRoute)> {
+        let of = self.unusable.iter().filter(move |((of, _), _)| of == namespace);
+        of.map(|((_, name), route)| (name, &**route))
     }
 
     /// A namespace's routes, by name.

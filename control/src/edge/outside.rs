@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use wharf_gateway::{
-    Certificates, GroupName, Reach, TargetGroup as Group, TargetId, Upstream, UpstreamError, UpstreamSpec,
+    GroupName, Reach, TargetGroup as Group, TargetId, Upstream, UpstreamError, UpstreamSpec,
 };
 
-use crate::manifest::{CertificateCheck, Connection, OutsideTarget, TargetGroup};
+use crate::manifest::{Connection, OutsideTarget, TargetGroup};
 use crate::names::NamespaceName;
 use crate::refusal::Refusal;
 
@@ -175,19 +175,23 @@ fn upstream(
     connection: &Connection,
     reach: Reach,
 ) -> Result<Arc<Upstream>, UpstreamError> {
-    Upstream::new(UpstreamSpec {
+    Upstream::new(spec(target, connection, reach))
+}
+
+fn spec(target: &OutsideTarget, connection: &Connection, reach: Reach) -> UpstreamSpec {
+    UpstreamSpec {
         version: connection.version,
+        url: target.url.clone(),
         connect_timeout: connection.connect_timeout,
+        tls_timeout: connection.tls_timeout,
         idle_timeout: connection.idle_timeout,
+        keep_alive: connection.keep_alive,
         connections: connection.connections,
-        certificates: match connection.certificates {
-            CertificateCheck::System => Certificates::System,
-            CertificateCheck::None => Certificates::Unchecked,
-        },
+        response_head: connection.response_head,
+        certificates: connection.certificates.clone(),
         server_name: connection.server_name.clone(),
         reach,
-        ..UpstreamSpec::new(target.url.clone())
-    })
+    }
 }
 
 /// How far a namespace's targets may be: what listens on the host's own addresses is the operator's.

@@ -8,8 +8,8 @@ use wharf_gateway::{
 };
 
 use crate::manifest::{
-    DefaultAction, Destination, Manifest, Route, RouteAction, RouteText, ServiceSpec, Shares, Workload,
-    default_host,
+    DefaultAction, Destination, Manifest, Route, RouteAction, RouteText, ServiceSpec, Shares, UnusableRoute,
+    Workload, default_host,
 };
 use crate::names::{ListenerName, NamespaceName, RouteName, ServiceName, TargetGroupName};
 use crate::refusal::{Kind, Refusal};
@@ -121,15 +121,40 @@ pub fn rules(namespace: &NamespaceName, manifest: &Manifest) -> Result<Vec<Rule>
         return Ok(Vec::new());
     };
     let label = format!("{namespace}/{}", manifest.name);
-    if service.routes.is_empty() {
+    if has_default_host(service) {
         return Ok(vec![default_rule(namespace, &manifest.name, &label)?]);
     }
-    let named = service.routes.iter().enumerate().map(|(index, route)| {
-        let label = match &route.name {
-            Some(name) => format!("{label}[{name}]"),
-            None => format!("{label}[{index}]"),
-        };
+    let is_used = |at: &usize| !service.unusable_routes.iter().any(|unusable| unusable.at == *at);
+    let places = (0..).filter(is_used);
+    let named = places.zip(&service.routes).map(|(at, route)| {
+        let label = called(&label, at, route.name.as_ref().map(AsRef::as_ref));
         Rule::of_route(namespace, &label, route, Some(&manifest.name))
+    });
+    named.collect()
+}
+
+/// What a service's route is called: by its name, or by its place among them.
+fn called(service: &str, at: usize, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{service}[{name}]"),
+        None => format!("{service}[{at}]"),
+    }
+}
+
+/// Whether no route was written for it.
+fn has_default_host(service: &ServiceSpec) -> bool {
+    service.routes.is_empty() && service.unusable_routes.is_empty()
+}
+
+/// The routes of a service that make no sense to this version, each with what it is called in the namespace.
+pub fn unusable_routes(manifest: &Manifest) -> Vec<(String, Arc<UnusableRoute>)> {
+    let Workload::Service(service) = &manifest.workload else {
+        return Vec::new();
+    };
+    let named = service.unusable_routes.iter().map(|route| {
+        let name = route.text.as_ref().and_then(|text| text.name.as_deref());
+        let name = called(manifest.name.as_str(), route.at, name);
+        (name, Arc::new(route.clone()))
     });
     named.collect()
 }
@@ -211,7 +236,7 @@ pub fn urls(namespace: &NamespaceName, manifest: &Manifest, port: u16) -> Vec<St
         80 => format!("http://{host}"),
         port => format!("http://{host}:{port}"),
     };
-    if service.routes.is_empty() {
+    if has_default_host(service) {
         return vec![url(&default_host(&manifest.name, namespace))];
     }
     let mut urls: Vec<String> = Vec::new();

@@ -15,7 +15,7 @@ pub use self::check::{Asks, Fault, Gone, Touches, worded};
 use super::objects::Objects;
 use super::outside::OutsideGroup;
 use super::rules::{self, Rule, unusable};
-use crate::manifest::{Destination, Manifest, ServiceSpec, TargetGroup, Workload};
+use crate::manifest::{Destination, Manifest, ServiceSpec, TargetGroup, UnusableRoute, Workload};
 use crate::names::{ListenerName, NamespaceName, Revision, ServiceName};
 use crate::refusal::Refusal;
 
@@ -34,6 +34,8 @@ pub struct Served {
     group: GroupName,
     spec: GroupSpec,
     rules: Vec<Rule>,
+    /// Routes that make no sense to this version, each with what it is called.
+    unusable: Vec<(String, Arc<UnusableRoute>)>,
     /// The `[[target_group]]`s of its manifest, which are the namespace's.
     target_groups: Vec<Arc<TargetGroup>>,
 }
@@ -43,6 +45,8 @@ pub struct Served {
 pub struct Scene {
     /// The port that `--http` listens on.
     http: u16,
+    /// Those of listeners that take any.
+    chosen: BTreeMap<ListenerName, u16>,
     pub(super) objects: Arc<Objects>,
     /// In the order of their keys.
     pub(super) services: Vec<Arc<Served>>,
@@ -79,6 +83,7 @@ impl Served {
             group: rules::group_name(namespace, &manifest.name)?,
             spec,
             rules: rules::rules(namespace, manifest)?,
+            unusable: rules::unusable_routes(manifest),
             target_groups: target_groups.into_iter().map(Arc::new).collect(),
         })
     }
@@ -116,7 +121,7 @@ impl Served {
                 .iter()
                 .zip(&other.rules)
                 .all(|(one, other)| one.says_what(other));
-        same_rules && self.target_groups == other.target_groups
+        same_rules && self.unusable == other.unusable && self.target_groups == other.target_groups
     }
 
     /// A service that no deployment has brought anything to yet.
@@ -131,6 +136,7 @@ impl Served {
             group: rules::group_name(namespace, name)?,
             spec: GroupSpec::default(),
             rules: Vec::new(),
+            unusable: Vec::new(),
             target_groups: Vec::new(),
         })
     }
@@ -154,9 +160,15 @@ impl Served {
 }
 
 impl Scene {
-    pub(super) fn new(http: u16, objects: Arc<Objects>, services: Vec<Arc<Served>>) -> Self {
+    pub(super) fn new(
+        http: u16,
+        chosen: BTreeMap<ListenerName, u16>,
+        objects: Arc<Objects>,
+        services: Vec<Arc<Served>>,
+    ) -> Self {
         Self {
             http,
+            chosen,
             objects,
             services,
         }
@@ -171,6 +183,24 @@ impl Scene {
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         let own = self.services.iter().flat_map(|service| &service.rules);
         own.chain(self.objects.routes.values().map(|standing| &standing.rule))
+    }
+
+    /// A namespace's routes that make no sense to this version, each with what it is called and the service whose
+    /// manifest has it, if one does.
+    pub fn unusable_of(
+        &self,
+        namespace: &NamespaceName,
+    ) -> impl Iterator<Item = (&str, Option<&ServiceName>, &UnusableRoute)> {
+        let services = self
+            .services
+            .iter()
+            .filter(move |served| served.namespace == *namespace);
+        let own = services.flat_map(|served| {
+            let unusable = served.unusable.iter();
+            unusable.map(|(name, route)| (name.as_str(), Some(&served.name), &**route))
+        });
+        let applied = self.objects.unusable_of(namespace);
+        own.chain(applied.map(|(name, route)| (name.as_str(), None, route)))
     }
 
     /// Whether a route of a namespace, but for those of one service, is for this host by name.
@@ -260,7 +290,8 @@ impl Scene {
                     None => Scheme::Http,
                 },
                 port: match of.and_then(|listener| listener.address) {
-                    Some(address) => Some(address.port()).filter(|port| *port != 0),
+                    Some(address) if address.port() == 0 => self.chosen.get(name).copied(),
+                    Some(address) => Some(address.port()),
                     None => Some(self.http),
                 },
                 rules: self.rules().filter(on).map(|rule| rule.spec.clone()).collect(),

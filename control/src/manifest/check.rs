@@ -20,6 +20,9 @@ use super::values::Report;
 use super::{Manifest, ServiceSpec, Workload};
 use crate::names::ServiceName;
 
+pub use group::MAX_TARGET_GROUPS;
+pub use listener::MAX_LISTENERS;
+pub use route::MAX_ROUTES;
 pub(super) use task::MAX_TEXT;
 pub use task::{MAX_MEMORY, MIN_MEMORY};
 
@@ -84,6 +87,7 @@ fn workload(text: &ManifestText, root: &FieldPath, report: &mut Report) -> Workl
             ..group
         },
         scaling,
+        unusable_routes: Vec::new(),
         routes: route::routes(&text.route, &root.key("route"), Home::Service, report),
         target_groups: group::target_groups(&text.target_group, &root.key("target_group"), report),
     }))

@@ -84,6 +84,14 @@ impl FieldPath {
         }
     }
 
+    /// Which `[[route]]` it is in, from 0.
+    pub(super) fn route(&self) -> Option<usize> {
+        match self.0.as_slice() {
+            [Segment::Key(top), Segment::Index(at), ..] if top == "route" => Some(*at),
+            _ => None,
+        }
+    }
+
     fn with(&self, segment: Segment) -> Self {
         let mut segments = self.0.clone();
         segments.push(segment);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wharf_gateway::{
-    Conditions, DesyncMode, FixedResponse, Forwarding, GroupSpec, HeaderEdits, Limits, Priority, Redirect,
-    ServerHost, StickyFor, TargetWeight, TlsSpec, Transforms, UpstreamUrl, UpstreamVersion, Weight,
+    Certificates, Conditions, DesyncMode, FixedResponse, Forwarding, GroupSpec, HeaderEdits, Limits,
+    Priority, Redirect, ServerHost, StickyFor, TargetWeight, TlsSpec, Transforms, UpstreamUrl,
+    UpstreamVersion, Weight,
 };
 
 use super::text::{ListenerText, RouteText, TargetGroupText};
@@ -59,6 +60,17 @@ pub enum RouteAction {
     Redirect(Box<Redirect>),
     /// Answers always the same.
     Fixed(FixedResponse),
+}
+
+/// A route that was written once and makes no sense to this version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusableRoute {
+    /// Its place among the routes of its manifest, from 0; of one that stands by itself, 0.
+    pub at: usize,
+    /// As it was written, if that can be read.
+    pub text: Option<RouteText>,
+    /// What is wrong with it, and what to do.
+    pub reason: String,
 }
 
 /// Where requests are handed to, by weight.
@@ -139,23 +151,20 @@ pub struct Connection {
     pub version: UpstreamVersion,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
+    /// How long TLS may take after that.
+    pub tls_timeout: Duration,
     /// How long nothing may be heard while a request is open.
     pub idle_timeout: Duration,
+    /// How long a connection is kept without a request.
+    pub keep_alive: Duration,
     /// Connections at once to each.
     pub connections: u32,
-    /// Whether their certificates are checked.
-    pub certificates: CertificateCheck,
+    /// The largest head of a response, in bytes.
+    pub response_head: usize,
+    /// Whose certificates they may have.
+    pub certificates: Certificates,
     /// Whom those have to be for; none: the host of the target's URL.
     pub server_name: Option<ServerHost>,
-}
-
-/// Whether certificates are checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CertificateCheck {
-    /// With the authorities the system trusts.
-    System,
-    /// Not at all: ALB's way.
-    None,
 }
 
 /// An address that is listened on.

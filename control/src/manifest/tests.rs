@@ -1,10 +1,12 @@
 //! What a manifest means, and what each mistake is answered with.
 
+mod groups;
 mod mistakes;
 mod overrides;
 mod packaging;
 mod properties;
 mod scaling;
+mod stored;
 
 use super::*;
 use crate::model::RunSpec;
@@ -131,8 +133,11 @@ stickiness = "1d"
 fail_open = false
 deregistration_delay = "5m"
 connect_timeout = "3s"
+tls_timeout = "4s"
 idle_timeout = "20s"
+keep_alive = "15s"
 connections = 50
+response_head = "64KiB"
 verify_certificates = false
 server_name = "Legacy.internal"
 health = { enabled = true, path = "/up", port = 9001, interval = "5s", timeout = "2s", healthy = 3, unhealthy = 4, codes = "200-299" }
@@ -208,8 +213,6 @@ fn every_key_of_a_service_is_read() {
             },
         }
     );
-    let server_name = service.target_groups[0].connection.server_name.clone();
-    assert_eq!(server_name, Some("legacy.internal".parse().unwrap()));
     assert_eq!(service.routes[0].priority.map(Priority::get), Some(10));
     assert_eq!(
         service.routes[0].conditions.to_string(),

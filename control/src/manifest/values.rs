@@ -135,21 +135,20 @@ impl Report {
         self.parsed(table.key(key), Some(parsed.map(Bytes::get).map_err(wrong)))
     }
 
-    /// As [`Report::size`], from 1 byte up to a bound.
-    pub(super) fn size_up_to(
+    /// As [`Report::size`], within bounds.
+    pub(super) fn size_within(
         &mut self,
         table: &FieldPath,
         key: &str,
         text: Option<&str>,
-        most: u64,
+        (low, high): (Bytes, Bytes),
     ) -> Option<u64> {
         let size = self.size(table, key, text)?;
-        if (1..=most).contains(&size) {
+        if (low.get()..=high.get()).contains(&size) {
             return Some(size);
         }
         let message = format!("`{key}` in {} is {}", table.heading(), text.unwrap_or_default());
-        let hint = format!("it goes from 1B to {}KiB", most >> 10);
-        self.refuse(table.key(key), message, hint);
+        self.refuse(table.key(key), message, format!("it goes from {low} to {high}"));
         None
     }
 

@@ -60,10 +60,7 @@ impl ObjectName {
                 let key = (namespace.clone(), name.clone());
                 objects.target_groups.remove(&key).is_some()
             }
-            Self::Route(name) => objects
-                .routes
-                .remove(&(namespace.clone(), name.clone()))
-                .is_some(),
+            Self::Route(name) => objects.remove_route(&(namespace.clone(), name.clone())),
         }
     }
 

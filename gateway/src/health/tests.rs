@@ -14,6 +14,16 @@ fn defaults_are_albs_where_the_target_is_outside() {
 }
 
 #[test]
+fn tasks_are_checked_every_second_and_one_pass_suffices() {
+    let spec = HealthSpec::new("/up".parse().unwrap());
+    let seconds = (spec.interval.as_secs_f64(), spec.timeout.as_secs_f64());
+    let thresholds = (spec.healthy.get(), spec.unhealthy.get());
+    assert_eq!((seconds, thresholds), ((1.0, 1.0), (1, 2)));
+    assert_eq!((spec.path.as_str(), spec.port), ("/up", HealthPort::Traffic));
+    assert_eq!(spec.matcher, Matcher::Http("200-399".parse().unwrap()));
+}
+
+#[test]
 fn states_and_reasons_are_albs() {
     let unhealthy = |reason| Health::Unhealthy { reason };
     for (health, state, code, text) in [

@@ -19,6 +19,9 @@ use super::{pattern::PatternError, regex::RegexError, work::Work};
 /// The most values of one condition (ALB: 5 in a whole rule).
 pub const MAX_CONDITION_VALUES: usize = 1000;
 
+/// The longest name of a header that a condition is about, in bytes. ALB: 40.
+pub const MAX_HEADER_NAME_BYTES: usize = 256;
+
 /// The longest method, in bytes. ALB: 40.
 pub const MAX_METHOD_BYTES: usize = 40;
 
@@ -60,6 +63,9 @@ pub enum ConditionError {
     /// A header that has a condition of its own.
     #[error("a header condition cannot be about `host`: use the host condition")]
     HostHeader,
+    /// A header's name that is longer than [`MAX_HEADER_NAME_BYTES`].
+    #[error("a header's name has at most {MAX_HEADER_NAME_BYTES} bytes, this one has {0}")]
+    HeaderName(usize),
     /// A query condition that every request meets or none.
     #[error("a query value needs a key or a value")]
     EmptyQuery,

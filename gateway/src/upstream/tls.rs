@@ -6,7 +6,10 @@ use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    pki_types::{
+        CertificateDer, ServerName, UnixTime,
+        pem::{PemObject as _, SectionKind},
+    },
 };
 
 use super::{Certificates, UpstreamVersion};
@@ -20,6 +23,12 @@ pub enum CertificatesError {
     /// None was named.
     #[error("no certificate of an authority is named")]
     NoAuthorities,
+    /// What names them cannot be read.
+    #[error("the certificates to trust are not in PEM form: {0}")]
+    Pem(String),
+    /// It would be kept, and shown to whoever may look.
+    #[error("there is a private key among the certificates to trust")]
+    PrivateKey,
     /// One of those named is no certificate.
     #[error("certificate number {} of those to trust is none", at + 1)]
     Authority {
@@ -69,6 +78,22 @@ fn system() -> Result<Arc<RootCertStore>, CertificatesError> {
         return Err(CertificatesError::NoSystemAuthorities);
     }
     Ok(roots.clone())
+}
+
+/// The certificates of authorities in PEM form, each one that can be used.
+pub(super) fn authorities(pem: &str) -> Result<Vec<CertificateDer<'static>>, CertificatesError> {
+    let mut authorities = Vec::new();
+    for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem.as_bytes()) {
+        let (kind, bytes) = section.map_err(|error| CertificatesError::Pem(error.to_string()))?;
+        match kind {
+            SectionKind::Certificate => authorities.push(CertificateDer::from(bytes)),
+            SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey => {
+                return Err(CertificatesError::PrivateKey);
+            }
+            _ => {}
+        }
+    }
+    store(&authorities).map(|_| authorities)
 }
 
 fn store(authorities: &[CertificateDer<'static>]) -> Result<Arc<RootCertStore>, CertificatesError> {

@@ -55,3 +55,37 @@ fn a_target_at_an_address_is_known_by_the_name_that_its_group_gives() {
     server.wharf().ok(["apply", "-f", &file.path()]);
     assert_eq!(server.get("api.test", "/").body, "HTTP/1.1");
 }
+
+/// Nobody on this machine trusts the authority but the group.
+#[test]
+fn a_group_may_trust_authorities_of_its_own() {
+    let authority = Authority::new("own");
+    let server = Server::start();
+    let upstream = Upstream::start(&authority, "127.0.0.1", &["http/1.1"]);
+    let wharf = server.wharf();
+    let targets = format!("targets=[\"https://127.0.0.1:{}\"]", upstream.port);
+    let set = |authorities: &str| {
+        wharf.ok([
+            "target-group",
+            "set",
+            "api",
+            &targets,
+            "health.enabled=false",
+            authorities,
+        ]);
+    };
+    let other = format!("authorities={}", Authority::new("other").pem());
+    set(&other);
+    wharf.ok([
+        "route",
+        "set",
+        "api",
+        "host=[\"api.test\"]",
+        "forward=[{ target_group = \"api\" }]",
+    ]);
+    assert_eq!(server.get("api.test", "/").status, 502);
+    set(&format!("authorities={}", authority.pem()));
+    assert_eq!(server.get("api.test", "/").body, "HTTP/1.1");
+    let described = wharf.ok(["describe", "target-group", "api"]);
+    assert!(described.contains("-----BEGIN CERTIFICATE-----"), "{described}");
+}

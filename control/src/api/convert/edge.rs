@@ -9,8 +9,8 @@ use wharf_gateway::{
 use super::wire;
 use crate::edge::rules::Rule;
 use crate::edge::{ListenerState, short_name, worded};
-use crate::manifest::{ForwardText, RedirectText, RouteText};
-use crate::names::NamespaceName;
+use crate::manifest::{ForwardText, RedirectText, RouteText, UnusableRoute};
+use crate::names::{NamespaceName, ServiceName};
 use crate::orchestrator::AppliedChange;
 
 /// Rules that a test names at most; more are counted.
@@ -57,6 +57,27 @@ pub(in crate::api) fn standing(
             Sees::Own(namespace) => worded(error, namespace),
         }),
         ..rule(of)
+    }
+}
+
+/// One that makes no sense to this version.
+pub(in crate::api) fn unusable(
+    name: &str,
+    service: Option<&ServiceName>,
+    route: &UnusableRoute,
+) -> wire::Route {
+    let text = route.text.as_ref();
+    wire::Route {
+        name: name.to_owned(),
+        service_name: service.map(ToString::to_string),
+        priority: text
+            .and_then(|text| text.priority)
+            .and_then(|priority| u32::try_from(priority).ok()),
+        listeners: text.map(|text| text.listener.clone()).unwrap_or_default(),
+        conditions: String::new(),
+        action: text.map_or_else(String::new, |text| action_of(text, service.map(AsRef::as_ref))),
+        error: Some(route.reason.clone()),
+        definition: text.map(json),
     }
 }
 

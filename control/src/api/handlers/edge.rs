@@ -48,11 +48,13 @@ pub(crate) async fn list_routes(namespace: InNamespace, State(api): State<Shared
     let left_out = api.orchestrator.edge.left_out();
     let mut rules: Vec<&Rule> = of(&scene, &namespace.name).collect();
     rules.sort_by(|a, b| (a.spec.precedence, &a.spec.name).cmp(&(b.spec.precedence, &b.spec.name)));
+    let standing = rules.into_iter();
+    let standing = standing.map(|rule| convert::standing(rule, &left_out, sees(&namespace)));
+    // In force they would come in their order; as it is they come last.
+    let unusable = scene.unusable_of(&namespace.name);
+    let unusable = unusable.map(|(name, service, route)| convert::unusable(name, service, route));
     Json(RouteList {
-        routes: rules
-            .into_iter()
-            .map(|rule| convert::standing(rule, &left_out, sees(&namespace)))
-            .collect(),
+        routes: standing.chain(unusable).collect(),
     })
 }
 
@@ -70,12 +72,14 @@ pub(crate) async fn get_route(
     // One that was applied before a service's default host of the same name.
     let mut found: Vec<&Rule> = of(&scene, &namespace.name).filter(is_it).collect();
     found.sort_by_key(|rule| rule.service.is_some());
-    match found.first() {
-        Some(rule) => {
+    let mut unusable = scene.unusable_of(&namespace.name);
+    match (found.first(), unusable.find(|(called, _, _)| *called == name.0)) {
+        (Some(rule), _) => {
             let left_out = api.orchestrator.edge.left_out();
             Ok(Json(convert::standing(rule, &left_out, sees(&namespace))))
         }
-        None => Err(Refusal::not_found(
+        (None, Some((name, service, route))) => Ok(Json(convert::unusable(name, service, route))),
+        (None, None) => Err(Refusal::not_found(
             "RouteNotFound",
             format!(
                 "there is no route `{}` in namespace `{}`",

@@ -1,9 +1,47 @@
-//! Gateway and runtime may not know each other, and both keep tenants off the host's own addresses.
+//! Targets are spoken to as their group says. Gateway and runtime may not know each other, and both keep tenants off the
+//! host's own addresses.
 
 use std::net::IpAddr;
 
-use wharf_gateway::Reach as OfTargets;
+use wharf_gateway::{Certificates, Reach as OfTargets, UpstreamVersion};
 use wharf_runtime::Reach as OfTasks;
+
+use super::*;
+use crate::manifest::ApplyFile;
+
+#[test]
+fn targets_are_spoken_to_as_their_group_says() {
+    let text = "[[target_group]]\nname = \"a\"\ntargets = [\"https://10.0.0.1\"]\nversion = \"http2\"\nconnect_timeout = \"1s\"\n\
+                tls_timeout = \"2s\"\nidle_timeout = \"3s\"\nkeep_alive = \"4s\"\nconnections = 5\nresponse_head = \"16KiB\"\n\
+                verify_certificates = false\nserver_name = \"a.test\"";
+    let objects = ApplyFile::parse("edge.toml", text).unwrap().check().unwrap();
+    let group = &objects.target_groups[0];
+    let spec = spec(&group.targets[0], &group.connection, Reach::BeyondThisHost);
+    let expected = UpstreamSpec {
+        url: "https://10.0.0.1".parse().unwrap(),
+        version: UpstreamVersion::Http2,
+        connect_timeout: Duration::from_secs(1),
+        tls_timeout: Duration::from_secs(2),
+        idle_timeout: Duration::from_secs(3),
+        keep_alive: Duration::from_secs(4),
+        connections: 5,
+        response_head: 16 * 1024,
+        certificates: Certificates::Unchecked,
+        server_name: Some("a.test".parse().unwrap()),
+        reach: Reach::BeyondThisHost,
+    };
+    assert_eq!(spec, expected);
+}
+
+/// Where nothing is said, the gateway's defaults are ALB's.
+#[test]
+fn what_a_group_does_not_say_is_the_gateways_default() {
+    let text = "[[target_group]]\nname = \"a\"\ntargets = [\"https://10.0.0.1\"]";
+    let objects = ApplyFile::parse("edge.toml", text).unwrap().check().unwrap();
+    let group = &objects.target_groups[0];
+    let spec = spec(&group.targets[0], &group.connection, Reach::Anywhere);
+    assert_eq!(spec, UpstreamSpec::new("https://10.0.0.1".parse().unwrap()));
+}
 
 /// Addresses, and whether they are beyond this host.
 const ADDRESSES: &[(&str, bool)] = &[

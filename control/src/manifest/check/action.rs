@@ -113,9 +113,29 @@ fn meant(written: &Written<'_>, here: &FieldPath, report: &mut Report) -> Option
     if written.forward.is_empty() {
         return None;
     }
+    refuse_idle_sharing(written, here, report);
     let stickiness = report.any_duration(here, "stickiness", written.stickiness);
     let stickiness = stickiness.and_then(|duration| report.bounded(here, StickyFor::new(duration)));
     shares(written.forward, stickiness, &here.key("forward"), report).map(Meant::Forward)
+}
+
+/// Where all requests go to one place, there is nothing to share out, and nothing to stay with.
+fn refuse_idle_sharing(written: &Written<'_>, here: &FieldPath, report: &mut Report) {
+    let [only] = written.forward else { return };
+    if only.weight.is_some() {
+        report.refuse(
+            here.key("forward").index(0).key("weight"),
+            "`weight` does something only among several that `forward` names",
+            "remove it",
+        );
+    }
+    if written.stickiness.is_some() {
+        report.refuse(
+            here.key("stickiness"),
+            "`stickiness` beside `forward` keeps a client with one of several, and there is only one",
+            "remove it; who is to stay with a target has it in [service] or [[target_group]]",
+        );
+    }
 }
 
 fn shares(

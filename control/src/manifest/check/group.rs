@@ -1,24 +1,26 @@
 //! `[[target_group]]`, and what `[service]` says of its own.
 
+mod connection;
+
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use wharf_gateway::{
-    Algorithm, Checks, FailOpen, GroupSpec, HealthPort, HealthSpec, Matcher, RetrySpec, ServerHost,
-    SlowStart, StickyFor, TargetWeight, UpstreamUrl, UpstreamVersion,
+    Algorithm, Checks, FailOpen, GroupSpec, HealthPort, HealthSpec, Matcher, RetrySpec, SlowStart, StickyFor,
+    TargetWeight, UpstreamUrl, UpstreamVersion,
 };
 
 use super::super::error::FieldPath;
-use super::super::routing::{CertificateCheck, Connection, OutsideTarget, TargetGroup};
+use super::super::routing::{OutsideTarget, TargetGroup};
 use super::super::text::{
     RetryText, ServiceText, TargetGroupText, TargetHealthText, TargetText, WeightedTargetText,
 };
 use super::super::values::Report;
 
-/// The most `[[target_group]]`s of one file (ALB: 100 of a load balancer).
-const MAX_TARGET_GROUPS: usize = 5000;
+/// The most `[[target_group]]`s of one file, and of a namespace, its services' aside (ALB: 3000 of a region).
+pub const MAX_TARGET_GROUPS: usize = 5000;
 
 /// The most targets of one group (ALB: 1000).
 const MAX_TARGETS: usize = 1000;
@@ -26,18 +28,6 @@ const MAX_TARGETS: usize = 1000;
 /// ALB: 0 to 3600 s, 300 s.
 const DELAYS: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(3600));
 const DEFAULT_DELAY: Duration = Duration::from_secs(300);
-
-/// For a connection to come about. ALB: 10 s.
-const CONNECT_TIMEOUTS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(300));
-const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// For silence. ALB: 1 to 4000 s, 60 s.
-const IDLE_TIMEOUTS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(24 * 3600));
-const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// To one target.
-const MAX_CONNECTIONS: u32 = 1_000_000;
-const DEFAULT_CONNECTIONS: u32 = 10_000;
 
 const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("round_robin", Algorithm::RoundRobin),
@@ -109,51 +99,12 @@ fn target_group(text: &TargetGroupText, here: &FieldPath, report: &mut Report) -
     refuse_idle_weights(&text.targets, spec.algorithm, &here.key("targets"), report);
     Some(TargetGroup {
         spec,
-        connection: connection(text, version, &targets, here, report),
+        connection: connection::connection(text, version, &targets, here, report),
         targets,
         deregistration_delay: report.duration(here, "deregistration_delay", delay, DELAYS, DEFAULT_DELAY),
         text: text.clone(),
         name: name?,
     })
-}
-
-/// How its targets are spoken to.
-fn connection(
-    text: &TargetGroupText,
-    version: UpstreamVersion,
-    targets: &[OutsideTarget],
-    here: &FieldPath,
-    report: &mut Report,
-) -> Connection {
-    Connection {
-        version,
-        connect_timeout: report.duration(
-            here,
-            "connect_timeout",
-            text.connect_timeout.as_deref(),
-            CONNECT_TIMEOUTS,
-            DEFAULT_CONNECT_TIMEOUT,
-        ),
-        idle_timeout: report.duration(
-            here,
-            "idle_timeout",
-            text.idle_timeout.as_deref(),
-            IDLE_TIMEOUTS,
-            DEFAULT_IDLE_TIMEOUT,
-        ),
-        connections: report.number(
-            here,
-            "connections",
-            text.connections,
-            (1, MAX_CONNECTIONS),
-            DEFAULT_CONNECTIONS,
-        ),
-        certificates: match text.verify_certificates {
-            Some(false) => CertificateCheck::None,
-            Some(true) | None => CertificateCheck::System,
-        },
-        server_name: server_name(text.server_name.as_deref(), targets, here, report),
-    }
 }
 
 /// What `[service]` says of the group of its tasks; health has a section of its own.
@@ -258,24 +209,6 @@ fn targets(texts: &[TargetText], here: &FieldPath, report: &mut Report) -> Vec<O
         targets.push(OutsideTarget { url, weight });
     }
     targets
-}
-
-/// Whom certificates have to be for, where that isn't what the targets' URLs say.
-fn server_name(
-    text: Option<&str>,
-    targets: &[OutsideTarget],
-    here: &FieldPath,
-    report: &mut Report,
-) -> Option<ServerHost> {
-    if text.is_some() && !targets.iter().any(|target| target.url.is_https()) {
-        report.refuse(
-            here.key("server_name"),
-            "`server_name` is for `https` targets, and the group has none",
-            "remove it",
-        );
-        return None;
-    }
-    report.parsed(here.key("server_name"), text.map(str::parse))
 }
 
 /// ALB's health check; none if it is switched off.

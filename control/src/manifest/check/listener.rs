@@ -9,6 +9,7 @@ use wharf_gateway::{
     CertificateFiles, ClientPort, DesyncMode, Forwarding, HostHeader, Limits, TlsSpec, TlsVersion,
     XForwardedFor,
 };
+use wharf_runtime::Bytes;
 
 use super::super::error::FieldPath;
 use super::super::routing::Listener;
@@ -18,8 +19,8 @@ use super::action;
 use super::route::{listed, network};
 use crate::names::ListenerName;
 
-/// The most listeners of a server (ALB: 50).
-const MAX_LISTENERS: usize = 1000;
+/// The most listeners of a server (ALB: 50 of a load balancer).
+pub const MAX_LISTENERS: usize = 1000;
 
 /// The most certificates of a listener (ALB: 25).
 const MAX_CERTIFICATES: usize = 1000;
@@ -37,10 +38,10 @@ const COUNTS: (u32, u32) = (1, 10_000_000);
 const HEADER_LINES: (u32, u32) = (1, 20_000);
 
 /// The largest request line, which may be three times as long once it is mended, in bytes; no longer target is taken.
-const MAX_REQUEST_LINE: u64 = 64 << 10;
+const MAX_REQUEST_LINE: Bytes = Bytes::kib(64);
 
 /// The largest header and the largest block of them, in bytes: every connection may hold one. ALB: 16 K and 64 K.
-const MAX_HEADERS: u64 = 512 << 10;
+const MAX_HEADERS: Bytes = Bytes::kib(512);
 
 const PROTOCOLS: &[(&str, Protocol)] = &[("HTTP", Protocol::Http), ("HTTPS", Protocol::Https)];
 
@@ -221,8 +222,8 @@ fn certificate(text: &CertificateText, here: &FieldPath, report: &mut Report) ->
 /// The most bytes of a request line, of a header, and of all headers.
 fn head_sizes(text: &ListenerText, here: &FieldPath, report: &mut Report) -> (usize, usize, usize) {
     let defaults = Limits::default();
-    let mut length = |key: &str, written: &Option<String>, most: u64, default: usize| {
-        let size = report.size_up_to(here, key, written.as_deref(), most);
+    let mut length = |key: &str, written: &Option<String>, most: Bytes, default: usize| {
+        let size = report.size_within(here, key, written.as_deref(), (Bytes::new(1), most));
         size.and_then(|size| usize::try_from(size).ok())
             .unwrap_or(default)
     };

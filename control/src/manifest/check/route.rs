@@ -23,8 +23,8 @@ use compared::Seen;
 use conditions::{conditions, count, header_name};
 pub(super) use conditions::{listed, network};
 
-/// The most `[[route]]`s of one file (ALB: 100 rules of a load balancer).
-const MAX_ROUTES: usize = 20_000;
+/// The most `[[route]]`s of one file, and of a namespace, its services' aside (ALB: 100 of a load balancer).
+pub const MAX_ROUTES: usize = 20_000;
 
 /// For a response's head.
 const TIMEOUTS: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(24 * 3600));

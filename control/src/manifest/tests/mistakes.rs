@@ -307,7 +307,7 @@ const ROUTES: &[(&str, &str)] = &[
     ),
     (
         "[[route]]\nhost = [\"a.test\"]\n[[route]]\nhost = [\"A.test\"]",
-        "6:1: [[route]] number 2 repeats number 1: host a.test: change or remove one of them",
+        "6:1: [[route]] number 2 repeats [[route]] number 1: host a.test: change or remove one of them",
     ),
     (
         "[route]\nhost = [\"a\"]",

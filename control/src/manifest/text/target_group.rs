@@ -33,15 +33,27 @@ pub struct TargetGroupText {
     /// How long a connection may take to come about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect_timeout: Option<String>,
+    /// How long TLS may take after that, for `https` targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_timeout: Option<String>,
     /// How long nothing may be heard while a request is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<String>,
+    /// How long a connection is kept without a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_alive: Option<String>,
     /// Connections at once to each target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<i64>,
+    /// The largest head of a response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_head: Option<String>,
     /// Whether the certificates of `https` targets are checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verify_certificates: Option<bool>,
+    /// Whose certificates `https` targets may have instead of the system's authorities': certificates in PEM form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorities: Option<String>,
     /// Whom the certificates of `https` targets have to be for, if not the host of the URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,

@@ -4,21 +4,12 @@ use jiff::Timestamp;
 
 use super::AppliedChange;
 use crate::edge::{self, Objects, Touches};
-use crate::manifest;
+use crate::manifest::{self, MAX_LISTENERS, MAX_ROUTES, MAX_TARGET_GROUPS};
 use crate::model::stored::Record as _;
 use crate::model::{Applied, keys};
 use crate::names::NamespaceName;
 use crate::refusal::{Kind, Refusal};
 use crate::store::Transaction;
-
-/// Routes there may be in a namespace, its services' aside (ALB: 100 of a load balancer).
-const MAX_ROUTES: usize = 20_000;
-
-/// Target groups there may be in a namespace, its services' aside (ALB: 3000 of a region).
-const MAX_TARGET_GROUPS: usize = 5000;
-
-/// Listeners there may be (ALB: 50 of a load balancer).
-const MAX_LISTENERS: usize = 1000;
 
 /// A change that is being made up.
 pub(super) struct Change {

@@ -228,6 +228,15 @@ fn a_header_condition_needs_a_header_and_values() {
         "the header condition has no values: name at least one, or leave the condition out"
     );
     assert!(HeaderCondition::new(name.clone(), vec![value(); MAX_CONDITION_VALUES]).is_ok());
+    let named = |bytes| {
+        let name = HeaderName::from_bytes("x".repeat(bytes).as_bytes()).unwrap();
+        HeaderCondition::new(name, vec![value()])
+    };
+    assert!(named(MAX_HEADER_NAME_BYTES).is_ok()); // ALB: 40
+    assert_eq!(
+        named(MAX_HEADER_NAME_BYTES + 1).unwrap_err().to_string(),
+        "a header's name has at most 256 bytes, this one has 257"
+    );
     assert_eq!(
         HeaderCondition::new(name, vec![value(); MAX_CONDITION_VALUES + 1])
             .unwrap_err()

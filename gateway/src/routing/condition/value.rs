@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
-use super::{ConditionError, MAX_METHOD_BYTES, check_count};
+use super::{ConditionError, MAX_HEADER_NAME_BYTES, MAX_METHOD_BYTES, check_count};
 use crate::routing::{
     glob::{Anchors, Glob},
     pattern::{HostPattern, PathPattern, PatternError, ValuePattern},
@@ -189,10 +189,14 @@ impl HeaderCondition {
     /// Any of `values` in a header called `name`.
     ///
     /// # Errors
-    /// When there are no values or too many, or the header is `Host`, which has a condition of its own (ALB).
+    /// When there are no values or too many, the name is too long, or the header is `Host`, which has a condition of its
+    /// own (ALB).
     pub fn new(name: HeaderName, values: Vec<HeaderMatch>) -> Result<Self, ConditionError> {
         if name == header::HOST {
             return Err(ConditionError::HostHeader);
+        }
+        if name.as_str().len() > MAX_HEADER_NAME_BYTES {
+            return Err(ConditionError::HeaderName(name.as_str().len()));
         }
         check_count("header", values.len())?;
         Ok(Self { name, values })

@@ -11,6 +11,8 @@ use crate::manifest::values::Report;
 /// What the routes of a file so far are told apart by, with their numbers.
 #[derive(Default)]
 pub(super) struct Seen {
+    /// What each is called.
+    called: HashMap<usize, String>,
     names: HashMap<String, usize>,
     priorities: HashMap<Priority, Vec<(usize, BTreeSet<String>)>>,
     conditions: HashMap<String, Vec<(usize, BTreeSet<String>)>>,
@@ -30,15 +32,17 @@ impl Seen {
             );
             report.refuse(here.key("name"), message, "give one of them another name");
         }
+        let called = match &route.name {
+            Some(name) => format!("route `{name}`"),
+            None => format!("[[route]] number {}", at + 1),
+        };
+        self.called.insert(at, called.clone());
+        let other = |first: usize| self.called.get(&first).cloned().unwrap_or_default();
         let on: BTreeSet<String> = route.listeners.iter().map(ToString::to_string).collect();
         if let Some(priority) = route.priority
             && let Some(first) = together(self.priorities.entry(priority).or_default(), at, &on)
         {
-            let message = format!(
-                "[[route]] number {} has priority {priority}, as number {} has",
-                at + 1,
-                first + 1
-            );
+            let message = format!("{called} has priority {priority}, as {} has", other(first));
             report.refuse(
                 here.key("priority"),
                 message,
@@ -55,11 +59,7 @@ impl Seen {
             Some(_) => None,
         };
         if let Some(first) = exactly.or(unranked) {
-            let message = format!(
-                "[[route]] number {} repeats number {}: {conditions}",
-                at + 1,
-                first + 1
-            );
+            let message = format!("{called} repeats {}: {conditions}", other(first));
             report.refuse(here.clone(), message, "change or remove one of them");
         }
     }

@@ -1,5 +1,7 @@
 //! Mistakes in routes, target groups and listeners: each key's wrong value, with its place.
 
+mod target_groups;
+
 use super::*;
 
 /// A route's lines, the first of which is line 5, and what is said about them.
@@ -43,11 +45,11 @@ const ROUTES: &[(&str, &str)] = &[
         "5:14: `10.0.0.0/33` is not a network, such as 10.0.0.0/8 or 2001:db8::/32",
     ),
     (
-        "forward = [{ service = \"api\", weight = 1000 }]",
+        "forward = [{ service = \"api\", weight = 1000 }, { service = \"b\" }]",
         "5:31: a weight is a number from 0 to 999, not 1000",
     ),
     (
-        "forward = [{ weight = 1 }]",
+        "forward = [{ weight = 1 }, { service = \"b\" }]",
         "5:12: `route[0].forward[0]` needs one of `service` and `target_group`: like { service = \"api\", weight = 90 }",
     ),
     (
@@ -55,7 +57,7 @@ const ROUTES: &[(&str, &str)] = &[
         "5:1: service `a` is there twice: give it one weight",
     ),
     (
-        "forward = [{ service = \"a\", weight = 0 }]",
+        "forward = [{ service = \"a\", weight = 0 }, { service = \"b\", weight = 0 }]",
         "5:1: every weight is 0, so no group would get a request: give one of them a weight",
     ),
     (
@@ -63,7 +65,7 @@ const ROUTES: &[(&str, &str)] = &[
         "5:1: `stickiness` does something only beside `forward`: remove it",
     ),
     (
-        "forward = [{ service = \"a\" }]\nstickiness = \"8d\"",
+        "forward = [{ service = \"a\" }, { service = \"b\" }]\nstickiness = \"8d\"",
         "6:1: stickiness must be from 1 s to 604800 s, not 691200 s",
     ),
     (
@@ -122,7 +124,24 @@ const ROUTES: &[(&str, &str)] = &[
     ),
     (
         "priority = 7\n[[route]]\npriority = 7\npath = [\"/b\"]",
-        "7:1: [[route]] number 2 has priority 7, as number 1 has: give one of them another, lower goes first",
+        "7:1: [[route]] number 2 has priority 7, as [[route]] number 1 has: give one of them another, lower goes first",
+    ),
+    (
+        "name = \"shop\"\npriority = 7\n[[route]]\nname = \"cart\"\npriority = 7\npath = [\"/b\"]",
+        "9:1: route `cart` has priority 7, as route `shop` has: give one of them another, lower goes first",
+    ),
+    (
+        "name = \"shop\"\npath = [\"/b\"]\n[[route]]\nname = \"cart\"\npath = [\"/b\"]",
+        "7:1: route `cart` repeats route `shop`: path /b: change or remove one of them",
+    ),
+    (
+        "forward = [{ service = \"api\", weight = 5 }]",
+        "5:31: `weight` does something only among several that `forward` names: remove it",
+    ),
+    (
+        "forward = [{ service = \"api\" }]\nstickiness = \"1h\"",
+        "6:1: `stickiness` beside `forward` keeps a client with one of several, and there is only one: remove it; who is to \
+         stay with a target has it in [service] or [[target_group]]",
     ),
 ];
 
@@ -187,57 +206,6 @@ const OBJECTS: &[(&str, &str)] = &[
     (
         "[[route]]\nname = \"shop\"",
         "1:1: [[route]] does nothing: give it one of `forward`, `redirect` or `fixed`",
-    ),
-    (
-        "[[target_group]]\nname = \"a\"\ntargets = [\"127.0.0.1:80\"]",
-        "3:12: `127.0.0.1:80` is no target: it begins neither with http:// nor with https://; write http://host:port or https://host:port",
-    ),
-    (
-        "[[target_group]]\nname = \"a\"\ntargets = [\"http://a:1\", { url = \"http://a:1\" }]",
-        "3:26: the target `http://a:1` is there twice: give it one weight",
-    ),
-    (
-        "[[target_group]]\nname = \"a\"\ntargets = [{ url = \"http://a:1\", weight = 3 }]",
-        "3:34: the `weight` of a target does something only with `weighted_random`: remove it, or write algorithm = \
-         \"weighted_random\"",
-    ),
-    (
-        "[[target_group]]\nname = \"a\"\ntargets = [3]",
-        "3:12: `target_group[0].targets[0]` is a whole number, it needs to be a text or a table: like targets = \
-         [\"http://127.0.0.1:9000\"]",
-    ),
-    (
-        "[[target_group]]\nname = \"a\"\nversion = \"http3\"",
-        "3:1: `version` in [[target_group]] is `http3`: it is one of http1, http2, grpc",
-    ),
-    (
-        "[[target_group]]\nname = \"a\"\nslow_start = \"1s\"",
-        "3:1: slow_start must be from 30 s to 900 s, not 1 s",
-    ),
-    (
-        "[[target_group]]\nname = \"a\"\nalgorithm = \"least_outstanding_requests\"\nslow_start = \"30s\"",
-        "4:1: `slow_start` does nothing with least_outstanding_requests, which goes by requests alone (ALB refuses both \
-         together, too): remove it, or choose another `algorithm`",
-    ),
-    (
-        "[[target_group]]\nname = \"a\"\ntargets = [\"http://a:1\"]\nserver_name = \"a.test\"",
-        "4:1: `server_name` is for `https` targets, and the group has none: remove it",
-    ),
-    (
-        "[[target_group]]\nname = \"a\"\ntargets = [\"https://a:1\"]\nserver_name = \"a.test:1\"",
-        "4:1: `a.test:1` is no name of a server: write a host name or an address, without a port",
-    ),
-    (
-        "[[target_group]]\nname = \"a\"\nhealth = { interval = \"0s\" }",
-        "3:12: health.interval must be more than 0 and at most 3600 s, not 0 s",
-    ),
-    (
-        "[[target_group]]\nname = \"a\"\nhealth = { codes = \"ok\" }",
-        "3:12: `ok` is no status or range of statuses: write 200, 200-399 or 200,204, each from 100 to 599",
-    ),
-    (
-        "[[target_group]]\nname = \"a\"\n[[target_group]]\nname = \"a\"",
-        "4:1: [[target_group]] number 2 is called `a`, as number 1 is: give one of them another name",
     ),
     (
         "[[listener]]\nname = \"a\"",

@@ -43,6 +43,25 @@ async fn a_listener_that_cannot_be_opened_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_redirect_to_the_port_that_its_listener_was_given_is_refused() {
+    let harbour = Harbour::open().await;
+    let listener = json!([{"name": "any", "address": "127.0.0.1:0"}]);
+    harbour.apply(json!({ "listener": listener })).await.unwrap();
+    let port = harbour.address("any").unwrap().port();
+    let redirect = |port: u16| {
+        json!({"route": [{"name": "away", "listener": ["any"],
+                          "redirect": {"status": 302, "port": port.to_string()}}]})
+    };
+    let refusal = refused(harbour.apply(redirect(port)).await, "RouteInUse");
+    assert!(
+        refusal.message.contains("default/routes/away") && refusal.message.contains("listener `any`"),
+        "{refusal}"
+    );
+    let other = if port == 443 { 8443 } else { 443 };
+    harbour.apply(redirect(other)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_listener_is_deleted_when_no_route_is_on_it() {
     let harbour = Harbour::open().await;
     let listener = json!([{"name": "taken", "address": "127.0.0.1:0"}]);
