@@ -3,6 +3,7 @@
 mod certificates;
 mod changes;
 mod explained;
+mod restarts;
 mod tls;
 mod typed;
 

@@ -4,12 +4,20 @@ use std::{fs, path::Path};
 
 const TABLE: &str = include_str!("../../../docs/gateway.md");
 
-/// The names in a row's last cell, with the crate they are of.
-fn named(row: &str) -> impl Iterator<Item = (&str, &str)> {
+/// How tests of elsewhere are named, each with the folder they are in.
+const ELSEWHERE: [(&str, &str); 2] = [
+    ("cargo nextest run -p wharf-control ", "control/src"),
+    ("cargo nextest run -p wharf --test e2e ", "cli/tests/e2e"),
+];
+
+/// The names in a row's last cell, with the folder they are in if they aren't the gateway's own.
+fn named(row: &str) -> impl Iterator<Item = (Option<&'static str>, &str)> {
     let cell = row.trim_end_matches('|').rsplit(" | ").next().unwrap();
     cell.split('`').skip(1).step_by(2).map(|name| {
-        name.strip_prefix("cargo nextest run -p wharf-")
-            .map_or(("gateway", name), |elsewhere| elsewhere.split_once(' ').unwrap())
+        let elsewhere = ELSEWHERE
+            .iter()
+            .find_map(|(command, folder)| Some((Some(*folder), name.strip_prefix(command)?)));
+        elsewhere.unwrap_or((None, name))
     })
 }
 
@@ -42,10 +50,14 @@ fn has(text: &str, rest: &str) -> bool {
 #[test]
 fn every_test_that_the_table_names_is_there() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let [mut ours, mut control] = [Vec::new(), Vec::new()];
+    let mut ours = Vec::new();
     sources(&here.join("gateway/src"), "", &mut ours);
     sources(&here.join("gateway/tests/it"), "", &mut ours);
-    sources(&here.join("control/src"), "", &mut control);
+    let elsewhere = ELSEWHERE.map(|(_, folder)| {
+        let mut found = Vec::new();
+        sources(&here.join(folder), "", &mut found);
+        (folder, found)
+    });
     let rows = TABLE
         .lines()
         .filter(|line| line.starts_with("| ") && !line.starts_with("| ALB |"));
@@ -58,11 +70,14 @@ fn every_test_that_the_table_names_is_there() {
         for (of, name) in names {
             let path = format!("::{name}");
             let known = match of {
-                "gateway" => ours.iter().any(|(module, text)| {
+                None => ours.iter().any(|(module, text)| {
                     let rest = path.strip_prefix(module.as_str());
                     rest.is_some_and(|rest| (rest.is_empty() || rest.starts_with("::")) && has(text, rest))
                 }),
-                _ => control.iter().any(|(_, text)| has(text, name)),
+                Some(of) => elsewhere
+                    .iter()
+                    .filter(|(folder, _)| *folder == of)
+                    .any(|(_, found)| found.iter().any(|(_, text)| has(text, name))),
             };
             if !known {
                 missing.push(name.to_owned());

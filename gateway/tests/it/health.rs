@@ -1,5 +1,7 @@
 //! Health checks: they take a request's path, and decide who gets requests.
 
+mod grpc;
+
 use std::{
     sync::{
         Arc,
@@ -352,38 +354,4 @@ async fn a_target_that_cannot_be_reached_fails_its_check() {
             .starts_with("Health checks failed: cannot connect"),
         "{reason}"
     );
-}
-
-/// ALB: `/AWS.ALB/healthcheck`, which nobody implements, answered 12.
-#[tokio::test]
-async fn grpc_targets_are_checked_by_a_call() {
-    let answering = |code: &'static str| async move {
-        Outside::http(move |request| async move {
-            assert_eq!(request.uri().path(), "/AWS.ALB/healthcheck");
-            assert_eq!(request.method(), http::Method::POST);
-            assert_eq!(request.headers()["content-type"], "application/grpc");
-            let mut response = text("");
-            response
-                .headers_mut()
-                .insert("grpc-status", code.parse().unwrap());
-            response
-        })
-        .await
-    };
-    let grpc = HealthSpec {
-        interval: Duration::from_millis(5),
-        unhealthy: 1.try_into().unwrap(),
-        ..HealthSpec::outside_grpc()
-    };
-    for (code, state) in [("12", "healthy"), ("14", "unhealthy")] {
-        let server = answering(code).await;
-        let rig = Rig::new();
-        rig.check(grpc.clone());
-        let health = rig.register_any("grpc", server.speaking(UpstreamVersion::Grpc));
-        seen("the verdict", health.clone(), |health| health.state() == state).await;
-        if state == "unhealthy" {
-            let reason = health.borrow().reason().unwrap();
-            assert_eq!(reason, HealthReason::ResponseCodeMismatch(14));
-        }
-    }
 }

@@ -31,6 +31,8 @@ mod health;
 #[cfg(test)]
 mod hold;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod http2;
 #[cfg(test)]
 mod limits;

@@ -53,6 +53,23 @@ async fn connections_are_used_again_and_grow_with_the_load() {
     assert_eq!(server.accepted(), 3);
 }
 
+#[tokio::test]
+async fn a_connection_is_not_kept_for_longer_than_it_may_be() {
+    let server = Outside::http(|_| async { text("done") }).await;
+    let rig = Rig::new();
+    let spec = UpstreamSpec {
+        keep_alive: std::time::Duration::from_millis(1),
+        ..server.spec()
+    };
+    rig.register_any("outside", Upstream::new(spec).unwrap());
+    within("a second connection", async {
+        while server.accepted() < 2 {
+            assert_eq!(rig.get("/").await.body, "done");
+        }
+    })
+    .await;
+}
+
 /// A server that closes a connection after `requests` answers.
 async fn closing_after(requests: usize) -> Outside {
     Outside::raw(move |mut stream, _| async move {

@@ -167,6 +167,30 @@ async fn a_response_that_breaks_off_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_target_may_have_larger_heads() {
+    let large = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Large: {}\r\n\r\nok",
+        "x".repeat(40_000)
+    );
+    let server = Outside::raw(move |mut stream, _| {
+        let large = large.clone();
+        async move {
+            answer(&mut stream, &large).await;
+        }
+    })
+    .await;
+    for (response_head, status) in [(32 * 1024, 502), (64 * 1024, 200)] {
+        let spec = UpstreamSpec {
+            response_head,
+            ..server.spec()
+        };
+        let rig = Rig::new();
+        rig.register_any("large", Upstream::new(spec).unwrap());
+        assert_eq!(rig.get("/").await.status, status, "{response_head}");
+    }
+}
+
+#[tokio::test]
 async fn tls_takes_only_certificates_it_can_check() {
     let (server, certificate) = Outside::https(&["http/1.1"], |_| async { text("secret") }).await;
     let port = server.address.port();

@@ -127,7 +127,7 @@ async fn grpc_streams_both_ways_message_by_message() {
 }
 
 #[tokio::test]
-async fn many_requests_share_one_connection() {
+async fn a_hundred_requests_share_a_connection_and_one_more_gets_another() {
     let gate = Arc::new(Semaphore::new(0));
     let held = gate.clone();
     let server = Outside::http(move |request| {
@@ -144,25 +144,32 @@ async fn many_requests_share_one_connection() {
     let rig = Rig::new();
     rig.register_any("h2", server.speaking(UpstreamVersion::Http2));
     let client = http2(&rig).await;
-    let calls: Vec<_> = (0..50)
-        .map(|number| {
-            let mut client = client.clone();
-            tokio::spawn(async move { client.send_request(get(&format!("/{number}"))).await })
-        })
-        .collect();
+    let asked = |number: usize| {
+        let mut client = client.clone();
+        tokio::spawn(async move { client.send_request(get(&format!("/{number}"))).await })
+    };
+    let mut calls: Vec<_> = (0..100).map(asked).collect();
     within("the requests", async {
-        while rig.app.targets()[0].load.in_flight < 50 {
+        while rig.app.targets()[0].load.in_flight < 100 {
             tokio::task::yield_now().await;
         }
     })
     .await;
-    gate.add_permits(50);
+    assert_eq!(server.accepted(), 1);
+    calls.push(asked(100));
+    within("a second connection, for the one beyond", async {
+        while server.accepted() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    gate.add_permits(101);
     for (number, call) in calls.into_iter().enumerate() {
         let response = within("a response", call).await.unwrap().unwrap();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, format!("/{number}"));
     }
-    assert_eq!(server.accepted(), 1);
+    assert_eq!(server.accepted(), 2);
     within("the end", async {
         while rig.app.targets()[0].load.in_flight > 0 {
             tokio::task::yield_now().await;
