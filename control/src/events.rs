@@ -11,6 +11,8 @@
 
 mod recorder;
 pub mod rollout;
+pub mod run;
+pub mod settings;
 mod word;
 
 use std::collections::VecDeque;
@@ -26,7 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::recorder::Command;
 pub use self::word::Word;
 use crate::names::{NamespaceName, ServiceName};
-use crate::store::{Change, Entry, SharedStore, StoreError, Watch, WatchError};
+use crate::store::{Change, Entry, SharedStore, StoreError, Transaction, Watch, WatchError};
 
 /// How many events of a service are kept.
 pub const MAX_EVENTS: u64 = 1000;
@@ -127,7 +129,8 @@ impl EventLog {
         let _ = self.commands.try_send(Command::Tell(word));
     }
 
-    /// Removes the events of a service that is gone, before those that are recorded from here on.
+    /// Removes the events of a service that is gone, before those that are recorded from here on: what [`removal`] left,
+    /// because it was recorded meanwhile, and what is remembered of them.
     pub async fn remove(&self, namespace: &NamespaceName, service: &ServiceName) {
         self.remove_all(service_prefix(namespace, service)).await;
         self.remove_all(word::untold(namespace, service)).await;
@@ -207,6 +210,15 @@ impl EventLog {
             Ok(follower.next().await?.map(|event| (event, follower)))
         })
     }
+}
+
+/// Removes, with other changes, a service's or job's events that are in the store.
+#[must_use]
+pub fn removal(transaction: Transaction, namespace: &NamespaceName, service: &ServiceName) -> Transaction {
+    let untold = word::untold(namespace, service);
+    transaction
+        .delete_prefix(service_prefix(namespace, service))
+        .delete_prefix(untold)
 }
 
 /// Events, and a watch on those that come after.

@@ -24,14 +24,14 @@ use crate::blobs::Blobs;
 use crate::blueprint::Blueprints;
 use crate::clock::Clock;
 use crate::edge::Edge;
-use crate::events::EventLog;
+use crate::events::{EventLog, Word};
 use crate::logs::Logs;
 use crate::model::stored::Record;
 use crate::names::NamespaceName;
 use crate::reconciler::control_loop::Reconciler;
 use crate::refusal::Refusal;
 use crate::secrets::Secrets;
-use crate::store::SharedStore;
+use crate::store::{SharedStore, StoreError, Transaction};
 use crate::tasks::{Executor, Registry};
 use crate::tokens::Tokens;
 
@@ -102,6 +102,18 @@ impl Orchestrator {
     async fn record<R: Record>(&self, key: &str) -> Result<Option<R>, Refusal> {
         let entry = self.store.get(key).await?;
         Ok(entry.as_ref().map(R::decode).transpose()?)
+    }
+
+    /// Writes a change with what is told of it.
+    async fn commit_told(&self, transaction: Transaction, words: Vec<Word>) -> Result<(), StoreError> {
+        let transaction = words
+            .iter()
+            .fold(transaction, |transaction, word| word.put(transaction));
+        self.store.commit(transaction).await?;
+        for word in words {
+            self.events.tell(word);
+        }
+        Ok(())
     }
 
     async fn records<R: Record>(&self, prefix: &str) -> Result<Vec<R>, Refusal> {

@@ -13,7 +13,28 @@ impl Deployment {
 
 /// It begins, or goes on after a restart.
 pub fn begins(deployment: &Deployment) -> String {
-    format!("{} {}.", who(deployment), deployment.reason)
+    let Deployment { reason, stage, .. } = deployment;
+    format!("{} {reason}: {stage}.", who(deployment))
+}
+
+/// It came from where `was` is to another stage, or shifted the share of the requests.
+pub fn advanced(was: &Deployment, now: &Deployment) -> Vec<String> {
+    let Deployment {
+        service,
+        revision,
+        stage,
+        share,
+        ..
+    } = now;
+    let is_in = (was.stage != *stage).then(|| format!("{} is in stage {stage}.", who(now)));
+    let shifted = was.share != *share && now.spec.strategy.shifts();
+    let shifted = shifted.then(|| {
+        format!(
+            "{} has shifted {share} % of the requests to {service}:{revision}.",
+            who(now)
+        )
+    });
+    is_in.into_iter().chain(shifted).collect()
 }
 
 /// What became of `was`, as a person had it, or a deployment that takes its place; none if that is nothing to tell.

@@ -47,9 +47,17 @@ pub struct Deployment {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// When its stage began, moved on by as long as it was held since.
-    pub stage_began: Timestamp,
+    /// How long its stage has lasted, until `counted_at`: while a server ran, and but for when it was held.
+    pub stage_lasted: Duration,
+    /// Until when that was counted.
+    pub counted_at: Timestamp,
 }
+
+/// How late a server writes down that a stage goes on, and so the most that counts of a time in which none ran.
+const COUNTED_EVERY: Duration = Duration::from_secs(10);
+
+/// A short deadline is counted in so many steps at least.
+const COUNTED_IN_STEPS: u32 = 8;
 
 /// What was seen of a revision that is new, and of the one it replaces.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,8 +93,7 @@ impl Figures {
 
 impl Deployment {
     /// One that has not begun: of `service`, which is as it was before, to `revision`.
-    pub fn new(service: &Service, revision: Revision, spec: DeploymentSpec) -> Self {
-        let now = Timestamp::now();
+    pub fn new(service: &Service, revision: Revision, spec: DeploymentSpec, now: Timestamp) -> Self {
         let before = service.stable.filter(|stable| *stable != revision);
         // Whatever runs has to go first; without a revision before there may be remains of one that failed.
         let stage = match spec.strategy {
@@ -111,7 +118,8 @@ impl Deployment {
             rolled_back_by: None,
             created_at: now,
             updated_at: now,
-            stage_began: now,
+            stage_lasted: Duration::ZERO,
+            counted_at: now,
         }
     }
 
@@ -141,27 +149,35 @@ impl Deployment {
     }
 
     /// It comes to another stage, or shifts the share of the requests.
-    pub fn advance(&mut self, stage: Stage, share: u32) {
-        let now = Timestamp::now();
+    pub fn advance(&mut self, stage: Stage, share: u32, now: Timestamp) {
         (self.stage, self.share) = (stage, share);
-        (self.stage_began, self.updated_at) = (now, now);
+        (self.stage_lasted, self.counted_at) = (Duration::ZERO, now);
+        self.updated_at = now;
     }
 
     /// It is held from now on, or goes on.
-    pub fn keep_pace(&mut self, pace: Pace) {
-        let lasted = self.stage_lasted();
+    pub fn keep_pace(&mut self, pace: Pace, now: Timestamp) {
+        self.stage_lasted = self.stage_lasted(now);
+        self.counted_at = now;
         self.pace = pace;
-        self.updated_at = Timestamp::now();
-        self.stage_began = self.updated_at.saturating_sub(lasted).unwrap_or(self.updated_at);
+        self.updated_at = now;
     }
 
-    /// How long its stage has lasted, but for when it was held. A clock that was set back counts nothing.
-    pub fn stage_lasted(&self) -> Duration {
-        let until = match self.pace {
-            Pace::Paused => self.updated_at,
-            Pace::Going => Timestamp::now(),
+    /// How long its stage has lasted, but for when it was held. While a server runs it is counted at least every
+    /// [`Deployment::counted_every`], so what is longer ago than that is a time without one; and a clock that was set back
+    /// counts nothing.
+    pub fn stage_lasted(&self, now: Timestamp) -> Duration {
+        let uncounted = match self.pace {
+            Pace::Paused => Duration::ZERO,
+            Pace::Going => Duration::try_from(now.duration_since(self.counted_at)).unwrap_or_default(),
         };
-        Duration::try_from(until.duration_since(self.stage_began)).unwrap_or_default()
+        self.stage_lasted + uncounted.min(self.counted_every())
+    }
+
+    /// How often it is written down how long its stage has lasted. A server that is started again and again before that is
+    /// due finds it due some time: what none of them counted adds up.
+    pub fn counted_every(&self) -> Duration {
+        COUNTED_EVERY.min(self.spec.deadline / COUNTED_IN_STEPS)
     }
 
     /// It has ended.
@@ -174,7 +190,12 @@ impl Deployment {
 
     /// It is given up, as `state` and `reason` say: `service` goes back, or stays where it is. The deployment that
     /// brings it back, if one has to.
-    pub fn give_up(&mut self, service: &mut Service, state: RolloutState, reason: String) -> Option<Self> {
+    pub fn give_up(
+        &mut self,
+        service: &mut Service,
+        (state, reason): (RolloutState, String),
+        now: Timestamp,
+    ) -> Option<Self> {
         self.end(state, reason);
         service.rollout = None;
         let stays = state == RolloutState::Failed && self.spec.on_failure == OnFailure::Halt;
@@ -184,7 +205,7 @@ impl Deployment {
         service.goal = service.stable;
         service.count = service.stable_count;
         let stable = service.stable?;
-        let mut back = Self::new(service, stable, self.spec.rollback());
+        let mut back = Self::new(service, stable, self.spec.rollback(), now);
         back.before = Some(self.revision);
         back.reason = format!(
             "rolling back from {}:{} to {}:{stable}",

@@ -170,6 +170,8 @@ pub struct Cancellation {
     pub code: StopCode,
     /// Why.
     pub reason: String,
+    /// Since when. What failed for good before stays failed.
+    pub at: Timestamp,
 }
 
 impl Run {

@@ -153,7 +153,8 @@ fn deployment(spec: DeploymentSpec) -> Deployment {
         rolled_back_by: Some(DeploymentId::generate()),
         created_at: now,
         updated_at: now,
-        stage_began: now,
+        stage_lasted: Duration::from_secs(7),
+        counted_at: now,
     }
 }
 
@@ -213,6 +214,7 @@ fn jobs_and_runs_round_trip() {
         due: Some(now),
         state: RunState::Cancelled,
         cancelled: Some(Cancellation {
+            at: now,
             code: StopCode::UserInitiated,
             reason: "enough".into(),
         }),

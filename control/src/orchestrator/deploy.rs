@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::definitions::{Draft, next_revision, put_definition};
 use super::rollouts::completed_before;
 use super::{DEPLOYMENTS_KEPT, Disturbed, MAX_SERVICES, Orchestrator};
-use crate::events::{Word, rollout};
+use crate::events::{Word, rollout, settings};
 use crate::manifest::{DeploymentSpec, Manifest, Strategy, Workload};
 use crate::model::stored::Record as _;
 use crate::model::{
@@ -14,7 +14,6 @@ use crate::model::{
 };
 use crate::names::{Digest, NamespaceName, ServiceName};
 use crate::refusal::Refusal;
-use crate::scaling;
 use crate::store::{Expect, Transaction};
 
 /// Asks for a service to run a bundle as a manifest says.
@@ -136,11 +135,14 @@ impl Orchestrator {
         let deployments: Vec<Deployment> = self.records(&keys::service_deployments(namespace, name)).await?;
         used.push(completed_before(&service, &deployments).map(|before| before.revision));
         let transaction = put_definition(Transaction::new(), namespace, &definition, &revisions, &used);
+        let before = service.clone();
         service.count = count;
         service.deployment = draft.deployment.clone();
         service.scaling = draft.scaling;
-        let deployment = Deployment::new(&service, definition.id.revision, draft.deployment);
-        self.begin(service, expect, deployment, transaction)
+        let words = settings::changed(&before, &service, settings::DEPLOYED);
+        let revision = definition.id.revision;
+        let deployment = Deployment::new(&service, revision, draft.deployment, self.clock.now());
+        self.begin(service, expect, deployment, (transaction, words))
             .await
             .map(Deployed::New)
     }
@@ -152,30 +154,26 @@ impl Orchestrator {
         self.check_edge(service, aim.manifest).await
     }
 
-    /// Begins a deployment: from now on its revision is the service's goal, and one that is in progress is superseded.
+    /// Begins a deployment: from now on its revision is the service's goal, and one that is in progress is superseded. With
+    /// it goes what else is written, and told.
     pub(super) async fn begin(
         &self,
         mut service: Service,
         expect: Expect,
         deployment: Deployment,
-        transaction: Transaction,
+        (transaction, settings): (Transaction, Vec<Word>),
     ) -> Result<Deployment, Refusal> {
         let (namespace, name) = (service.namespace.clone(), service.name.clone());
-        let (mut transaction, mut words) = self.supersede(transaction, &service, &deployment).await?;
+        let (transaction, mut words) = self.supersede(transaction, &service, &deployment).await?;
         words.push(deployment.word(rollout::begins(&deployment)));
-        for word in &words {
-            transaction = word.put(transaction);
-        }
+        words.extend(settings);
         service.goal = Some(deployment.revision);
         service.rollout = Some(deployment.id.clone());
         let service_key = keys::service(&namespace, &name);
         let transaction = transaction
             .expect(&service_key, expect)
             .put(&service_key, service.encode());
-        self.store.commit(deployment.begin(transaction)).await?;
-        for word in words {
-            self.events.tell(word);
-        }
+        self.commit_told(deployment.begin(transaction), words).await?;
         self.reconciler.reconcile((namespace, name)).await;
         Ok(deployment)
     }
@@ -240,13 +238,12 @@ impl Orchestrator {
         let changes = changes(&before, &service);
         if service != before {
             check_bounds(&draft.deployment, &service, count)?;
-            self.store
-                .put_if(&keys::service(&namespace, &name), expect, service.encode())
-                .await?;
-            if before.count != count {
-                let said = scaling::said(&name, (before.count, count), "it was deployed so");
-                self.events.record(&namespace, &name, said);
-            }
+            let service_key = keys::service(&namespace, &name);
+            let transaction = Transaction::new()
+                .expect(&service_key, expect)
+                .put(&service_key, service.encode());
+            let words = settings::changed(&before, &service, settings::DEPLOYED);
+            self.commit_told(transaction, words).await?;
             self.reconciler.reconcile((namespace.clone(), name.clone())).await;
         }
         let deployments: Vec<Deployment> = self

@@ -3,6 +3,7 @@
 use super::definitions::{next_revision, put_definition};
 use super::run::check_ends;
 use super::{Disturbed, MAX_JOBS, NewDeployment, Orchestrator};
+use crate::events::{self, Word};
 use crate::jobs::cron::Cron;
 use crate::model::stored::Record as _;
 use crate::model::{Group, Job, Run, Schedule, ScheduleStatus, Service, TaskStatus, keys};
@@ -90,14 +91,14 @@ impl Orchestrator {
             updated_at: now,
         });
         let written = transaction.expect(&job_key, expect).put(&job_key, job.encode());
-        self.store.commit(written).await?;
         let change = match (is_new, is_as_before) {
             (true, _) => Change::New,
             (false, true) => Change::Revision,
             (false, false) => Change::Times,
         };
         let said = said(&family, revision, &schedule.cron, change);
-        self.events.record(namespace, &family, said);
+        let word = Word::new(namespace, &family, said);
+        self.commit_told(written, vec![word]).await?;
         self.reconciler.job((namespace.clone(), family)).await;
         Ok(Scheduled::New(job))
     }
@@ -134,22 +135,21 @@ impl Orchestrator {
             }
             schedule.status = status;
             schedule.updated_at = now;
-            match self
-                .store
-                .put_if(&key, Expect::Revision(entry.revision), job.encode())
-                .await
-            {
-                Ok(_) => break job,
+            let said = match status {
+                ScheduleStatus::Paused => format!("(job {name}) schedule paused."),
+                ScheduleStatus::Active => format!("(job {name}) schedule continued."),
+            };
+            let written = Transaction::new()
+                .expect(&key, Expect::Revision(entry.revision))
+                .put(&key, job.encode());
+            let word = Word::new(namespace, name, said);
+            match self.commit_told(written, vec![word]).await {
+                Ok(()) => break job,
                 // The schedule began a run meanwhile.
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         };
-        let said = match status {
-            ScheduleStatus::Paused => format!("(job {name}) schedule paused."),
-            ScheduleStatus::Active => format!("(job {name}) schedule continued."),
-        };
-        self.events.record(namespace, name, said);
         self.reconciler.job((namespace.clone(), name.clone())).await;
         Ok(job)
     }
@@ -202,7 +202,9 @@ impl Orchestrator {
             Some(entry) => Expect::Revision(entry.revision),
             None => Expect::Absent,
         };
-        let gone = Transaction::new()
+        // As when a service is deleted: nothing that is written yet comes after this.
+        self.events.flush().await;
+        let gone = events::removal(Transaction::new(), namespace, name)
             .expect(&job_key, expect)
             .delete(&job_key)
             .delete_prefix(keys::job_runs(namespace, name))

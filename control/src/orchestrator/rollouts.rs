@@ -2,7 +2,7 @@
 
 use super::deploy::{Aim, Deployed, check_existing, kind_of, no_deployment};
 use super::{Disturbed, Orchestrator};
-use crate::events::{Word, rollout};
+use crate::events::{Word, rollout, settings};
 use crate::model::stored::Record as _;
 use crate::model::{Deployment, Pace, RolloutState, Service, keys};
 use crate::names::{FamilyRevision, NamespaceName, Revision, ServiceName};
@@ -40,7 +40,7 @@ impl Orchestrator {
             }
             self.keep_figures(deployment);
             let reason = "aborted by a person".to_owned();
-            Ok(deployment.give_up(service, RolloutState::Aborted, reason))
+            Ok(deployment.give_up(service, (RolloutState::Aborted, reason), self.clock.now()))
         })
         .await
     }
@@ -87,7 +87,7 @@ impl Orchestrator {
                 let message = format!("the deployment in progress of `{name}` {is}");
                 return Err(Refusal::conflict(code, message).hint(hint));
             }
-            deployment.keep_pace(pace);
+            deployment.keep_pace(pace, self.clock.now());
             Ok(None)
         })
         .await
@@ -104,16 +104,14 @@ impl Orchestrator {
         self.namespace(namespace).await?;
         loop {
             let mut read = self.under_way(namespace, name).await?;
-            let was = read.deployment.clone();
+            let (was, service_was) = (read.deployment.clone(), read.service.clone());
             let begins = change(&mut read.service, &mut read.deployment)?;
             let ended = rollout::changed(&was, &read.deployment).map(|message| was.word(message));
             let begun = begins.as_ref().map(|begins| begins.word(rollout::begins(begins)));
-            let words: Vec<Word> = ended.into_iter().chain(begun).collect();
+            let counted = settings::changed(&service_was, &read.service, settings::GIVEN_UP);
+            let words: Vec<Word> = ended.into_iter().chain(begun).chain(counted).collect();
             // The control loop takes a step meanwhile; it takes few, this can't go on for ever.
-            if let Written::Yes(deployment) = self.write_step(read, begins, &words).await? {
-                for word in words {
-                    self.events.tell(word);
-                }
+            if let Written::Yes(deployment) = self.write_step(read, begins, words).await? {
                 self.reconciler.reconcile((namespace.clone(), name.clone())).await;
                 // Who follows the deployment sees it at once.
                 self.registry.changed();
@@ -147,7 +145,7 @@ impl Orchestrator {
         &self,
         step: UnderWay,
         begins: Option<Deployment>,
-        words: &[Word],
+        words: Vec<Word>,
     ) -> Result<Written, Refusal> {
         let UnderWay {
             service,
@@ -165,10 +163,7 @@ impl Orchestrator {
         if let Some(begins) = begins {
             transaction = begins.begin(transaction);
         }
-        for word in words {
-            transaction = word.put(transaction);
-        }
-        match self.store.commit(transaction).await {
+        match self.commit_told(transaction, words).await {
             Ok(_) => Ok(Written::Yes(Box::new(deployment))),
             Err(crate::store::StoreError::Conflict { .. }) => Ok(Written::ReadAgain),
             Err(error) => Err(error.into()),
@@ -238,7 +233,7 @@ impl Orchestrator {
             count: service.count,
         };
         self.check_aim(&service, &aim).await?;
-        let mut back = Deployment::new(&service, target, spec);
+        let mut back = Deployment::new(&service, target, spec, self.clock.now());
         back.reason = format!("rolling back to {name}:{target}");
         back.before = service.goal;
         back.rollback_of = service.rollout.clone();
@@ -246,7 +241,7 @@ impl Orchestrator {
             service,
             Expect::Revision(entry.revision),
             back,
-            Transaction::new(),
+            (Transaction::new(), Vec::new()),
         )
         .await
         .map(Deployed::New)

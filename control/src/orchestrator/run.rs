@@ -3,6 +3,8 @@
 use super::Orchestrator;
 use super::definitions::{next_revision, put_definition};
 use crate::blueprint::BlueprintError;
+use crate::events::Word;
+use crate::events::run::cancelled;
 use crate::jobs::plan::MAX_ACTIVE_RUNS;
 use crate::model::stored::Record as _;
 use crate::model::{
@@ -102,15 +104,15 @@ impl Orchestrator {
                 .put(&job_key, job.encode())
                 .expect(&run_key, Expect::Absent)
                 .put(&run_key, run.encode());
-            match self.store.commit(written).await {
-                Ok(_) => break,
+            let begins = format!("(job {}) (run {}) begins: it was asked for.", run.job, run.number);
+            let word = Word::new(&run.namespace, &run.job, begins);
+            match self.commit_told(written, vec![word]).await {
+                Ok(()) => break,
                 // The schedule began a run meanwhile: this one is the next.
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        let begins = format!("(job {}) (run {}) begins: it was asked for.", run.job, run.number);
-        self.events.record(&run.namespace, &run.job, begins);
         self.reconciler
             .job((run.namespace.clone(), run.job.clone()))
             .await;
@@ -205,16 +207,20 @@ impl Orchestrator {
                 let message = format!("run {} has ended: it is {}", run.name(), run.state);
                 return Err(Refusal::conflict("RunEnded", message));
             }
-            run.cancelled.get_or_insert(Cancellation {
+            if run.cancelled.is_some() {
+                break run;
+            }
+            run.cancelled = Some(Cancellation {
                 code: StopCode::UserInitiated,
                 reason: reason.clone(),
+                at: self.clock.now(),
             });
-            match self
-                .store
-                .put_if(&key, Expect::Revision(entry.revision), run.encode())
-                .await
-            {
-                Ok(_) => break run,
+            let written = Transaction::new()
+                .expect(&key, Expect::Revision(entry.revision))
+                .put(&key, run.encode());
+            let words = Vec::from_iter(cancelled(&run).map(|said| Word::new(namespace, job, said)));
+            match self.commit_told(written, words).await {
+                Ok(()) => break run,
                 // It was replaced, or it ended: which of them is seen with the next look.
                 Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Orchestrator;
+use crate::events::Word;
 use crate::logs::LogError;
 use crate::manifest::MAX_COUNT;
 use crate::model::stored::Record as _;
@@ -10,7 +11,7 @@ use crate::model::{Group, Service, ServiceStatus, Task, TaskStatus, keys};
 use crate::names::{NamespaceName, ServiceName, closest};
 use crate::refusal::{Kind, Refusal};
 use crate::scaling::{self, ShownScaling, Wanted};
-use crate::store::Expect;
+use crate::store::{Expect, Transaction};
 
 /// Why a task was stopped when nothing else was said (ECS says the same).
 const STOPPED_BY_USER: &str = "Task stopped by user";
@@ -67,7 +68,7 @@ impl Orchestrator {
         // None while it sleeps, whatever its record says.
         let shown = self.registry.scaling().get(namespace, name);
         let from = shown.as_ref().map_or(before.count, |shown| shown.desired);
-        let written = self.change(namespace, name, |service| {
+        let changed = self.change(namespace, name, |service| {
             if service.status == ServiceStatus::Draining {
                 return Err(Refusal::conflict(
                     "ServiceDraining",
@@ -78,17 +79,15 @@ impl Orchestrator {
             service.count = count;
             service.stable_count = count;
             service.choices += 1;
-            Ok(())
+            let desired = desired(service);
+            Ok((from != desired).then(|| scaling::said(name, (from, desired), "it was set by hand")))
         });
-        let service = written.await?;
-        let desired = desired(&service);
-        if from != desired {
-            let cause = "it was set by hand";
-            let said = scaling::said(name, (from, desired), cause);
-            self.events.record(namespace, name, said);
-        }
+        let service = changed.await?;
         let scaling = shown.filter(|_| service.scaling.is_some());
-        let scaling = scaling.map(|shown| ShownScaling { desired, ..shown });
+        let scaling = scaling.map(|shown| ShownScaling {
+            desired: desired(&service),
+            ..shown
+        });
         Ok(Scaled { service, scaling })
     }
 
@@ -105,8 +104,8 @@ impl Orchestrator {
         let service = self.service(namespace, name).await?;
         self.check_unneeded(&service).await?;
         self.write(namespace, name, |service| {
-            service.status = ServiceStatus::Draining;
-            Ok(())
+            let was = std::mem::replace(&mut service.status, ServiceStatus::Draining);
+            Ok((was != ServiceStatus::Draining).then(|| format!("(service {name}) is being deleted.")))
         })
         .await
     }
@@ -115,18 +114,18 @@ impl Orchestrator {
         &self,
         namespace: &NamespaceName,
         name: &ServiceName,
-        change: impl Fn(&mut Service) -> Result<(), Refusal>,
+        change: impl Fn(&mut Service) -> Result<Option<String>, Refusal>,
     ) -> Result<Service, Refusal> {
         let _writing = self.writes.lock().await;
         self.write(namespace, name, change).await
     }
 
-    /// While nothing else is written.
+    /// While nothing else is written. What `change` says of it is told.
     async fn write(
         &self,
         namespace: &NamespaceName,
         name: &ServiceName,
-        change: impl Fn(&mut Service) -> Result<(), Refusal>,
+        change: impl Fn(&mut Service) -> Result<Option<String>, Refusal>,
     ) -> Result<Service, Refusal> {
         self.namespace(namespace).await?;
         let key = keys::service(namespace, name);
@@ -135,13 +134,13 @@ impl Orchestrator {
                 return Err(self.no_service(namespace, name).await);
             };
             let mut service = Service::decode(&entry)?;
-            change(&mut service)?;
-            match self
-                .store
-                .put_if(&key, Expect::Revision(entry.revision), service.encode())
-                .await
-            {
-                Ok(_) => {
+            let said = change(&mut service)?;
+            let written = Transaction::new()
+                .expect(&key, Expect::Revision(entry.revision))
+                .put(&key, service.encode());
+            let words = Vec::from_iter(said.map(|said| Word::new(namespace, name, said)));
+            match self.commit_told(written, words).await {
+                Ok(()) => {
                     self.reconciler.reconcile((namespace.clone(), name.clone())).await;
                     return Ok(service);
                 }

@@ -42,7 +42,7 @@ use crate::names::{NamespaceName, ServiceName, TaskId};
 use crate::store::{SharedStore, StoreError};
 use crate::tasks::Executor;
 use crate::tasks::driver::Report;
-use crate::tasks::registry::{Entry, Registry};
+use crate::tasks::registry::{Entry, Registry, Saved};
 
 pub use self::commands::Reconciler;
 
@@ -179,11 +179,16 @@ pub async fn start(parts: Parts) -> Result<Reconciler, LoopError> {
 impl ControlLoop {
     /// Takes over what the store holds: tasks that were running are not any more, services shall run.
     async fn recover(&mut self) -> Result<(), LoopError> {
+        let mut lost: BTreeMap<(NamespaceName, Group), Vec<TaskId>> = BTreeMap::new();
         for entry in self.parts.store.list(keys::TASKS).await?.entries {
             let Some(mut task) = readable::<Task>(&entry) else {
                 continue;
             };
             let ended = shutdown::end_of_a_lost_task(&mut task, self.parts.clock.now());
+            if ended == Saved::No {
+                let whose = (task.namespace.clone(), task.group.clone());
+                lost.entry(whose).or_default().push(task.id.clone());
+            }
             self.parts.registry.adopt(Entry::new(task, None), ended);
         }
         self.save().await?;
@@ -209,6 +214,7 @@ impl ControlLoop {
         }
         self.expose_all();
         self.recover_jobs().await?;
+        self.say_lost(lost);
         self.settle_readiness();
         Ok(())
     }

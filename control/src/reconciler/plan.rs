@@ -8,6 +8,7 @@ mod crew;
 mod retire;
 mod rollout;
 mod shares;
+mod stopwatch;
 mod verdict;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::model::{Compared, Pace, Stage};
 use crate::names::{Revision, TaskId};
 
 pub use self::shares::shares;
+pub use self::stopwatch::Stopwatch;
 
 /// Failed tasks after which a deployment fails, whatever its size (ECS: 3, then half the desired count,
 /// at most 200).
@@ -67,8 +69,12 @@ pub struct Rollout {
     pub share: u32,
     /// Whether it goes on.
     pub pace: Pace,
-    /// How long the stage has lasted, as far as this process saw; pauses left out.
+    /// How long the stage has lasted, under whatever server; pauses left out.
     pub clock: Stopwatch,
+    /// How long this process has seen of it; pauses left out.
+    pub watched: Stopwatch,
+    /// Whether servers before this one saw some of it.
+    pub taken_up: TakenUp,
     /// How many of its tasks failed.
     pub failed_tasks: u32,
     /// Why the last of them did.
@@ -86,58 +92,67 @@ impl Rollout {
             share,
             pace: Pace::Going,
             clock: Stopwatch::start(now),
+            watched: Stopwatch::start(now),
+            taken_up: TakenUp::No,
             failed_tasks: 0,
             last_failure: String::new(),
             seen: Compared::default(),
         }
     }
 
+    /// Holds it, or lets it go on.
+    pub fn keep_pace(&mut self, pace: Pace, now: Instant) {
+        self.pace = pace;
+        self.clock.keep_pace(pace, now);
+        self.watched.keep_pace(pace, now);
+    }
+
     /// Whether requests are shared between the revisions by weight.
     fn shifts(&self) -> bool {
         self.spec.strategy.shifts()
     }
+
+    /// How long the stage may last, if it is no bake. Its tasks had to begin anew with a server: they have a quarter more
+    /// time, once, however many servers there were.
+    fn deadline(&self) -> Duration {
+        let deadline = self.spec.deadline;
+        match self.taken_up {
+            TakenUp::No => deadline,
+            TakenUp::Yes => deadline + deadline / 4,
+        }
+    }
+
+    /// How long a bake lasts whose tasks are well: in one go, or, where no server saw that much of it, altogether. One
+    /// restart leaves time for a whole one.
+    fn bake_is_over(&self, now: Instant) -> bool {
+        self.watched.elapsed(now) >= self.spec.bake || self.clock.elapsed(now) >= self.longest_bake()
+    }
+
+    fn longest_bake(&self) -> Duration {
+        self.spec.bake * 2 + self.spec.deadline
+    }
+
+    /// Whether the stage has had its time. Of a bake, who is well when the time to look on is over ends it; who is not
+    /// has the time of a stage to recover.
+    fn is_overdue(&self, now: Instant) -> bool {
+        let deadline = self.spec.deadline;
+        match self.stage {
+            Stage::Bake => {
+                self.watched.elapsed(now) >= self.spec.bake + deadline
+                    || self.clock.elapsed(now) >= self.longest_bake() + deadline
+            }
+            _ => self.clock.elapsed(now) >= self.deadline(),
+        }
+    }
 }
 
-/// Counts time, but for pauses.
+/// Whether a stage began under another server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stopwatch {
-    before: Duration,
-    since: Option<Instant>,
-}
-
-impl Stopwatch {
-    /// One that runs from `now` on.
-    pub fn start(now: Instant) -> Self {
-        Self {
-            before: Duration::ZERO,
-            since: Some(now),
-        }
-    }
-
-    /// One that has counted `before` and runs on.
-    pub fn resume(before: Duration, now: Instant) -> Self {
-        Self {
-            before,
-            since: Some(now),
-        }
-    }
-
-    /// What it has counted.
-    pub fn elapsed(&self, now: Instant) -> Duration {
-        let running = self.since.map(|since| now.saturating_duration_since(since));
-        self.before + running.unwrap_or_default()
-    }
-
-    /// Holds it, or lets it go on.
-    pub fn keep_pace(&mut self, pace: Pace, now: Instant) {
-        self.before = self.elapsed(now);
-        self.since = (pace == Pace::Going).then_some(now);
-    }
-
-    /// When it will have counted `duration`; never while it is held.
-    pub fn reaches(&self, duration: Duration) -> Option<Instant> {
-        Some(self.since? + duration.saturating_sub(self.before))
-    }
+pub enum TakenUp {
+    /// This one saw all of it.
+    No,
+    /// It did.
+    Yes,
 }
 
 /// What is seen of a service.

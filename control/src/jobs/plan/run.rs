@@ -90,29 +90,29 @@ fn verdict(run: &ObservedRun, places: &[TaskPlace<'_>], now: Timestamp) -> Optio
         };
         return Some((verdict, StopWhy::RunFailed));
     }
-    if let Some(cancelled) = &run.cancelled {
-        let verdict = Verdict {
-            state: RunState::Cancelled,
-            reason: Some(cancelled.reason.clone()),
-            exit_code: failed_code(run),
-        };
-        return Some((verdict, StopWhy::Cancelled(cancelled.clone())));
-    }
-    let deadline = deadline(run);
-    let is_in_time = |failure: &Failure| deadline.is_none_or(|deadline| failure.at < deadline);
-    if let Some((failure, reason)) = exhausted(&run.spec, places).filter(|(failure, _)| is_in_time(failure)) {
-        let verdict = Verdict {
-            state: RunState::Failed,
-            reason: Some(reason),
-            // One that was told to stop may have ended well, which the run has not.
-            exit_code: failure.exit_code.filter(|code| *code != 0),
-        };
-        return Some((verdict, StopWhy::RunFailed));
-    }
-    let length = run
-        .spec
-        .deadline
-        .filter(|_| deadline.is_some_and(|deadline| now >= deadline))?;
+    // The first counts; what is stopped because of it fails after it.
+    let all = [overdue(run, now), cancelled(run), failed(run, places)];
+    let (_, verdict, why) = all.into_iter().flatten().min_by_key(|(since, ..)| *since)?;
+    Some((verdict, why))
+}
+
+/// Since when it is known how a run ends, and how.
+type Known = (Timestamp, Verdict, StopWhy);
+
+fn failed(run: &ObservedRun, places: &[TaskPlace<'_>]) -> Option<Known> {
+    let (failure, reason) = exhausted(&run.spec, places)?;
+    let verdict = Verdict {
+        state: RunState::Failed,
+        reason: Some(reason),
+        // One that was told to stop may have ended well, which the run has not.
+        exit_code: failure.exit_code.filter(|code| *code != 0),
+    };
+    Some((failure.at, verdict, StopWhy::RunFailed))
+}
+
+fn overdue(run: &ObservedRun, now: Timestamp) -> Option<Known> {
+    let since = deadline(run).filter(|deadline| now >= *deadline)?;
+    let length = run.spec.deadline?;
     let verdict = Verdict {
         state: RunState::Failed,
         reason: Some(format!(
@@ -121,7 +121,17 @@ fn verdict(run: &ObservedRun, places: &[TaskPlace<'_>], now: Timestamp) -> Optio
         )),
         exit_code: None,
     };
-    Some((verdict, StopWhy::Deadline(length)))
+    Some((since, verdict, StopWhy::Deadline(length)))
+}
+
+fn cancelled(run: &ObservedRun) -> Option<Known> {
+    let cancelled = run.cancelled.as_ref()?;
+    let verdict = Verdict {
+        state: RunState::Cancelled,
+        reason: Some(cancelled.reason.clone()),
+        exit_code: failed_code(run),
+    };
+    Some((cancelled.at, verdict, StopWhy::Cancelled(cancelled.clone())))
 }
 
 fn deadline(run: &ObservedRun) -> Option<Timestamp> {

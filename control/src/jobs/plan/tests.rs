@@ -80,6 +80,7 @@ fn cancelled(reason: &str) -> Cancellation {
     Cancellation {
         code: StopCode::UserInitiated,
         reason: reason.to_owned(),
+        at: at(2),
     }
 }
 
@@ -273,6 +274,7 @@ fn a_cancelled_run_stops_and_ends() {
         ("0#1:s 1#1:0@3", vec!["CANCELLED None enough"]),
         ("0#1:s 1#1:s", vec!["SUCCEEDED Some(0) -"]),
         ("0#1:s 1#1:130@3", vec!["CANCELLED Some(130) enough"]),
+        ("0#1:1@1 1#1:1@3", vec!["CANCELLED Some(1) enough"]),
         ("0#1:1@2", vec!["CANCELLED Some(1) enough"]),
     ] {
         let run = ObservedRun {
@@ -282,6 +284,55 @@ fn a_cancelled_run_stops_and_ends() {
         let runs = [run];
         assert_eq!(shown(&plan(None, &runs, at(9)), &runs), wanted, "{attempts}");
     }
+}
+
+#[test]
+fn a_run_that_failed_before_it_was_cancelled_has_failed() {
+    let spec = RunSpec {
+        count: 2,
+        parallelism: 2,
+        deadline: Some(seconds(5)),
+        ..spec()
+    };
+    for (attempts, at_second, wanted) in [
+        ("0#1:3@1 1#1:g", 3, vec!["stop 1#1 failed"]),
+        (
+            "0#1:3@1 1#1:130@4",
+            4,
+            vec!["FAILED Some(3) task 0 failed: exited with code 3"],
+        ),
+        ("0#1:3@3 1#1:s", 4, vec!["CANCELLED Some(3) enough"]),
+        // Nor does its deadline, which came later, make another end of it.
+        ("0#1:g 1#1:s", 9, vec!["stop 0#1 cancelled"]),
+    ] {
+        let run = ObservedRun {
+            cancelled: Some(cancelled("enough")),
+            ..with(spec.clone(), attempts)
+        };
+        let runs = [run];
+        assert_eq!(
+            shown(&plan(None, &runs, at(at_second)), &runs),
+            wanted,
+            "{attempts}"
+        );
+    }
+    let late = Cancellation {
+        at: at(7),
+        ..cancelled("enough")
+    };
+    let run = ObservedRun {
+        cancelled: Some(late),
+        ..with(spec, "0#1:l 1#1:0@8")
+    };
+    let ended = ObservedRun {
+        attempts: vec![attempt("0#1:130@8"), attempt("1#1:s")],
+        ..run
+    };
+    let runs = [ended];
+    assert_eq!(
+        shown(&plan(None, &runs, at(9)), &runs),
+        ["FAILED None it had not ended after 5s, its deadline"]
+    );
 }
 
 fn ended(number: u64, ended: i64, attempts: usize, spec: RunSpec) -> ObservedRun {

@@ -41,7 +41,10 @@ pub struct StoredDeployment {
     created_at: Timestamp,
     updated_at: Timestamp,
     #[serde(default)]
-    stage_began: Option<Timestamp>,
+    stage_lasted_ms: u64,
+    /// Once it was when the stage began: nothing of it was counted.
+    #[serde(default, alias = "stage_began")]
+    counted_at: Option<Timestamp>,
 }
 
 /// A stored [`DeploymentSpec`].
@@ -96,7 +99,8 @@ impl Record for Deployment {
             rolled_back_by: self.rolled_back_by.as_ref().map(ToString::to_string),
             created_at: self.created_at,
             updated_at: self.updated_at,
-            stage_began: Some(self.stage_began),
+            stage_lasted_ms: to_ms(self.stage_lasted),
+            counted_at: Some(self.counted_at),
         }
     }
 
@@ -123,13 +127,13 @@ impl Record for Deployment {
             rolled_back_by: stored.rolled_back_by.as_deref().map(DeploymentId::from_text),
             created_at: stored.created_at,
             updated_at: stored.updated_at,
-            stage_began: stored.stage_began.unwrap_or(stored.updated_at),
+            stage_lasted: Duration::from_millis(stored.stage_lasted_ms),
+            counted_at: stored.counted_at.unwrap_or(stored.updated_at),
         })
     }
 }
 
 pub(super) fn store_spec(spec: &DeploymentSpec) -> StoredSpec {
-    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     StoredSpec {
         strategy: match spec.strategy {
             Strategy::Rolling(Bounds {
@@ -143,13 +147,17 @@ pub(super) fn store_spec(spec: &DeploymentSpec) -> StoredSpec {
             Strategy::Linear { step } => StoredStrategy::Linear { step },
             Strategy::Recreate => StoredStrategy::Recreate,
         },
-        bake_ms: ms(spec.bake),
-        deadline_ms: ms(spec.deadline),
+        bake_ms: to_ms(spec.bake),
+        deadline_ms: to_ms(spec.deadline),
         failed_tasks: spec.failed_tasks,
         rollback: spec.on_failure == OnFailure::RollBack,
         max_errors: spec.tolerance.max_errors,
         min_requests: spec.tolerance.min_requests,
     }
+}
+
+fn to_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 pub(super) fn read_spec(stored: StoredSpec) -> DeploymentSpec {

@@ -100,6 +100,9 @@ pub struct StoredRun {
 struct StoredCancellation {
     code: String,
     reason: String,
+    /// Not said once: then it counts from the beginning.
+    #[serde(default)]
+    at: Option<Timestamp>,
 }
 
 /// Durations are in milliseconds.
@@ -131,6 +134,7 @@ impl Record for Run {
             cancelled: self.cancelled.as_ref().map(|cancelled| StoredCancellation {
                 code: cancelled.code.to_string(),
                 reason: cancelled.reason.clone(),
+                at: Some(cancelled.at),
             }),
             reason: self.reason.clone(),
             exit_code: self.exit_code,
@@ -152,7 +156,10 @@ impl Record for Run {
             overrides: read_overrides(stored.overrides),
             due: stored.due,
             state: known(&stored.state, RunState::from_text(&stored.state))?,
-            cancelled: stored.cancelled.map(read_cancellation).transpose()?,
+            cancelled: stored
+                .cancelled
+                .map(|cancelled| read_cancellation(cancelled, stored.created_at))
+                .transpose()?,
             reason: stored.reason,
             exit_code: stored.exit_code,
             created_at: stored.created_at,
@@ -161,10 +168,11 @@ impl Record for Run {
     }
 }
 
-fn read_cancellation(stored: StoredCancellation) -> Result<Cancellation, String> {
+fn read_cancellation(stored: StoredCancellation, run_created_at: Timestamp) -> Result<Cancellation, String> {
     Ok(Cancellation {
         code: known(&stored.code, StopCode::from_text(&stored.code))?,
         reason: stored.reason,
+        at: stored.at.unwrap_or(run_created_at),
     })
 }
 

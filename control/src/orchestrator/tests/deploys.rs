@@ -309,6 +309,71 @@ async fn the_longest_stop_timeout_is_that_of_the_tasks_there_are() {
         let deployed = harbour.deploy("one", manifest).await.unwrap();
         harbour.ended(deployed).await;
     }
-    let longest = std::time::Duration::from_secs(90);
-    assert_eq!(registry.longest_stop_timeout(), Some(longest));
+    let seconds = std::time::Duration::from_secs;
+    assert_eq!(registry.longest_stop_timeout(), Some(seconds(90)));
+    let slow = "slow".parse().unwrap();
+    let (orchestrator, namespace) = (&harbour.orchestrator, &harbour.namespace);
+    orchestrator.scale(namespace, &slow, 0).await.unwrap();
+    let mut changes = registry.changes();
+    while registry.longest_stop_timeout() != Some(seconds(1)) {
+        let changed = tokio::time::timeout(seconds(30), changes.changed());
+        changed.await.expect("its tasks are gone").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_a_deploy_changes_of_the_service_itself_is_told() {
+    let harbour = Harbour::open().await;
+    let with = |more: serde_json::Value| {
+        let mut manifest = json!({"name": "api", "task": {}, "service": {"count": 2}});
+        let (manifest_keys, more) = (
+            manifest.as_object_mut().unwrap(),
+            more.as_object().unwrap().clone(),
+        );
+        manifest_keys.extend(more);
+        manifest
+    };
+    let first = harbour.deploy("one", with(json!({}))).await.unwrap();
+    harbour.ended(first).await;
+    let canary = json!({"strategy": "canary", "step": 10, "bake": "1s"});
+    let scaling = |max: u32| json!({"min": 1, "max": max, "cpu": 60});
+    for more in [
+        json!({"deployment": canary}),
+        json!({"deployment": canary, "scaling": scaling(5)}),
+        json!({"deployment": canary, "scaling": scaling(6)}),
+        json!({"deployment": canary}),
+        // The same again.
+        json!({"deployment": canary}),
+    ] {
+        let deployed = harbour.deploy("one", with(more)).await.unwrap();
+        assert!(matches!(deployed, Deployed::Unchanged(..)), "{deployed:?}");
+    }
+    // With a revision, too.
+    let new = harbour.deploy("two", json!({"name": "api", "task": {}, "service": {"count": 3}}));
+    let new = new.await.unwrap();
+    harbour.ended(new).await;
+    let orchestrator = &harbour.orchestrator;
+    orchestrator.events.flush().await;
+    let query = crate::events::EventQuery::default();
+    let said = orchestrator
+        .events
+        .list(&harbour.namespace, &query)
+        .await
+        .unwrap();
+    let told = said.iter().map(|event| event.message.as_str());
+    let told = told.filter(|message| message.ends_with("Cause: it was deployed so."));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "(service api) has its [deployment] changed: strategy = canary, step = 10, bake = 1s, no minimum_healthy, \
+             no maximum. Cause: it was deployed so.",
+            "(service api) scales from now on: min = 1, max = 5, cpu = 60, cooldown_in = 5m, cooldown_out = 5m. Cause: it \
+             was deployed so.",
+            "(service api) has its [scaling] changed: max = 6. Cause: it was deployed so.",
+            "(service api) does not scale any more. Cause: it was deployed so.",
+            "(service api) has its desired count set to 3, from 2. Cause: it was deployed so.",
+            "(service api) has its [deployment] changed: strategy = rolling, minimum_healthy = 100, maximum = 200, bake = \
+             0s, no step. Cause: it was deployed so.",
+        ]
+    );
 }

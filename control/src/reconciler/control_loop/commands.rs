@@ -153,13 +153,14 @@ impl ControlLoop {
             }
             return self.stop_task(id, StopCode::UserInitiated, reason);
         }
-        let now = self.parts.clock.now();
-        self.parts.registry.update(id, |entry| {
-            if entry.task.desired == DesiredStatus::Running {
+        if task.desired == DesiredStatus::Running {
+            let now = self.parts.clock.now();
+            self.say(&key, wording::retiring(&key.1, id, &reason));
+            self.parts.registry.update(id, |entry| {
                 begin_to_stop(entry, StopCode::UserInitiated, reason, now);
                 entry.kept = Some(Instant::now() + KEPT_AT_MOST);
-            }
-        });
+            });
+        }
         self.dirty.insert(key);
     }
 

@@ -1,19 +1,19 @@
 //! The course of a deployment in progress: what the loop keeps of it besides its record.
 //!
 //! Figures are counted by the gateway per revision, for as long as it runs; here they are told apart by when the
-//! deployment and its stage began. A process that starts counts anew, and a bake begins anew with it.
+//! deployment and its stage began. A process that starts counts anew, and a bake begins anew with it. How long a stage has
+//! lasted is in its record, so that servers that end too soon to see its end come to one together.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
 use wharf_gateway::Tally;
 
-use tokio::time::Instant;
-
-use crate::model::{Compared, Deployment, Figures, Pace, Stage, Task};
+use crate::model::{Compared, Deployment, Figures, Pace, Task};
 use crate::names::{Revision, TaskId};
-use crate::reconciler::plan::{Rollout, Stopwatch};
-
-/// The part of its deadline that a deployment has left at least when a server takes it up: while none ran, its tasks could
-/// not become healthy.
-const LEFT_AFTER_A_RESTART: u32 = 4;
+use crate::reconciler::plan::{Rollout, Stopwatch, TakenUp};
 
 /// A deployment in progress, as far as this process saw it.
 pub(super) struct Course {
@@ -26,6 +26,8 @@ pub(super) struct Course {
     begun: Option<Readings>,
     stage_begun: Option<Readings>,
     pub(super) looked: Option<Instant>,
+    /// How long the stage had lasted when tasks that wait began to.
+    waiting: HashMap<TaskId, Duration>,
 }
 
 /// What was counted of the new revision and of the old one.
@@ -79,15 +81,15 @@ impl Readings {
 }
 
 impl Course {
-    /// The course of a deployment that this process sees for the first time.
-    pub(super) fn begin(deployment: &Deployment, now: Instant) -> Self {
+    /// The course of a deployment that this process sees for the first time, at `time` of the clock.
+    pub(super) fn begin(deployment: &Deployment, now: Instant, time: Timestamp) -> Self {
         let spec = deployment.spec.clone();
         let mut rollout = Rollout::begin(spec, deployment.stage, deployment.share, now);
         rollout.failed_tasks = deployment.failed_tasks;
-        if deployment.stage != Stage::Bake {
-            let left = deployment.spec.deadline / LEFT_AFTER_A_RESTART;
-            let most = deployment.spec.deadline.saturating_sub(left);
-            rollout.clock = Stopwatch::resume(deployment.stage_lasted().min(most), now);
+        rollout.clock = Stopwatch::resume(deployment.stage_lasted(time), now);
+        // Until something is written down of it for the first time, it is as good as new.
+        if !deployment.stage_lasted.is_zero() {
+            rollout.taken_up = TakenUp::Yes;
         }
         let mut course = Self {
             rollout,
@@ -96,6 +98,7 @@ impl Course {
             begun: None,
             stage_begun: None,
             looked: None,
+            waiting: HashMap::new(),
         };
         course.keep_pace(deployment.pace, now);
         course
@@ -107,6 +110,11 @@ impl Course {
         if (stage, share) != (self.rollout.stage, self.rollout.share) {
             (self.rollout.stage, self.rollout.share) = (stage, share);
             self.rollout.clock = Stopwatch::start(now);
+            self.rollout.watched = Stopwatch::start(now);
+            self.rollout.taken_up = TakenUp::No;
+            self.waiting
+                .values_mut()
+                .for_each(|since| *since = Duration::ZERO);
             self.rollout.seen = Compared::default();
             self.stage_begun = None;
             self.looked = None;
@@ -116,15 +124,30 @@ impl Course {
 
     fn keep_pace(&mut self, pace: Pace, now: Instant) {
         if self.rollout.pace != pace {
-            self.rollout.pace = pace;
-            self.rollout.clock.keep_pace(pace, now);
+            self.rollout.keep_pace(pace, now);
         }
     }
 
-    /// A task came to its place: the time in which it may become healthy begins.
-    pub(super) fn begin_deadline_anew(&mut self, now: Instant) {
-        if self.rollout.stage != Stage::Bake && self.rollout.pace == Pace::Going {
-            self.rollout.clock = Stopwatch::start(now);
+    /// When it is to be written down again how long the stage has lasted.
+    pub(super) fn counted_next(&self, written: &Deployment, now: Instant) -> Option<Instant> {
+        let (clock, every) = (&self.rollout.clock, written.counted_every());
+        let taken_back = written.stage_lasted.saturating_sub(clock.elapsed(now));
+        match taken_back >= every {
+            true => Some(now),
+            false => clock.reaches(written.stage_lasted + every),
+        }
+    }
+
+    /// A task waits for its place.
+    pub(super) fn begin_wait(&mut self, task: &TaskId, now: Instant) {
+        let lasted = self.rollout.clock.elapsed(now);
+        self.waiting.entry(task.clone()).or_insert(lasted);
+    }
+
+    /// A task that waited came to its place: what it waited is no time in which it could have become healthy.
+    pub(super) fn end_wait(&mut self, task: &TaskId, now: Instant) {
+        if let Some(lasted) = self.waiting.remove(task) {
+            self.rollout.clock.set_back(lasted, now);
         }
     }
 

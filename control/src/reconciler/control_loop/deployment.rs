@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::course::{Reading, Readings};
 use super::watched::{Tracked, Watched};
-use super::{ControlLoop, LoopError, ServiceKey, wording};
-use crate::events::{Word, rollout};
+use super::{ControlLoop, LoopError, ServiceKey};
+use crate::events::{Word, rollout, settings};
 use crate::model::stored::Record as _;
 use crate::model::{Deployment, DeploymentId, Group, RolloutState, Service, Stage, keys};
 use crate::names::Revision;
@@ -142,28 +142,35 @@ impl ControlLoop {
         let Some((service, mut deployment)) = self.in_progress(key) else {
             return Ok(());
         };
-        let shifted = share != deployment.share && deployment.spec.strategy.shifts();
-        deployment.advance(stage, share);
-        let message = shifted.then(|| wording::shifted(&key.1, &deployment));
-        if self.write(key, &service, &deployment, NOTHING_MORE).await?
-            && let Some(message) = message
-        {
-            self.say(key, message);
-        }
+        let was = deployment.clone();
+        deployment.advance(stage, share, self.parts.clock.now());
+        let messages = rollout::advanced(&was, &deployment).into_iter();
+        let words = messages.map(|message| deployment.word(message)).collect();
+        self.write(key, &service, &deployment, (None, words)).await?;
         Ok(())
     }
 
-    /// Writes down how many tasks failed, if there are more: whoever goes on with the deployment knows of them. Whether it
-    /// was written.
-    pub(super) async fn save_failures(&mut self, key: &ServiceKey) -> Result<bool, LoopError> {
-        let known = |watched: &Watched| watched.deployment.as_ref().map(|known| known.record.failed_tasks);
-        let known = self.services.get(key).and_then(known);
-        match self.in_progress(key) {
-            Some((service, deployment)) if known < Some(deployment.failed_tasks) => {
-                self.write(key, &service, &deployment, NOTHING_MORE).await
-            }
-            _ => Ok(false),
+    /// Writes down how many tasks failed, if there are more, and from time to time how long the stage has lasted: whoever
+    /// goes on with the deployment knows of it. Whether it was written.
+    pub(super) async fn save_progress(&mut self, key: &ServiceKey) -> Result<bool, LoopError> {
+        let now = Instant::now();
+        let Some(watched) = self.services.get(key) else {
+            return Ok(false);
+        };
+        let (Some(course), Some(Tracked { record, .. })) = (&watched.course, &watched.deployment) else {
+            return Ok(false);
+        };
+        let counted_next = course.counted_next(record, now);
+        if record.failed_tasks < course.rollout.failed_tasks || counted_next.is_some_and(|at| at <= now) {
+            let Some((service, deployment)) = self.in_progress(key) else {
+                return Ok(false);
+            };
+            return self.write(key, &service, &deployment, NOTHING_MORE).await;
         }
+        if let Some(at) = counted_next {
+            self.wake(key, at);
+        }
+        Ok(false)
     }
 
     pub(super) async fn end_rollout(&mut self, key: &ServiceKey, ending: Ending) -> Result<(), LoopError> {
@@ -183,9 +190,11 @@ impl ControlLoop {
             }
             Ending::Failed(reason) => {
                 let lines = self.last_lines(key).await;
-                let back = deployment.give_up(&mut service, RolloutState::Failed, reason);
+                let (was, now) = (service.clone(), self.parts.clock.now());
+                let back = deployment.give_up(&mut service, (RolloutState::Failed, reason), now);
                 let mut words = vec![deployment.word(rollout::failed(&deployment, &lines))];
                 words.extend(back.as_ref().map(|back| back.word(rollout::begins(back))));
+                words.extend(settings::changed(&was, &service, settings::GIVEN_UP));
                 (words, back)
             }
         };
@@ -203,6 +212,8 @@ impl ControlLoop {
         if let Some(course) = &watched.course {
             deployment.failed_tasks = course.rollout.failed_tasks;
             deployment.figures = course.figures;
+            deployment.stage_lasted = course.rollout.clock.elapsed(Instant::now());
+            deployment.counted_at = self.parts.clock.now();
         }
         Some((watched.service.clone(), deployment))
     }

@@ -7,7 +7,6 @@ use wharf_gateway::Hold;
 
 use super::watched::Watched;
 use super::{ControlLoop, RETRY_AFTER, ServiceKey};
-use crate::manifest::Strategy;
 use crate::model::{ServiceKind, ServiceStatus};
 use crate::names::Revision;
 use crate::reconciler::plan::{Action, Observed, ObservedTask, Phase};
@@ -38,7 +37,7 @@ impl ControlLoop {
     }
 
     /// Has requests wait while a service that shall have tasks has none that takes any, because `actions` take the last
-    /// ones away: from before that until another is there, or none comes.
+    /// ones away, or because it is recreated: from before that until another is there, or none comes.
     pub(super) fn bridge(&mut self, key: &ServiceKey, observed: &Observed, actions: &[Action]) {
         let now = Instant::now();
         let Some(watched) = self.services.get_mut(key) else {
@@ -51,6 +50,8 @@ impl ControlLoop {
             Gap::Begins => Some(now + REPLACED_WITHIN),
             // Its successor may have to wait for its room.
             Gap::Drains if before.is_some() => Some(now + REPLACED_WITHIN),
+            // As long as it lasts, also after a restart.
+            Gap::Drains | Gap::Lasts if watched.is_recreated() => Some(now + REPLACED_WITHIN),
             Gap::Drains | Gap::Lasts => before.filter(|until| *until > now),
         };
         let bridged = watched.bridged;
@@ -131,11 +132,7 @@ fn exposure(watched: &Watched) -> Option<(Exposed, Exposure)> {
         return None;
     }
     let revision = service.runs()?;
-    let recreates = watched
-        .deployment
-        .as_ref()
-        .is_some_and(|deployment| deployment.record.spec.strategy == Strategy::Recreate);
-    let hold = match recreates || watched.bridged.is_some() {
+    let hold = match watched.bridged.is_some() {
         true => Hold::new(REPLACED_WITHIN, Hold::MOST).ok(),
         false => service.scaling.as_ref().and_then(ScalingSpec::hold),
     };

@@ -61,6 +61,11 @@ impl Jobs {
         self.watched.get_mut(key).map(|watched| &mut watched.last_blocked)
     }
 
+    /// Whether there is such a job.
+    pub(super) fn is_known(&self, key: &ServiceKey) -> bool {
+        self.watched.contains_key(key)
+    }
+
     fn mark_stale(&mut self, key: &ServiceKey) {
         if let Some(watched) = self.watched.get_mut(key) {
             watched.stale = Stale::Yes;

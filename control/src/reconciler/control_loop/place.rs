@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::course::Course;
 use super::{ControlLoop, ServiceKey, wording};
 use crate::model::{DesiredStatus, Group, Task, TaskStatus};
 use crate::names::{NamespaceName, TaskId};
@@ -62,7 +63,7 @@ impl ControlLoop {
         self.waiting.remove(&id);
         self.driven += 1;
         if was_blocked.is_some() {
-            self.begin_deadline_anew(&order.task);
+            self.in_course(&order.task, Course::end_wait);
         }
         let drive = Drive {
             executor: self.parts.executor.clone(),
@@ -76,14 +77,14 @@ impl ControlLoop {
     }
 
     /// A deployment's time runs while its own tasks could have become healthy.
-    fn begin_deadline_anew(&mut self, task: &Task) {
+    fn in_course(&mut self, task: &Task, happens: fn(&mut Course, &TaskId, Instant)) {
         let Group::Service(name) = &task.group else { return };
         let watched = self.services.get_mut(&(task.namespace.clone(), name.clone()));
         if let Some(watched) = watched
             && watched.service.goal == Some(task.definition.revision)
             && let Some(course) = &mut watched.course
         {
-            course.begin_deadline_anew(Instant::now());
+            happens(course, &task.id, Instant::now());
         }
     }
 
@@ -93,8 +94,11 @@ impl ControlLoop {
         let before = registry.look(id, waits_for);
         let after = (Some(on), Some(reason.clone()));
         let is_new = before.as_ref().is_some_and(|before| before.1 != after.1);
-        if before.is_some_and(|before| before != after) {
+        if before.as_ref().is_some_and(|before| *before != after) {
             registry.update(id, |entry| (entry.blocked, entry.task.reason) = after);
+        }
+        if before.is_some_and(|(on, _)| on.is_none()) {
+            self.in_course(&order.task, Course::begin_wait);
         }
         self.waiting.insert(id.clone());
         let group = &order.task.group;

@@ -31,7 +31,10 @@ impl ControlLoop {
             return;
         };
         match step {
-            Step::Activating => self.set_status(&id, TaskStatus::Activating),
+            Step::Activating => {
+                self.set_status(&id, TaskStatus::Activating);
+                self.say(&key_of(&task), wording::activating(&task.group, &id));
+            }
             Step::Leaving(status) => self.take_leave(&task, status),
             Step::CutOff(requests) => self.say_overtime(&task, &wording::cut_off(requests)),
             Step::GivenUp(status) => self.say_overtime(&task, &wording::given_up(status)),
@@ -44,11 +47,12 @@ impl ControlLoop {
                     entry.task.status = TaskStatus::Running;
                 });
                 let key = key_of(&task);
-                if let Some(place) = task.place {
-                    self.say(&key, wording::attempt_started(&key.1, &task.id, place));
-                } else if self.serves(&task) {
-                    self.say(&key, wording::registered(&key.1, &task.id));
-                }
+                let message = match task.place {
+                    Some(place) => wording::attempt_started(&key.1, &task.id, place),
+                    None if self.serves(&task) => wording::registered(&key.1, &task.id),
+                    None => wording::running(&key.1, &task.id),
+                };
+                self.say(&key, message);
             }
             Step::Health(report) => self.take_health(&task, report),
             Step::FailedToStart(reason) => {
@@ -63,9 +67,13 @@ impl ControlLoop {
     /// It goes on its way out.
     fn take_leave(&self, task: &Task, status: TaskStatus) {
         self.set_status(&task.id, status);
-        if status == TaskStatus::Stopping && self.serves(task) {
+        if status == TaskStatus::Stopping {
             let key = key_of(task);
-            self.say(&key, wording::deregistered(&key.1, &task.id));
+            let message = match self.serves(task) {
+                true => wording::deregistered(&key.1, &task.id),
+                false => wording::stopping(&task.group, &task.id),
+            };
+            self.say(&key, message);
         }
     }
 
@@ -90,7 +98,15 @@ impl ControlLoop {
             std::mem::replace(&mut entry.task.health, report.health)
         });
         let key = key_of(task);
-        let news = before.and_then(|before| wording::health(&key.1, &task.id, before, &report));
+        let whose = match (&task.group, self.serves(task)) {
+            (Group::Service(_), true) => Some(format!(" in (target-group {})", key.1)),
+            (Group::Service(_), false) => Some(String::new()),
+            // That an attempt is alive is told with its start, how it ended with its end.
+            (Group::Job(_), _) => None,
+        };
+        let news = before
+            .zip(whose)
+            .and_then(|(before, whose)| wording::health(&key.1, &task.id, &whose, (before, &report)));
         if let Some(message) = news {
             self.say(&key, message);
         }
@@ -210,11 +226,14 @@ impl ControlLoop {
             return;
         };
         if let Some(stopped) = &task.stopped {
-            self.say(&key_of(&task), wording::stopped(&task.group, id, &stopped.reason));
+            self.say(
+                &key_of(&task),
+                wording::stopped(&task.group, std::slice::from_ref(id), &stopped.reason),
+            );
         }
     }
 }
 
-fn key_of(task: &Task) -> ServiceKey {
+pub(super) fn key_of(task: &Task) -> ServiceKey {
     (task.namespace.clone(), task.group.name().clone())
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::deployment::{Ending, Look};
 use super::watched::{Records, Stale, Steady, Watched};
 use super::{ControlLoop, LoopError, MAX_ROUNDS, ServiceKey, wording};
+use crate::events;
 use crate::model::stored::Record as _;
 use crate::model::{Deployment, Group, Service, StopCode, keys};
 use crate::names::{FamilyRevision, Revision, TaskId};
@@ -40,7 +41,7 @@ impl ControlLoop {
             let observed = watched.observe(&self.parts.registry);
             self.look(key, Look::IfDue);
             self.put_shares(key, &observed);
-            if self.save_failures(key).await? {
+            if self.save_progress(key).await? {
                 continue;
             }
             let Some(watched) = self.services.get(key) else {
@@ -96,6 +97,7 @@ impl ControlLoop {
             revision: entry.revision,
             deployment,
             blueprints,
+            read_at: self.parts.clock.now(),
         };
         self.services.insert(key.clone(), Watched::new(records, before));
         self.settle_scaling(key);
@@ -169,6 +171,9 @@ impl ControlLoop {
         let service_key = keys::service(&key.0, &key.1);
         let job_key = keys::job(&key.0, &key.1);
         let is_shared = self.parts.store.get(&job_key).await?.is_some();
+        // What waits to be written is removed with the rest: a server that dies in between leaves nothing to the next
+        // service of this name.
+        self.parts.events.flush().await;
         let mut transaction = Transaction::new()
             .expect(&service_key, Expect::Revision(watched.revision))
             .delete(&service_key);
@@ -176,6 +181,7 @@ impl ControlLoop {
             transaction = transaction
                 .expect(&job_key, Expect::Absent)
                 .delete_prefix(keys::family(&key.0, &key.1));
+            transaction = events::removal(transaction, &key.0, &key.1);
         }
         let deployments = keys::service_deployments(&key.0, &key.1);
         for entry in self.parts.store.list(&deployments).await?.entries {
@@ -196,9 +202,12 @@ impl ControlLoop {
         self.parts
             .registry
             .remove_group(&(key.0.clone(), Group::Service(key.1.clone())));
-        if !is_shared {
-            self.parts.executor.forget(&key.0, &key.1);
-            self.parts.events.remove(&key.0, &key.1).await;
+        match is_shared {
+            true => self.say(key, wording::deleted(&key.1)),
+            false => {
+                self.parts.executor.forget(&key.0, &key.1);
+                self.parts.events.remove(&key.0, &key.1).await;
+            }
         }
         Ok(())
     }

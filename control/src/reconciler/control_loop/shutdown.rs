@@ -1,9 +1,13 @@
 //! How tasks end with the server: told to, when it stops in order; without a word, when it didn't.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use super::ControlLoop;
-use crate::model::{DesiredStatus, StopCode, Stopped, Task, TaskStatus};
+use super::reports::key_of;
+use super::{ControlLoop, ServiceKey, wording};
+use crate::model::{DesiredStatus, Group, StopCode, Stopped, Task, TaskStatus};
+use crate::names::{NamespaceName, TaskId};
 use crate::tasks::registry::{Driven, Entry, Saved};
 
 /// Why a task ended that the store has as running while the server starts.
@@ -35,6 +39,28 @@ pub(super) fn end_of_a_lost_task(task: &mut Task, now: Timestamp) -> Saved {
 }
 
 impl ControlLoop {
+    /// Tells what tasks a server before this one had: of a service in one go, of a job each.
+    pub(super) fn say_lost(&self, lost: BTreeMap<(NamespaceName, Group), Vec<TaskId>>) {
+        for ((namespace, group), tasks) in lost {
+            let key = (namespace, group.name().clone());
+            let is_known = match &group {
+                Group::Service(_) => self.services.contains_key(&key),
+                Group::Job(_) => self.jobs.is_known(&key),
+            };
+            if !is_known {
+                // It was deleted, with all that was told of it.
+                continue;
+            }
+            let at_once = match group {
+                Group::Service(_) => tasks.len(),
+                Group::Job(_) => 1,
+            };
+            for some in tasks.chunks(at_once) {
+                self.say(&key, wording::stopped(&group, some, LOST));
+            }
+        }
+    }
+
     /// Stops every task, waits until all are gone, and writes it down.
     pub(super) async fn shut_down(mut self) {
         let alive = |entry: &Entry| {
@@ -44,8 +70,17 @@ impl ControlLoop {
         };
         // What waits is not given the room that becomes free.
         self.waiting.clear();
+        let mut draining: BTreeMap<ServiceKey, Vec<TaskId>> = BTreeMap::new();
         for id in self.parts.registry.visit_all(alive) {
+            if let Some(target) = self.target_of(&id)
+                && let Some(key) = self.parts.registry.look(&id, |entry| key_of(&entry.task))
+            {
+                draining.entry(key).or_default().push(target);
+            }
             self.stop_task(&id, StopCode::TerminationNotice, TOLD.to_owned());
+        }
+        for (key, targets) in draining {
+            self.say(&key, wording::draining(&key.1, &targets));
         }
         while self.driven > 0 {
             let Some(report) = self.reports.recv().await else {

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::course::Course;
 use super::{ServiceKey, scaling};
 use crate::blueprint::Blueprint;
+use crate::manifest::Strategy;
 use crate::model::{Deployment, DesiredStatus, Group, Health, Service, ServiceStatus, TaskStatus};
 use crate::names::Revision;
 use crate::reconciler::plan::{Desired, Observed, ObservedTask, Phase, Presence, Vacancy};
@@ -55,6 +57,8 @@ pub(super) struct Records {
     pub(super) revision: StoreRevision,
     pub(super) deployment: Option<Tracked>,
     pub(super) blueprints: HashMap<Revision, Arc<Blueprint>>,
+    /// When.
+    pub(super) read_at: Timestamp,
 }
 
 /// What was announced of the service last: that it is steady, or that its tasks keep failing.
@@ -79,6 +83,7 @@ impl Watched {
             revision,
             deployment,
             blueprints,
+            read_at,
         } = records;
         let now = Instant::now();
         let stored_count = service.count;
@@ -111,7 +116,7 @@ impl Watched {
         };
         let course = course.filter(|_| same_rollout);
         let course = deployment.as_ref().map(|Tracked { record, .. }| {
-            let mut course = course.unwrap_or_else(|| Course::begin(record, now));
+            let mut course = course.unwrap_or_else(|| Course::begin(record, now, read_at));
             course.follow(record, now);
             course
         });
@@ -143,6 +148,12 @@ impl Watched {
             service.count = self.service.count;
             service.stable_count = self.service.stable_count;
         }
+    }
+
+    /// Whether a deployment is in progress that takes the old tasks away before the new ones are there.
+    pub(super) fn is_recreated(&self) -> bool {
+        let deployment = self.deployment.as_ref();
+        deployment.is_some_and(|deployment| deployment.record.spec.strategy == Strategy::Recreate)
     }
 
     /// How many of `count` tasks there shall be now.

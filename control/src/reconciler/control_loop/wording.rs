@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::model::{Deployment, Group, Health, Place, TaskStatus};
+use crate::model::{Group, Health, Place, TaskStatus};
 use crate::names::{Family, ServiceName, TaskId};
 use crate::reconciler::plan::StopWhy;
 use crate::scaling::{self, Decided};
@@ -31,13 +31,15 @@ pub(super) fn draining(service: &ServiceName, tasks: &[TaskId]) -> String {
     )
 }
 
-pub(super) fn stopped(group: &Group, task: &TaskId, reason: &str) -> String {
+/// Tasks are gone: one, or all that a server lost.
+pub(super) fn stopped(group: &Group, tasks: &[TaskId], reason: &str) -> String {
+    let (count, tasks) = (tasks.len(), list(tasks));
     match group {
         Group::Service(_) => format!(
-            "({}) has stopped 1 running tasks: (task {task}). Reason: {reason}",
+            "({}) has stopped {count} running tasks: {tasks}. Reason: {reason}",
             who(group)
         ),
-        Group::Job(_) => format!("({}) (task {task}) has ended: {reason}.", who(group)),
+        Group::Job(_) => format!("({}) {tasks} has ended: {reason}.", who(group)),
     }
 }
 
@@ -47,6 +49,27 @@ pub(super) fn cut_off(requests: u32) -> String {
 
 pub(super) fn given_up(status: TaskStatus) -> String {
     format!("{status} was given up: it took too long")
+}
+
+/// A worker's task came to RUNNING.
+pub(super) fn running(service: &ServiceName, task: &TaskId) -> String {
+    format!("(service {service}) (task {task}) is RUNNING.")
+}
+
+pub(super) fn activating(group: &Group, task: &TaskId) -> String {
+    format!("({}) (task {task}) is ACTIVATING.", who(group))
+}
+
+/// A worker's or a job's task was told to end.
+pub(super) fn stopping(group: &Group, task: &TaskId) -> String {
+    format!("({}) (task {task}) is STOPPING.", who(group))
+}
+
+/// A person stopped it, and it goes on until another takes its requests.
+pub(super) fn retiring(service: &ServiceName, task: &TaskId, reason: &str) -> String {
+    format!(
+        "(service {service}) (task {task}) is to be stopped, once another takes its requests. Reason: {reason}"
+    )
 }
 
 pub(super) fn registered(service: &ServiceName, task: &TaskId) -> String {
@@ -65,18 +88,14 @@ pub(super) fn steady(service: &ServiceName) -> String {
     format!("(service {service}) has reached a steady state.")
 }
 
+/// Told to the job of the same name, whose events go on.
+pub(super) fn deleted(service: &ServiceName) -> String {
+    format!("(service {service}) was deleted.")
+}
+
 pub(super) fn scaled(service: &ServiceName, decided: &Decided) -> String {
     let Decided { from, to, cause, .. } = decided;
     scaling::said(service, (*from, *to), cause)
-}
-
-pub(super) fn shifted(service: &ServiceName, deployment: &Deployment) -> String {
-    let Deployment {
-        id, share, revision, ..
-    } = deployment;
-    format!(
-        "(service {service}) (deployment {id}) has shifted {share} % of the requests to {service}:{revision}."
-    )
 }
 
 pub(super) fn unplaced(group: &Group, reason: &str) -> String {
@@ -102,22 +121,22 @@ pub(super) struct Again {
     pub(super) failures: u32,
 }
 
-/// What is news about a task's health, of one that was `before`.
+/// What is news about a task's health, of one that was `before`; `wherein` it is checked.
 pub(super) fn health(
     service: &ServiceName,
     task: &TaskId,
-    before: Health,
-    report: &HealthReport,
+    wherein: &str,
+    (before, report): (Health, &HealthReport),
 ) -> Option<String> {
     let who = format!("(service {service}) (task {task})");
-    let group = format!("(target-group {service})");
     match (before, report.health) {
         (Health::Unknown | Health::Healthy, Health::Unhealthy) => {
             let reason = report.reason.as_deref().unwrap_or("no reason was given");
-            Some(format!("{who} is unhealthy in {group} due to (reason {reason})."))
+            Some(format!("{who} is unhealthy{wherein} due to (reason {reason})."))
         }
-        (Health::Unhealthy, Health::Healthy) => Some(format!("{who} is healthy again in {group}.")),
-        // That a task works is no news, nor that nobody knows.
+        (Health::Unknown, Health::Healthy) => Some(format!("{who} is healthy{wherein}.")),
+        (Health::Unhealthy, Health::Healthy) => Some(format!("{who} is healthy again{wherein}.")),
+        // It is as it was; and once it is known how a task is, it stays known.
         _ => None,
     }
 }

@@ -132,9 +132,8 @@ impl Scene<'_> {
     /// Looks on while both, or the new ones alone, have requests.
     fn bake(&self) -> Vec<Action> {
         let mut actions = self.stay();
-        let clock = self.rollout.clock;
-        if clock.elapsed(self.now) < self.rollout.spec.bake {
-            let end = clock.reaches(self.rollout.spec.bake);
+        if !self.rollout.bake_is_over(self.now) {
+            let end = self.rollout.watched.reaches(self.rollout.spec.bake);
             let look = self.now + JUDGED_EVERY;
             actions.push(Action::WakeAt(end.map_or(look, |end| end.min(look))));
         } else if self.new.healthy() < self.desired.count {
@@ -340,7 +339,7 @@ impl Scene<'_> {
     }
 
     fn deadline(&self) -> Option<Action> {
-        let end = self.rollout.clock.reaches(self.rollout.spec.deadline);
+        let end = self.rollout.clock.reaches(self.rollout.deadline());
         end.filter(|end| *end > self.now).map(Action::WakeAt)
     }
 }

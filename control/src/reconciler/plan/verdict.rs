@@ -44,12 +44,7 @@ fn stuck(scene: &Scene<'_>) -> Option<String> {
 
 fn overdue(scene: &Scene<'_>, now: Instant) -> Option<String> {
     let (desired, rollout) = (scene.desired, scene.rollout);
-    let deadline = match rollout.stage {
-        // Who is well when the time to look on is over ends it; who is not has the time of a stage to recover.
-        Stage::Bake => rollout.spec.bake + rollout.spec.deadline,
-        _ => rollout.spec.deadline,
-    };
-    if rollout.clock.elapsed(now) < deadline || scene.new.healthy() >= desired.count {
+    if !rollout.is_overdue(now) || scene.new.healthy() >= desired.count {
         return None;
     }
     let within = in_words(rollout.spec.deadline);

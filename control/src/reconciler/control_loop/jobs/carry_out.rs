@@ -17,7 +17,7 @@ impl ControlLoop {
             runs,
             starts,
             forgotten,
-            events,
+            words,
             ..
         } = intent;
         if let Some(watched) = self.jobs.watched.get_mut(&key) {
@@ -49,8 +49,8 @@ impl ControlLoop {
         for number in forgotten {
             self.parts.registry.remove_run(&group, number);
         }
-        for event in events {
-            self.say(&key, event);
+        for word in words {
+            self.parts.events.tell(word);
         }
         for start in starts {
             self.begin_task(start);

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 
 use super::super::{ControlLoop, LoopError, ServiceKey};
 use super::wording;
+use crate::events::Word;
+use crate::events::run::cancelled;
 use crate::jobs::plan::{Action, StopWhy, Verdict};
 use crate::model::stored::Record as _;
 use crate::model::{
@@ -25,8 +27,8 @@ pub(super) struct Intent {
     pub(super) starts: Vec<Start>,
     /// Runs that are forgotten.
     pub(super) forgotten: Vec<RunNumber>,
-    /// What is said of it.
-    pub(super) events: Vec<String>,
+    /// What is told of it.
+    pub(super) words: Vec<Word>,
 }
 
 /// A task that begins: with its room, or with what it waits for.
@@ -44,7 +46,7 @@ impl Intent {
             runs: Vec::new(),
             starts: Vec::new(),
             forgotten: Vec::new(),
-            events: Vec::new(),
+            words: Vec::new(),
         }
     }
 
@@ -52,8 +54,16 @@ impl Intent {
         self.runs.iter().any(Run::is_over)
     }
 
+    /// What is to be committed: the changes, with what is told of them.
     pub(super) fn take_transaction(&mut self) -> Transaction {
-        std::mem::take(&mut self.transaction)
+        let transaction = std::mem::take(&mut self.transaction);
+        self.words
+            .iter()
+            .fold(transaction, |transaction, word| word.put(transaction))
+    }
+
+    fn tell(&mut self, message: String) {
+        self.words.push(Word::new(&self.key.0, &self.key.1, message));
     }
 
     fn write(&mut self, with: impl FnOnce(Transaction) -> Transaction) {
@@ -81,7 +91,7 @@ impl ControlLoop {
                 }
                 Action::Begin { due, missed_since } => self.begin(&mut intent, due, missed_since, now),
                 Action::Miss { due } => self.miss(&mut intent, due),
-                Action::Replace { run, due } => self.replace(&mut intent, run, due),
+                Action::Replace { run, due } => self.replace(&mut intent, run, due, now),
                 Action::Start {
                     run,
                     index,
@@ -141,9 +151,7 @@ impl ControlLoop {
         let mut schedule = schedule.clone();
         schedule.decided = due;
         job.schedule = Some(schedule);
-        intent
-            .events
-            .push(wording::due(&run, &scheduled.spec.cron, due, missed_since));
+        intent.tell(wording::due(&run, &scheduled.spec.cron, due, missed_since));
         let run_key = keys::run(&run.namespace, &run.job, run.number);
         intent.write(|transaction| {
             transaction
@@ -165,9 +173,7 @@ impl ControlLoop {
         schedule.decided = due;
         let mut job = watched.job.clone();
         job.schedule = Some(schedule);
-        intent
-            .events
-            .push(wording::missed(&job.name, &scheduled.spec, due));
+        intent.tell(wording::missed(&job.name, &scheduled.spec, due));
         self.write_job(intent, job);
     }
 
@@ -184,7 +190,7 @@ impl ControlLoop {
         intent.job = Some(job);
     }
 
-    fn replace(&self, intent: &mut Intent, number: RunNumber, due: Timestamp) {
+    fn replace(&self, intent: &mut Intent, number: RunNumber, due: Timestamp, now: Timestamp) {
         let Some(watched) = self.jobs.watched.get(&intent.key) else {
             return;
         };
@@ -195,7 +201,11 @@ impl ControlLoop {
         run.cancelled = Some(Cancellation {
             code: StopCode::ServiceSchedulerInitiated,
             reason: wording::replaced(&scheduled.spec.cron, due),
+            at: now,
         });
+        if let Some(message) = cancelled(&run) {
+            intent.tell(message);
+        }
         self.write_run(intent, run);
     }
 
@@ -280,7 +290,7 @@ impl ControlLoop {
         run.reason = verdict.reason;
         run.exit_code = verdict.exit_code;
         run.ended_at = Some(now);
-        intent.events.push(wording::ended(&run));
+        intent.tell(wording::ended(&run));
         self.write_run(intent, run);
     }
 
@@ -293,7 +303,7 @@ impl ControlLoop {
 
 fn stop_reason(why: StopWhy) -> (StopCode, String) {
     match why {
-        StopWhy::Cancelled(Cancellation { code, reason }) => (code, reason),
+        StopWhy::Cancelled(Cancellation { code, reason, .. }) => (code, reason),
         StopWhy::RunFailed => (
             StopCode::ServiceSchedulerInitiated,
             wording::OTHER_FAILED.to_owned(),

@@ -316,7 +316,7 @@ impl Cluster {
         let mut service = old.unwrap_or_else(|| new_service(count));
         service.deployment = spec.clone();
         service.scaling = self.scaling.lock().unwrap().clone();
-        let deployment = Deployment::new(&service, revision, spec);
+        let deployment = Deployment::new(&service, revision, spec, self.clock.now());
         let mut words = Vec::new();
         let mut superseded = None;
         if let Some(old) = &service.rollout {

@@ -1,6 +1,6 @@
 //! Faults of what the loop stands on: it is late then, and never wrong.
 
-use super::cluster::Fault;
+use super::cluster::{Fault, Side};
 use super::fake::unhealthy;
 use super::*;
 use crate::model::stored::Record as _;
@@ -73,4 +73,36 @@ async fn a_change_of_which_nobody_told_comes_about_all_the_same() {
         .change_in_secret(|service| service.status = crate::model::ServiceStatus::Draining)
         .await;
     cluster.until("gone", |cluster| cluster.tasks().is_empty()).await;
+}
+
+/// Deletes a service, with the server killed at a write on its way, if there are so many. Whether it was.
+async fn killed_while_deleting(step: usize, side: Side) -> bool {
+    let cluster = Cluster::steady(1).await;
+    cluster.until_said("steady state").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    cluster
+        .change_in_secret(|service| service.status = crate::model::ServiceStatus::Draining)
+        .await;
+    cluster.faults(|faults| faults.stuck_after = Some((step, side)));
+    cluster.reconciler.reconcile(super::cluster::key()).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let killed = cluster.is_stuck();
+    let cluster = cluster.crash().await;
+    while cluster.service().await.is_some() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(cluster.said().await, [""; 0], "killed at write {step}, {side:?}");
+    killed
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_of_a_service_whose_deletion_was_cut_short() {
+    for side in [Side::Before, Side::After] {
+        let mut steps = 0;
+        while killed_while_deleting(steps, side).await {
+            steps += 1;
+        }
+        assert!(steps >= 2, "{steps} writes are too few");
+    }
 }

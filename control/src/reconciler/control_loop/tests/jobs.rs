@@ -135,6 +135,7 @@ impl Cluster {
     async fn record_cancel(&self, number: RunNumber, reason: &str) {
         let mut run = self.run_of(number).await.unwrap();
         run.cancelled = Some(Cancellation {
+            at: self.clock.now(),
             code: StopCode::UserInitiated,
             reason: reason.to_owned(),
         });

@@ -140,3 +140,27 @@ async fn one_that_is_not_wanted_leaves_at_once() {
     cluster.change(|service| service.count = 0).await;
     cluster.until_picture("").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn requests_wait_as_long_as_a_service_is_recreated() {
+    let cluster = Cluster::steady(1).await;
+    assert!(!holds(&cluster));
+    cluster.behave(2, Behaviour::Unsure);
+    let spec = DeploymentSpec {
+        strategy: Strategy::Recreate,
+        ..DeploymentSpec::default()
+    };
+    cluster.roll(2, 1, spec).await;
+    cluster.until_picture("2?").await;
+    assert!(holds(&cluster));
+    tokio::time::sleep(Duration::from_secs(150)).await;
+    assert!(holds(&cluster), "it is recreated still");
+    // Also by another server.
+    let cluster = cluster.crash().await;
+    cluster.behave(2, Behaviour::Unsure);
+    cluster.until_picture("2?").await;
+    assert!(holds(&cluster));
+    cluster.ended(2).await;
+    cluster.until("back", |cluster| cluster.picture() == "1h").await;
+    cluster.until("told", |cluster| !holds(cluster)).await;
+}

@@ -1,5 +1,7 @@
 //! Deployments: completed, failed, superseded.
 
+mod restarts;
+
 use super::*;
 use crate::model::RolloutState;
 
@@ -245,42 +247,4 @@ async fn nothing_at_all_is_no_steady_state() {
         said.iter().all(|event| !event.contains("steady state")),
         "{said:?}"
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn restarts_put_no_verdict_off() {
-    let cluster = Cluster::steady(1).await;
-    cluster.behave(2, Behaviour::Unsure);
-    cluster.deploy(2, 1).await;
-    cluster.until_picture("1h 2?").await;
-    // The time of the records is no test's to turn: it began as long ago as it may last.
-    let mut deployment = cluster.deployment(2).await;
-    let deadline = deployment.spec.deadline;
-    deployment.stage_began -= deadline;
-    let written = deployment.write(crate::store::Transaction::new());
-    cluster.store.commit(written).await.unwrap();
-    let cluster = cluster.crash().await;
-    cluster.behave(2, Behaviour::Unsure);
-    let restarted = tokio::time::Instant::now();
-    assert_eq!(cluster.ended(2).await.state, RolloutState::Failed);
-    let took = restarted.elapsed();
-    assert!(took >= deadline / 5 && took < deadline / 2, "{took:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn failures_are_counted_over_restarts() {
-    let mut cluster = Cluster::steady(1).await;
-    let refuses = Behaviour::Refuses("no such import");
-    cluster.behave(2, refuses.clone());
-    cluster.deploy(2, 1).await;
-    for failures in 1..3 {
-        let mut changes = cluster.registry.changes();
-        while cluster.deployment(2).await.failed_tasks < failures {
-            changes.changed().await.unwrap();
-        }
-        cluster = cluster.crash().await;
-        cluster.behave(2, refuses.clone());
-    }
-    let ended = cluster.ended(2).await;
-    assert_eq!((ended.state, ended.failed_tasks), (RolloutState::Failed, 3));
 }

@@ -130,7 +130,7 @@ fn a_canary_comes_beside_the_old_ones_and_takes_its_share_step_by_step() {
     let now = Instant::now();
     let mut desired = going(1, canary, Stage::Bake, 5);
     let rollout = desired.rollout.as_mut().unwrap();
-    rollout.clock = Stopwatch::start(now);
+    (rollout.clock, rollout.watched) = (Stopwatch::start(now), Stopwatch::start(now));
     rollout.spec.bake = Duration::from_millis(2500);
     let wake = |millis: u64| Action::WakeAt(now + Duration::from_millis(millis));
     assert_eq!(plan(&desired, &observed("1h 2h"), now), [wake(1000)]);
@@ -225,7 +225,7 @@ fn what_is_paused_stays_as_it_is() {
         let mut desired = going(2, strategy, stage, share);
         let rollout = desired.rollout.as_mut().unwrap();
         rollout.pace = Pace::Paused;
-        rollout.clock.keep_pace(Pace::Paused, Instant::now());
+        rollout.keep_pace(Pace::Paused, Instant::now());
         desired
     };
     let canary = How::Canary { step: 5 };

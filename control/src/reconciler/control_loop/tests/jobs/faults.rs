@@ -306,3 +306,21 @@ async fn a_run_of_which_nobody_told_comes_about_all_the_same() {
     cluster.record_cancel(number, "not today").await;
     assert_eq!(cluster.ended_run(number).await.state, RunState::Cancelled);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_failed_while_that_could_not_be_written_is_not_cancelled_later() {
+    let cluster = Cluster::empty().await;
+    cluster.behave(1, exits(2, 3));
+    let number = cluster.ask(RunSpec::default()).await;
+    cluster.fault(Fault::Writes);
+    let is_over = |cluster: &Cluster| {
+        let tasks = cluster.tasks_of(number);
+        tasks.iter().all(|task| task.status == TaskStatus::Stopped)
+    };
+    cluster.until("failed", is_over).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    cluster.fault(Fault::None);
+    cluster.cancel(number, "too late").await;
+    let run = cluster.ended_run(number).await;
+    assert_eq!((run.state, run.exit_code), (RunState::Failed, Some(3)), "{run:?}");
+}
