@@ -8,6 +8,9 @@ use wharf_control::manifest::{self, EnvOverride, MAX_COUNT, MAX_MEMORY, MIN_MEMO
 use wharf_control::names::DEFAULT_NAMESPACE;
 use wharf_runtime::{Bytes, CpuUnits, SizeError};
 
+use crate::api::ApiError;
+use crate::exit::RefusedTyped;
+
 mod jobs;
 mod objects;
 mod rollouts;
@@ -273,6 +276,21 @@ pub(crate) struct Overrides {
 }
 
 impl Overrides {
+    /// As what was typed, if that is what the server refuses; else as it was.
+    pub(crate) fn blamed(&self, error: ApiError) -> Result<RefusedTyped, ApiError> {
+        let is_typed = match error.field() {
+            Some("task.memory") => self.memory.is_some(),
+            Some("task.cpu") => self.cpu.is_some(),
+            Some("task") => self.memory.is_some() || self.cpu.is_some(),
+            Some("count" | "service.count" | "job.count") => self.count.is_some(),
+            _ => false,
+        };
+        match is_typed {
+            true => Ok(RefusedTyped(error)),
+            false => Err(error),
+        }
+    }
+
     /// As they are laid over a manifest.
     pub(crate) fn typed(&self) -> manifest::Overrides {
         manifest::Overrides {

@@ -15,6 +15,8 @@ use crate::exit::{BadConfig, RefusedConfig, Usage};
 pub(crate) struct Bundle {
     file: ManifestFile,
     package: Package,
+    /// What was typed over the manifest.
+    typed: Overrides,
 }
 
 impl Bundle {
@@ -26,12 +28,17 @@ impl Bundle {
         lay_over(&mut file, overrides)?;
         let manifest = file.check().map_err(|errors| too_much(&errors))?;
         let package = file.package(&manifest).map_err(bad_config)?;
-        Ok(Self { file, package })
+        Ok(Self {
+            file,
+            package,
+            typed: overrides.clone(),
+        })
     }
 
     /// With what was typed for one run, which is not sent as the manifest's: no line of the file is to blame for it.
     pub(crate) fn overridden(mut self, overrides: &Overrides) -> Result<Self> {
         lay_over(&mut self.file, overrides)?;
+        self.typed = overrides.clone();
         Ok(self)
     }
 
@@ -71,8 +78,10 @@ impl Bundle {
 
     /// Why the server doesn't take it, with the place in the file that this is about.
     pub(crate) fn refused(&self, error: ApiError) -> anyhow::Error {
-        let ApiError::Refused(mut refusal) = error else {
-            return error.into();
+        let mut refusal = match self.typed.blamed(error) {
+            Ok(typed) => return typed.into(),
+            Err(ApiError::Refused(refusal)) => refusal,
+            Err(other) => return other.into(),
         };
         let field = refusal.detail.field.as_deref().map(in_manifest);
         let place = match field.and_then(|field| self.file.written_at(field)) {

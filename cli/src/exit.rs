@@ -25,6 +25,11 @@ pub(crate) struct RefusedConfig {
     pub(crate) source: ApiError,
 }
 
+/// The server refuses what was typed.
+#[derive(Debug, thiserror::Error)]
+#[error("what was typed cannot be used")]
+pub(crate) struct RefusedTyped(#[source] pub(crate) ApiError);
+
 /// What was typed cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -55,7 +60,9 @@ fn code(error: &anyhow::Error) -> u8 {
     let has = |is: fn(&(dyn std::error::Error + 'static)) -> bool| error.chain().any(is);
     if has(|cause| cause.is::<BadConfig>() || cause.is::<RefusedConfig>()) {
         BAD_CONFIG
-    } else if has(|cause| cause.is::<Usage>() || cause.downcast_ref().is_some_and(mistyped)) {
+    } else if has(|cause| {
+        cause.is::<Usage>() || cause.is::<RefusedTyped>() || cause.downcast_ref().is_some_and(mistyped)
+    }) {
         USAGE
     } else {
         FAILED

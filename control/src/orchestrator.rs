@@ -7,6 +7,7 @@ mod bundles;
 mod capacity;
 mod definitions;
 mod deploy;
+mod deployments;
 mod edge;
 mod jobs;
 mod namespaces;
@@ -42,7 +43,7 @@ pub use edge::{AppliedChange, ObjectName, no_object};
 pub use jobs::Scheduled;
 pub use namespaces::ensure_default;
 pub use run::{NewRun, What};
-pub use services::Scaled;
+pub use services::{DamagedService, Scaled, Services};
 
 /// Revisions kept per family; ECS keeps a million, this is a file on one disk.
 pub const REVISIONS_KEPT: usize = 50;

@@ -111,18 +111,32 @@ pub(crate) async fn services(api: &Api, args: &args::Services) -> Result<()> {
     output::list(
         args.client.output,
         &list,
-        &list.services,
-        services_table,
+        &service_rows(&list),
+        |rows| output::table(SERVICE_HEADER, rows.iter().cloned()),
         &nothing,
     )?;
     Ok(())
 }
 
-fn services_table(services: &[Service]) -> String {
-    let header = [
-        "SERVICE", "STATUS", "KIND", "RUNS", "DESIRED", "RUNNING", "HEALTHY", "PENDING", "AGE", "URL",
-    ];
-    output::table(header, services.iter().map(service_row))
+const SERVICE_HEADER: [&str; 10] = [
+    "SERVICE", "STATUS", "KIND", "RUNS", "DESIRED", "RUNNING", "HEALTHY", "PENDING", "AGE", "URL",
+];
+
+/// By name; of one whose record can't be read there is only that, and why.
+fn service_rows(list: &ServiceList) -> Vec<[String; 10]> {
+    let mut rows: Vec<_> = list.services.iter().map(service_row).collect();
+    for damaged in &list.damaged {
+        let mut row = std::array::from_fn(|_| "-".to_owned());
+        let (name, why) = (&damaged.service_name, &damaged.error);
+        [row[0], row[1], row[9]] = [
+            output::harmless(name),
+            "DAMAGED".to_owned(),
+            output::harmless(why),
+        ];
+        rows.push(row);
+    }
+    rows.sort_by(|a: &[String; 10], b| a[0].cmp(&b[0]));
+    rows
 }
 
 /// With the bounds where it scales: `3 (1-10)`.

@@ -32,7 +32,10 @@ pub(crate) async fn run(api: &Api, args: &args::Run) -> Result<ExitCode> {
     let (request, bundle) = request(api, args).await?;
     let refused = |error| match &bundle {
         Some(bundle) => bundle.refused(error),
-        None => error.into(),
+        None => match args.overrides.blamed(error) {
+            Ok(typed) => typed.into(),
+            Err(other) => other.into(),
+        },
     };
     let mut interrupts = Interrupts::listen().context("cannot listen for signals")?;
     let path = api.path(&["runs"]);

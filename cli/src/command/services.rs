@@ -8,7 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use wharf_control::api::types::{Service, ServiceDescription, StopTask, Task, TaskStatus, UpdateService};
 
 use crate::api::Api;
-use crate::args;
+use crate::args::{self, Output};
 use crate::output;
 
 /// How long `delete` looks on: longer than any `stop_timeout` that makes sense at a prompt.
@@ -91,5 +91,12 @@ pub(crate) async fn delete(api: &Api, args: &args::Delete) -> Result<()> {
     output::answer(args.client.output, &service, |service| {
         format!("{}: deleted", service.service_name)
     })?;
+    // Programs that read JSON get it without words.
+    if args.client.output == Output::Table && api.exists(&api.path(&["jobs", &args.name])).await? {
+        output::remark(&format!(
+            "the job `{0}` stays, with the definitions, the log and the events: `wharf delete {0}` once more deletes it",
+            args.name
+        ));
+    }
     Ok(())
 }

@@ -115,7 +115,7 @@ fn what_only_the_server_can_see_in_a_manifest_is_told_with_its_place_too() {
     // What was typed is nowhere in the file.
     let large = worker("memory = \"64MiB\"\n");
     let refused = server.wharf().call(["deploy", "--memory", "1MiB", large.path()]);
-    refused.failed_saying(1, &["task.memory", "needs at least"]);
+    refused.failed_saying(2, &["task.memory", "needs at least"]);
     assert!(!refused.stderr.contains("wharf.toml"), "{refused:?}");
 }
 
@@ -201,7 +201,7 @@ fn less_memory_than_the_component_needs_is_refused_with_the_figures() {
     server
         .wharf()
         .call(["deploy", "--memory", "1MiB", &bare])
-        .failed_saying(1, &["task.memory: this component needs at least"]);
+        .failed_saying(2, &["task.memory: this component needs at least"]);
     server
         .wharf()
         .call(["deploy", "--env", "A=1", "--count", "2", project.path()])
@@ -221,8 +221,16 @@ fn a_refused_run_names_the_line_unless_it_was_typed() {
         .failed_saying(64, &["wharf.toml:4:1: this component needs at least"]);
     let typed = Project::job("other", r#"["ok"]"#);
     let refused = server.wharf().call(["run", "--memory", "1MiB", typed.path()]);
-    refused.failed_saying(1, &["task.memory: this component needs at least"]);
+    refused.failed_saying(2, &["task.memory: this component needs at least"]);
     assert!(!refused.stderr.contains("wharf.toml"), "{refused:?}");
+    // Nor does it matter that the definition is there already.
+    server.wharf().ok(["run", typed.path()]);
+    for words in [["--memory", "1MiB"], ["--cpu", "1000000"]] {
+        server
+            .wharf()
+            .call(["run", "other"].iter().chain(&words))
+            .failed_saying(2, &["what was typed cannot be used: "]);
+    }
 }
 
 #[test]

@@ -264,6 +264,32 @@ fn interrupted(server: &Server, args: &str, stop_timeout: &str) -> Ended {
 }
 
 #[test]
+fn deleting_a_service_says_that_a_job_of_its_name_stays() {
+    let server = Server::start();
+    let worker = Project::new(
+        Guest::Command,
+        "name = \"work\"\n[task]\ncomponent = \"app.wasm\"\nargs = [\"sleep\", \"3600000\"]\nstop_timeout = \"1s\"\n[service]\n",
+    );
+    server.wharf().ok(["deploy", worker.path()]);
+    server.wharf().ok(["run", "work", "--", "print", "1"]);
+    let deleted = server.wharf().call(["delete", "work"]);
+    assert_eq!(
+        (deleted.code, deleted.stdout.as_str()),
+        (0, "work: deleted\n"),
+        "{deleted:?}"
+    );
+    assert!(deleted.stderr.contains("the job `work` stays"), "{deleted:?}");
+    assert!(
+        server
+            .wharf()
+            .ok(["events", "work"])
+            .contains("(service work) was deleted.")
+    );
+    let deleted = server.wharf().call(["delete", "work"]);
+    assert_eq!((deleted.code, deleted.stderr.as_str()), (0, ""), "{deleted:?}");
+}
+
+#[test]
 fn a_job_is_forgotten_when_it_is_deleted() {
     let server = Server::start();
     server

@@ -1,6 +1,7 @@
 //! What people do to deployments in progress, and back to earlier ones: abort, pause, continue, roll back.
 
-use super::deploy::{Aim, Deployed, check_existing, kind_of, no_deployment};
+use super::deploy::{Aim, Deployed, check_existing, kind_of};
+use super::deployments::no_deployment;
 use super::{Disturbed, Orchestrator};
 use crate::events::{Word, rollout, settings};
 use crate::model::stored::Record as _;

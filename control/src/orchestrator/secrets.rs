@@ -80,7 +80,7 @@ impl Orchestrator {
     /// A namespace's current definitions and whose they are: a service's goal and stable revision, a job
     /// family's latest, what runs in progress run.
     async fn current(&self, namespace: &NamespaceName) -> Result<Vec<(FamilyRevision, String)>, Refusal> {
-        let services = self.services(namespace).await?;
+        let services = self.services(namespace).await?.readable;
         let mut current: Vec<(FamilyRevision, String)> = Vec::new();
         for service in &services {
             let revisions = [service.goal, service.stable].into_iter().flatten();

@@ -6,7 +6,7 @@ use super::Orchestrator;
 use crate::events::Word;
 use crate::logs::LogError;
 use crate::manifest::MAX_COUNT;
-use crate::model::stored::Record as _;
+use crate::model::stored::{Record as _, RecordError};
 use crate::model::{Group, Service, ServiceStatus, Task, TaskStatus, keys};
 use crate::names::{NamespaceName, ServiceName, closest};
 use crate::refusal::{Kind, Refusal};
@@ -29,13 +29,45 @@ pub struct Scaled {
     pub scaling: Option<ShownScaling>,
 }
 
+/// A namespace's services, by name.
+#[derive(Debug)]
+pub struct Services {
+    /// Those that are as they shall be.
+    pub readable: Vec<Service>,
+    /// Those whose records can't be read: one must not keep the others from being seen.
+    pub damaged: Vec<DamagedService>,
+}
+
+/// A service of which there is no more than a name.
+#[derive(Debug)]
+pub struct DamagedService {
+    /// Its name.
+    pub name: String,
+    /// What is wrong with its record.
+    pub error: RecordError,
+}
+
 impl Orchestrator {
     /// A namespace's services, by name.
     ///
     /// # Errors
     /// If the store fails.
-    pub async fn services(&self, namespace: &NamespaceName) -> Result<Vec<Service>, Refusal> {
-        self.records(&keys::services(namespace)).await
+    pub async fn services(&self, namespace: &NamespaceName) -> Result<Services, Refusal> {
+        let prefix = keys::services(namespace);
+        let mut services = Services {
+            readable: Vec::new(),
+            damaged: Vec::new(),
+        };
+        for entry in self.store.list(&prefix).await?.entries {
+            match Service::decode(&entry) {
+                Ok(service) => services.readable.push(service),
+                Err(error) => services.damaged.push(DamagedService {
+                    name: entry.key.strip_prefix(&prefix).unwrap_or_default().to_owned(),
+                    error,
+                }),
+            }
+        }
+        Ok(services)
     }
 
     /// A service.

@@ -7,7 +7,7 @@ use http::StatusCode;
 use super::deployments::describe;
 use crate::api::convert::{self, Counts};
 use crate::api::extract::{InNamespace, Json as Body, Named};
-use crate::api::types::{ErrorBody, Service, ServiceDescription, ServiceList, UpdateService};
+use crate::api::types::{DamagedService, ErrorBody, Service, ServiceDescription, ServiceList, UpdateService};
 use crate::api::{Api, SharedApi};
 use crate::edge::rules;
 use crate::model::{self, Group, ServiceKind, TaskStatus};
@@ -32,11 +32,19 @@ pub(crate) async fn list(
     namespace: InNamespace,
     State(api): State<SharedApi>,
 ) -> Result<Json<ServiceList>, Refusal> {
+    let found = api.orchestrator.services(&namespace.name).await?;
     let mut services = Vec::new();
-    for service in api.orchestrator.services(&namespace.name).await? {
-        services.push(summarise(&api, &namespace.name, &service).await);
+    for service in &found.readable {
+        services.push(summarise(&api, &namespace.name, service).await);
     }
-    Ok(Json(ServiceList { services }))
+    let damaged = found.damaged.into_iter().map(|damaged| DamagedService {
+        service_name: damaged.name,
+        error: damaged.error.to_string(),
+    });
+    Ok(Json(ServiceList {
+        services,
+        damaged: damaged.collect(),
+    }))
 }
 
 /// A service with its deployments, tasks and events.

@@ -111,6 +111,19 @@ pub enum ServiceKind {
 pub struct ServiceList {
     /// Sorted by name.
     pub services: Vec<Service>,
+    /// Those whose records can't be read, sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<DamagedService>,
+}
+
+/// A service whose record can't be read.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DamagedService {
+    /// Its name.
+    pub service_name: String,
+    /// What is wrong.
+    pub error: String,
 }
 
 /// All there is to say about a service.

@@ -1,5 +1,6 @@
 //! What is typed over a manifest.
 
+use super::jobs::JOB;
 use super::*;
 
 #[test]

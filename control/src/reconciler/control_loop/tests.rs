@@ -6,6 +6,8 @@ mod events;
 pub(crate) mod fake;
 mod faults;
 mod jobs;
+mod paced;
+mod records;
 mod recovery;
 mod retiring;
 mod rollouts;

@@ -254,6 +254,18 @@ async fn a_damaged_service_is_left_out() {
     let store = &neighbours.harbour.orchestrator.store;
     store.commit(Transaction::new().put(damaged, "{")).await.unwrap();
     neighbours.others_change_theirs(1).await;
+    // It is shown as what it is, beside the others.
+    let orchestrator = &neighbours.harbour.orchestrator;
+    let services = orchestrator.services(&neighbours.red).await.unwrap();
+    let [damaged] = services.damaged.as_slice() else {
+        panic!("{services:?}")
+    };
+    assert_eq!(damaged.name, "broken");
+    assert!(
+        damaged.error.to_string().contains("can't be read"),
+        "{}",
+        damaged.error
+    );
     // Nor does it keep down what else its own namespace has.
     let own = json!({ "route": [of("own", "red", "/own")] });
     neighbours.apply(&neighbours.red, own).await.unwrap();

@@ -1,7 +1,7 @@
 //! Faults of what the loop stands on: it is late then, and never wrong.
 
-use super::cluster::{Fault, Side};
 use super::fake::unhealthy;
+use super::paced::{Fault, Side};
 use super::*;
 use crate::model::stored::Record as _;
 use crate::model::{Task, keys};

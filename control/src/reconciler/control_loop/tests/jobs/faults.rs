@@ -1,7 +1,7 @@
 //! What survives: a store that fails, a server that is killed at any step.
 
-use super::super::cluster::{Fault, Side};
 use super::super::fake::Fake;
+use super::super::paced::{Fault, Side};
 use super::*;
 
 fn spec() -> RunSpec {
