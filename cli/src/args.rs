@@ -13,11 +13,13 @@ use crate::exit::RefusedTyped;
 
 mod jobs;
 mod objects;
+mod project;
 mod rollouts;
 mod routing;
 
 pub(crate) use jobs::*;
 pub(crate) use objects::*;
+pub(crate) use project::*;
 pub(crate) use rollouts::*;
 pub(crate) use routing::*;
 
@@ -30,7 +32,11 @@ pub(crate) use routing::*;
     disable_help_subcommand = true
 )]
 #[command(after_help = "\
-First steps, in a clone of Wharf whose examples `cargo xtask guests` has built:
+First steps:
+  wharf new api                     a function of your own, in ./api
+  wharf dev api                     builds it, serves it, follows every change
+
+In a clone of Wharf whose examples `cargo xtask guests` has built:
   wharf serve                       the server, in a terminal of its own
   wharf deploy examples/hello       a service: prints its URL
   wharf run examples/report         a job: prints what it prints
@@ -45,6 +51,12 @@ pub(crate) struct Wharf {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Begin a project: a function or a job that builds and has tests
+    New(New),
+    /// Build what a manifest says, and look at what came of it
+    Build(Build),
+    /// Serve a project while it is worked on: every change is built and takes over, and every request is shown
+    Dev(Dev),
     /// Start the server
     Serve(Serve),
     /// Make a service run what a manifest says, and wait until it does; or have a job run by its schedule
@@ -105,6 +117,8 @@ pub(crate) enum Command {
     Namespace(Namespace),
     /// Create, list and revoke the tokens of a namespace
     Token(Token),
+    /// Print what makes a shell complete `wharf`'s commands and options
+    Completions(Completions),
     /// The compiler process that the server starts for itself
     #[command(name = "__compile", hide = true)]
     Compile(Compile),

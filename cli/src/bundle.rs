@@ -139,7 +139,7 @@ fn mount(mount: &PackagedMount) -> BundleMount {
 }
 
 /// An error with its causes, as something that was configured wrong.
-fn bad_config(error: impl Into<anyhow::Error>) -> BadConfig {
+pub(crate) fn bad_config(error: impl Into<anyhow::Error>) -> BadConfig {
     BadConfig(format!("{:#}", error.into()))
 }
 

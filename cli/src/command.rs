@@ -1,11 +1,14 @@
 //! The commands, one module for what belongs together. Each takes what was typed and ends with an exit code.
 
+mod build;
 mod capacity;
 mod deploy;
 mod describe;
+mod dev;
 mod follow;
 mod jobs;
 mod lists;
+mod new;
 mod rollouts;
 mod routing;
 mod run;
@@ -17,10 +20,12 @@ mod tenancy;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
+use clap::CommandFactory as _;
 use wharf_control::names::DEFAULT_NAMESPACE;
 
 use crate::api::Api;
-use crate::args::{Client, Command, Scope, Wharf};
+use crate::args::{Client, Command, Completions, Scope, Wharf};
+use crate::output;
 use crate::settings::Settings;
 
 /// Carry out what was typed.
@@ -28,6 +33,9 @@ pub(crate) fn call(typed: Wharf) -> Result<ExitCode> {
     match typed.command {
         Command::Compile(_) => Ok(wharf_runtime::compile_child_main()),
         Command::Serve(args) => serve::serve(args),
+        Command::Dev(args) => dev::dev(args),
+        Command::New(args) => new::new(&args).map(|()| ExitCode::SUCCESS),
+        Command::Completions(args) => completions(&args),
         command => talk(command),
     }
 }
@@ -44,6 +52,7 @@ fn talk(command: Command) -> Result<ExitCode> {
 
 async fn talk_within(command: Command) -> Result<ExitCode> {
     match command {
+        Command::Build(args) => build::build(&args).await?,
         Command::Deploy(args) => deploy::deploy(&connect(&args.client, &args.scope)?, &args).await?,
         Command::Run(args) => return run::run(&connect(&args.client, &args.scope)?, &args).await,
         Command::Jobs(args) => jobs::jobs(&connect(&args.client, &args.scope)?, &args).await?,
@@ -70,8 +79,20 @@ async fn talk_within(command: Command) -> Result<ExitCode> {
         }
         Command::Namespace(args) => tenancy::namespace(&connect_outside(&args.client)?, &args).await?,
         Command::Token(args) => tenancy::token(&connect(&args.client, &args.scope)?, &args).await?,
-        Command::Serve(_) | Command::Compile(_) => {} // are no clients: `call` took them
+        // Are no clients: `call` took them.
+        Command::Serve(_)
+        | Command::Dev(_)
+        | Command::New(_)
+        | Command::Completions(_)
+        | Command::Compile(_) => {}
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn completions(args: &Completions) -> Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Wharf::command(), "wharf", &mut script);
+    output::say(String::from_utf8_lossy(&script).trim_end())?;
     Ok(ExitCode::SUCCESS)
 }
 

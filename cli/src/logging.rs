@@ -7,8 +7,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::exit::Usage;
 
-/// What is logged when nothing is said.
-const DEFAULT_FILTER: &str = "info";
+/// What is logged of a server when nothing is said.
+pub(crate) const DEFAULT_FILTER: &str = "info";
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +19,10 @@ enum Form {
     Json,
 }
 
-/// Start logging as `WHARF_LOG` says.
-pub(crate) fn start() -> Result<()> {
+/// Start logging as `WHARF_LOG` says, or as much as `default` where it says nothing.
+pub(crate) fn start(default: &str) -> Result<()> {
     let wish = std::env::var("WHARF_LOG").unwrap_or_default();
-    let (form, filter) = read(&wish);
+    let (form, filter) = read(&wish, default);
     let wrong = |error| {
         Usage(format!(
             "WHARF_LOG is `{wish}`, which is no level or filter such as `info`: {error}"
@@ -42,7 +42,7 @@ pub(crate) fn start() -> Result<()> {
 }
 
 /// The form is a word among the filter's directives.
-fn read(wish: &str) -> (Option<Form>, String) {
+fn read(wish: &str, default: &str) -> (Option<Form>, String) {
     let mut form = None;
     let mut filter = Vec::new();
     for word in wish.split(',').map(str::trim).filter(|word| !word.is_empty()) {
@@ -53,7 +53,7 @@ fn read(wish: &str) -> (Option<Form>, String) {
         }
     }
     let filter = if filter.is_empty() {
-        DEFAULT_FILTER.to_owned()
+        default.to_owned()
     } else {
         filter.join(",")
     };

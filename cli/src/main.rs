@@ -5,11 +5,13 @@
 
 mod api;
 mod args;
+mod building;
 mod bundle;
 mod command;
 mod exit;
 mod logging;
 mod output;
+mod project;
 mod settings;
 
 use std::process::ExitCode;

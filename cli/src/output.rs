@@ -60,6 +60,13 @@ pub(crate) fn remark(text: &str) {
     eprintln!("{text}");
 }
 
+/// Ask a person something; the answer is typed behind it.
+#[expect(clippy::print_stderr, reason = "standard output is the answer's")]
+pub(crate) fn ask(question: &str) -> io::Result<()> {
+    eprint!("{question}");
+    io::stderr().flush()
+}
+
 /// A point in time, to the millisecond.
 pub(crate) fn time(time: Timestamp) -> String {
     format!("{time:.3}")

@@ -30,7 +30,7 @@ pub use child::compile_child_main;
 use compile::Compiler;
 pub use compile::CompilerCommand;
 use footprint::Footprint;
-pub use inspect::{Refusal, World};
+pub use inspect::{Refusal, World, check as check_component};
 use recent::Recent;
 
 /// A component that can be instantiated. Cheap to clone.

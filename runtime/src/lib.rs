@@ -32,7 +32,9 @@ mod task;
 mod ticker;
 mod timers;
 
-pub use artifact::{Artifact, CompilerCommand, PrepareError, Refusal, World, compile_child_main};
+pub use artifact::{
+    Artifact, CompilerCommand, PrepareError, Refusal, World, check_component, compile_child_main,
+};
 pub use capability::ConfigureError;
 pub use capacity::{Amount, Capacity, Reservation, Shortfall};
 pub use command_task::{CommandTask, Exit};

@@ -133,7 +133,13 @@ fn changed(deployment: &Deployment, args: &args::Deploy, bundle: &Bundle) -> Str
     said.fold(steady(deployment), |text, change| format!("{text}\n{change}"))
 }
 
-async fn roll_out(api: &Api, bundle: &Bundle, progress: &Progress, patience: Duration) -> Result<Deployment> {
+/// Send it and look on until the rollout has ended.
+pub(super) async fn roll_out(
+    api: &Api,
+    bundle: &Bundle,
+    progress: &Progress,
+    patience: Duration,
+) -> Result<Deployment> {
     let digest = upload(api, bundle, progress).await?.digest;
     let request = CreateDeployment {
         bundle: digest,

@@ -1,6 +1,6 @@
 //! `wharf run`: a job as if it ran here. Its output is ours, its exit code is ours, and what ends us cancels it.
 
-mod interrupts;
+pub(super) mod interrupts;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -27,8 +27,13 @@ use crate::bundle::Bundle;
 use crate::exit::{self, Usage};
 use crate::output;
 
-/// Run a job to its end.
+/// Run a job to its end, and end as it did.
 pub(crate) async fn run(api: &Api, args: &args::Run) -> Result<ExitCode> {
+    outcome(&to_its_end(api, args).await?)
+}
+
+/// Run a job to its end, and show what it writes.
+pub(super) async fn to_its_end(api: &Api, args: &args::Run) -> Result<Run> {
     let (request, bundle) = request(api, args).await?;
     let refused = |error| match &bundle {
         Some(bundle) => bundle.refused(error),
@@ -50,7 +55,7 @@ pub(crate) async fn run(api: &Api, args: &args::Run) -> Result<ExitCode> {
         }
     };
     match ended {
-        Ok(run) => outcome(&run),
+        Ok(run) => Ok(run),
         Err(error) if error.is::<Unwritable>() => {
             cancel(api, &begun, "nobody reads its output at `wharf run` any more").await;
             Err(error)

@@ -15,7 +15,7 @@ use wharf_runtime::CompilerCommand;
 
 use crate::args;
 use crate::{logging, output, settings};
-use options::Options;
+pub(super) use options::{DEFAULT_API, DEFAULT_HTTP, Options};
 
 /// Threads for what is not serving: enough that one blocked write does not hold up the timers.
 const CONTROL_THREADS: usize = 2;
@@ -31,7 +31,15 @@ const SERVE_EVENT_INTERVAL: u32 = 8;
 /// Serve until SIGTERM or Ctrl-C.
 pub(super) fn serve(args: args::Serve) -> Result<ExitCode> {
     let options = Options::resolve(args)?;
-    logging::start()?;
+    logging::start(logging::DEFAULT_FILTER)?;
+    within(options, serve_until_told).map(|()| ExitCode::SUCCESS)
+}
+
+/// Makes the threads that a server needs, and has `work` done on those of control.
+pub(super) fn within<T, F: Future<Output = Result<T>>>(
+    options: Options,
+    work: impl FnOnce(ServeConfig) -> F,
+) -> Result<T> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let serving = runtime("wharf-serve", cores, |serving| {
         serving.event_interval(SERVE_EVENT_INTERVAL);
@@ -40,11 +48,11 @@ pub(super) fn serve(args: args::Serve) -> Result<ExitCode> {
         control.on_thread_start(rank_below_serving);
     })?;
     let config = config(options, serving.handle().clone())?;
-    let ended = control.block_on(serve_until_told(config));
+    let ended = control.block_on(work(config));
     // What is left are connections that were cut and tasks that were stopped: nobody waits for them.
     serving.shutdown_background();
     control.shutdown_background();
-    ended.map(|()| ExitCode::SUCCESS)
+    ended
 }
 
 fn runtime(name: &str, threads: usize, tune: impl FnOnce(&mut Builder)) -> Result<Runtime> {
@@ -104,9 +112,9 @@ async fn serve_until_told(config: ServeConfig) -> Result<()> {
 }
 
 /// What a client in another terminal has to be told to find this server, where it isn't at the default place.
-fn elsewhere(api: SocketAddr, data: &Path) -> String {
+pub(super) fn elsewhere(api: SocketAddr, data: &Path) -> String {
     let mut words = String::new();
-    if api != options::DEFAULT_API {
+    if api != DEFAULT_API {
         // One that takes any address is on this machine, too.
         let ip = if api.ip().is_unspecified() {
             Ipv4Addr::LOCALHOST.into()

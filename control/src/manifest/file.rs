@@ -155,6 +155,11 @@ impl ManifestFile {
         })
     }
 
+    /// The folder that paths are relative to.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
     /// What was written.
     pub fn text(&self) -> &ManifestText {
         &self.text

@@ -69,7 +69,7 @@ impl Refusal {
 const MAGIC: &[u8] = b"\0asm";
 
 /// Checks a component's bytes: form, validity, imports, world.
-pub(super) fn check(bytes: &[u8]) -> Result<World, Refusal> {
+pub fn check(bytes: &[u8]) -> Result<World, Refusal> {
     if !bytes.starts_with(MAGIC) {
         return Err(Refusal::Invalid(
             "it does not begin with the bytes of a WebAssembly file (offset 0)".into(),

@@ -6,14 +6,14 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The signals that came, from when this is made.
-pub(super) struct Interrupts {
+pub(in crate::command) struct Interrupts {
     signals: Vec<Signal>,
     came: u32,
 }
 
 impl Interrupts {
     /// Listens for those that are not ignored, as `nohup` has it for SIGHUP.
-    pub(super) fn listen() -> io::Result<Self> {
+    pub(in crate::command) fn listen() -> io::Result<Self> {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let ignored = ignored(&status);
         let kinds = [
@@ -31,12 +31,12 @@ impl Interrupts {
     }
 
     /// Resolves when one has come, now or before.
-    pub(super) async fn once(&mut self) {
+    pub(in crate::command) async fn once(&mut self) {
         self.until(1).await;
     }
 
     /// Resolves when two have come, now or before.
-    pub(super) async fn twice(&mut self) {
+    pub(in crate::command) async fn twice(&mut self) {
         self.until(2).await;
     }
 

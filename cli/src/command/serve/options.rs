@@ -9,8 +9,8 @@ use crate::args::{Serve, ServeOptions};
 use crate::exit::BadConfig;
 use crate::settings;
 
-pub(super) const DEFAULT_API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
-const DEFAULT_HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+pub(crate) const DEFAULT_API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7070);
+pub(crate) const DEFAULT_HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// Most tasks wait most of the time.
 const DEFAULT_CPU_OVERCOMMIT: f64 = 16.0;
 /// Few tasks use their whole envelope.

@@ -1,0 +1,91 @@
+//! From an empty directory to something that can be deployed: `new`, `build`, `dev`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// What a new project begins as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Template {
+    /// A function in Rust
+    HttpRust,
+    /// A job in Rust
+    JobRust,
+}
+
+impl Template {
+    /// Its directory among the templates, which is what it is typed as.
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            Self::HttpRust => "http-rust",
+            Self::JobRust => "job-rust",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf new api                            a function in Rust, in ./api
+  wharf new report --template job-rust     a job
+  wharf new                                asks
+
+Everything it is built with comes along: nothing of Wharf has to be downloaded.")]
+pub(crate) struct New {
+    /// What it is called, and its directory; asked for on a terminal
+    pub(crate) name: Option<String>,
+    /// What it begins as [default: http-rust; asked for on a terminal if the name is, too]
+    #[arg(long, short, value_enum, value_name = "TEMPLATE")]
+    pub(crate) template: Option<Template>,
+    /// The directory [default: the name]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf build
+  wharf build examples/hello
+
+Runs the command in `build` under [task] of wharf.toml, in its directory, and checks what came of it.")]
+pub(crate) struct Build {
+    /// A directory with a wharf.toml, or a manifest
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf dev
+  wharf dev examples/hello --http 127.0.0.1:3000
+  wharf dev --env GREETING=hi
+
+It has a server of its own, with its data in .wharf beside the manifest. Ctrl-C ends both.")]
+pub(crate) struct Dev {
+    /// A directory with a wharf.toml, or a manifest
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// The address requests are served on [default: 127.0.0.1:8080, or a free port]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) http: Option<SocketAddr>,
+    /// The address of the API [default: 127.0.0.1:7070, or a free port]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) api: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) overrides: super::Overrides,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf completions bash      into ~/.local/share/bash-completion/completions/wharf
+  wharf completions zsh       into _wharf in a directory of $fpath
+  wharf completions fish      into ~/.config/fish/completions/wharf.fish")]
+pub(crate) struct Completions {
+    /// For which shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
