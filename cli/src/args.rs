@@ -101,7 +101,7 @@ pub(crate) enum Command {
     Continue(Pause),
     /// Stop a task; a service's task is replaced
     Stop(Stop),
-    /// Delete a service, or a job with its history
+    /// Delete a service or a job, with its history and its data
     Delete(Delete),
     /// Set, list and delete secrets
     Secret(Secret),

@@ -13,6 +13,7 @@ pub mod edge;
 pub mod events;
 mod files;
 pub mod jobs;
+pub mod key_value;
 pub mod logs;
 pub mod manifest;
 pub mod model;

@@ -26,6 +26,7 @@ use crate::blueprint::Blueprints;
 use crate::clock::Clock;
 use crate::edge::Edge;
 use crate::events::{EventLog, Word};
+use crate::key_value::KeyValueStore;
 use crate::logs::Logs;
 use crate::model::stored::Record;
 use crate::names::NamespaceName;
@@ -90,6 +91,8 @@ pub struct Orchestrator {
     pub blobs: Blobs,
     /// Tasks' output.
     pub logs: Logs,
+    /// What services keep.
+    pub data: Arc<KeyValueStore>,
     /// What time it is.
     pub clock: Clock,
     /// The port the gateway listens on, for URLs.

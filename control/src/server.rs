@@ -323,6 +323,7 @@ fn host(
         secrets: opened.secrets.clone(),
         logs: opened.logs.clone(),
         blobs: opened.blobs.clone(),
+        data: opened.data.clone(),
     }))
 }
 

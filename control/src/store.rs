@@ -8,6 +8,7 @@
 //! Watching reads from a bounded history that all watchers share: there is no queue per watcher to
 //! overflow. Who falls behind it is told so ([`WatchError::Compacted`]), lists again and goes on.
 
+pub(crate) mod database;
 mod error;
 mod file;
 mod format;

@@ -134,8 +134,8 @@ pub trait Executor: fmt::Debug + Send + Sync + 'static {
     /// Waits until requests wait for services that have no tasks, and says for which. Safe to drop and call again.
     async fn wanted(&self) -> Vec<(NamespaceName, ServiceName)>;
 
-    /// Drops what it keeps for a service or job that is gone: its target group, its logs.
-    fn forget(&self, namespace: &NamespaceName, name: &ServiceName);
+    /// Drops what it keeps for a service or job that is gone: its target group, its logs, its data.
+    async fn forget(&self, namespace: &NamespaceName, name: &ServiceName);
 }
 
 /// Why a task didn't come to RUNNING.

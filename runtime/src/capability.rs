@@ -20,6 +20,7 @@ mod environment;
 mod exit;
 pub(crate) mod files;
 mod io;
+pub(crate) mod key_value;
 pub(crate) mod logging;
 mod outgoing_http;
 mod random;
@@ -91,41 +92,76 @@ pub(crate) fn all() -> &'static [&'static dyn Capability] {
         &files::Files,
         &sockets::Sockets,
         &outgoing_http::OutgoingHttp,
+        &key_value::KeyValueStore,
     ]
 }
 
-/// Interfaces that can be imported, without their versions: what a refusal lists.
-pub(crate) const OFFERED: &[&str] = &[
-    "wasi:cli/environment",
-    "wasi:cli/exit",
-    "wasi:cli/stderr",
-    "wasi:cli/stdin",
-    "wasi:cli/stdout",
-    "wasi:cli/terminal-input",
-    "wasi:cli/terminal-output",
-    "wasi:cli/terminal-stderr",
-    "wasi:cli/terminal-stdin",
-    "wasi:cli/terminal-stdout",
-    "wasi:clocks/monotonic-clock",
-    "wasi:clocks/wall-clock",
-    "wasi:filesystem/preopens",
-    "wasi:filesystem/types",
-    "wasi:http/outgoing-handler",
-    "wasi:http/types",
-    "wasi:io/error",
-    "wasi:io/poll",
-    "wasi:io/streams",
-    "wasi:random/insecure",
-    "wasi:random/insecure-seed",
-    "wasi:random/random",
-    "wasi:sockets/instance-network",
-    "wasi:sockets/ip-name-lookup",
-    "wasi:sockets/network",
-    "wasi:sockets/tcp",
-    "wasi:sockets/tcp-create-socket",
-    "wasi:sockets/udp",
-    "wasi:sockets/udp-create-socket",
+/// Interfaces that can be imported, of the same versions.
+pub(crate) struct Offered {
+    /// `0.2.x`, or one whole.
+    pub(crate) versions: &'static str,
+    pub(crate) interfaces: &'static [&'static str],
+}
+
+/// All that can be imported: what is not is refused with this in mind.
+pub(crate) const OFFERED: &[Offered] = &[
+    Offered {
+        versions: "0.2.x",
+        interfaces: &[
+            "wasi:cli/environment",
+            "wasi:cli/exit",
+            "wasi:cli/stderr",
+            "wasi:cli/stdin",
+            "wasi:cli/stdout",
+            "wasi:cli/terminal-input",
+            "wasi:cli/terminal-output",
+            "wasi:cli/terminal-stderr",
+            "wasi:cli/terminal-stdin",
+            "wasi:cli/terminal-stdout",
+            "wasi:clocks/monotonic-clock",
+            "wasi:clocks/wall-clock",
+            "wasi:filesystem/preopens",
+            "wasi:filesystem/types",
+            "wasi:http/outgoing-handler",
+            "wasi:http/types",
+            "wasi:io/error",
+            "wasi:io/poll",
+            "wasi:io/streams",
+            "wasi:random/insecure",
+            "wasi:random/insecure-seed",
+            "wasi:random/random",
+            "wasi:sockets/instance-network",
+            "wasi:sockets/ip-name-lookup",
+            "wasi:sockets/network",
+            "wasi:sockets/tcp",
+            "wasi:sockets/tcp-create-socket",
+            "wasi:sockets/udp",
+            "wasi:sockets/udp-create-socket",
+        ],
+    },
+    Offered {
+        versions: "0.2.0-draft",
+        interfaces: &[
+            "wasi:keyvalue/atomics",
+            "wasi:keyvalue/batch",
+            "wasi:keyvalue/store",
+        ],
+    },
+    Offered {
+        versions: "0.1.x",
+        interfaces: &["wharf:keyvalue/store"],
+    },
 ];
+
+impl Offered {
+    /// Whether this version of its interfaces is offered.
+    pub(crate) fn has(&self, version: &str) -> bool {
+        match self.versions.strip_suffix('x') {
+            Some(begin) => version.starts_with(begin),
+            None => version == self.versions,
+        }
+    }
+}
 
 /// Everything linked: what components are checked against and instantiated with.
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<GuestState>> {

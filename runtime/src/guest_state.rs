@@ -10,6 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::capability::files::{InstanceFiles, OpenFiles};
+use crate::capability::key_value;
 use crate::memory::InstanceMemory;
 use crate::meter::{Meter, TICKS_PER_LOOK};
 use crate::outgoing::OutgoingHooks;
@@ -34,6 +35,7 @@ pub(crate) struct GuestState {
     outgoing: OutgoingHooks,
     timers: Timers,
     open_files: Option<Arc<OpenFiles>>,
+    key_value: Option<key_value::Charged>,
     pub(crate) memory: InstanceMemory,
     pub(crate) meter: Arc<Meter>,
 }
@@ -45,6 +47,7 @@ pub(crate) struct InstanceParts {
     pub(crate) timers: Timers,
     /// Absent where the task has no files.
     pub(crate) files: Option<InstanceFiles>,
+    pub(crate) key_value: Option<key_value::Charged>,
 }
 
 impl InstanceParts {
@@ -54,6 +57,7 @@ impl InstanceParts {
             outgoing: OutgoingHooks::deny_all(),
             timers: Timers::new(CancellationToken::new()),
             files: None,
+            key_value: None,
         }
     }
 }
@@ -81,6 +85,7 @@ pub(crate) fn new_store(
         outgoing: parts.outgoing,
         timers: parts.timers,
         open_files,
+        key_value: parts.key_value,
         memory,
         meter,
     };
@@ -97,6 +102,14 @@ impl GuestState {
     /// The task's open files, if it may have some.
     pub(crate) fn open_files(&self) -> Option<Arc<OpenFiles>> {
         self.open_files.clone()
+    }
+
+    /// What the key-value store's functions need.
+    pub(crate) fn key_value(&mut self) -> key_value::View<'_> {
+        key_value::View {
+            table: &mut self.table,
+            charged: self.key_value.as_ref(),
+        }
     }
 
     /// What polling needs.

@@ -20,6 +20,7 @@ mod failure;
 mod guest_state;
 mod host;
 mod http_task;
+pub mod key_value;
 mod memory;
 mod meter;
 mod outgoing;

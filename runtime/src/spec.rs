@@ -1,5 +1,5 @@
-//! What a task is made from: the validated specification, and the two things the host supplies to it
-//! while it runs (secrets to read, a log to write to).
+//! What a task is made from: the validated specification, and what the host supplies to it while
+//! it runs (secrets to read, data of its own, a log to write to).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use crate::egress::{EgressRule, Reach};
+use crate::key_value::KeyValue;
 use crate::size::{Bytes, CpuUnits};
 
 /// Everything that decides how one task runs.
@@ -41,6 +42,8 @@ pub struct TaskSpec {
     pub reach: Reach,
     /// Read-only directories the guest sees.
     pub files: Vec<Mount>,
+    /// The data the guest may read and write.
+    pub key_value: Arc<dyn KeyValue>,
     /// Where the guest's output goes.
     pub log: Arc<dyn LogSink>,
 }

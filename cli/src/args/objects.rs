@@ -207,7 +207,7 @@ pub(crate) struct Stop {
 Examples:
   wharf delete hello
 
-A service's tasks end what they are doing before they are stopped; its logs and events go with it.")]
+A service's tasks end what they are doing before they are stopped; its logs, events and data go with it.")]
 pub(crate) struct Delete {
     /// The service, or the job; a job's schedule goes with it
     pub(crate) name: String,

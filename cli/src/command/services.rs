@@ -88,13 +88,17 @@ pub(crate) async fn delete(api: &Api, args: &args::Delete) -> Result<()> {
             ),
         }
     }
-    output::answer(args.client.output, &service, |service| {
-        format!("{}: deleted", service.service_name)
-    })?;
     // Programs that read JSON get it without words.
-    if args.client.output == Output::Table && api.exists(&api.path(&["jobs", &args.name])).await? {
+    let job_stays =
+        args.client.output == Output::Table && api.exists(&api.path(&["jobs", &args.name])).await?;
+    output::answer(args.client.output, &service, |service| match job_stays {
+        true => format!("{}: deleted", service.service_name),
+        false => format!("{}: deleted, with its log and its data", service.service_name),
+    })?;
+    if job_stays {
         output::remark(&format!(
-            "the job `{0}` stays, with the definitions, the log and the events: `wharf delete {0}` once more deletes it",
+            "the job `{0}` stays, with the definitions, the log, the events and the data: `wharf delete {0}` once more \
+             deletes it",
             args.name
         ));
     }

@@ -1,4 +1,4 @@
-//! Rounds of `kill -9` at a random moment, while deployments, counts, runs, stops and secrets are asked for all at once: what
+//! Rounds of `kill -9` at a random moment, while deployments, counts, runs, stops, secrets and data are asked for all at once: what
 //! was acknowledged is there afterwards, nothing that ran runs again as itself, and everything comes to rest.
 //!
 //! `WHARF_CRASH_ROUNDS` says how many rounds ([`ROUNDS`] without it), `WHARF_CRASH_SEED` which moments: each run prints
@@ -79,6 +79,8 @@ impl History {
         wharf.with_input(["secret", "set", "key"], "0");
         let web = Project::service("web", "secrets = { KEY = \"key\" }\nenv = { VERSION = \"0\" }");
         wharf.ok(["deploy", web.path()]);
+        let notes = "name = \"notes\"\n[task]\ncomponent = \"app.wasm\"\n";
+        wharf.ok(["deploy", Project::new(Guest::KeyValue, notes).path()]);
         let work = "name = \"work\"\n[task]\ncomponent = \"app.wasm\"\nargs = [\"env\"]\n\
                     [job]\nretries = 50\nbackoff = \"0s\"\nhistory = 100\n";
         wharf.ok(["run", Project::new(Guest::Command, work).path()]);
@@ -128,6 +130,8 @@ impl History {
         let (version, key) = rest::told_by_all(server.http, &tasks);
         self.asked.versions.settle(version, |number| number);
         self.asked.secrets.settle(key, |number| number);
+        let kept = rest::kept(&client);
+        self.asked.data.settle(kept, |number| number);
         rest::deployments(&client, &self.asked.deployments);
         rest::stops(&client, &self.asked.stops);
         rest::runs(&client, &self.asked.runs);

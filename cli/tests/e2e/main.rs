@@ -22,6 +22,7 @@ mod healing;
 mod http;
 mod inner_loop;
 mod jobs;
+mod key_value;
 mod limits;
 mod load;
 mod logging;

@@ -14,6 +14,8 @@ pub(crate) enum Guest {
     Command,
     /// Answers requests with the SDK.
     Sdk,
+    /// Does with its service's data as the query says.
+    KeyValue,
 }
 
 impl Guest {
@@ -23,6 +25,7 @@ impl Guest {
             Self::Http => "guest_http.wasm",
             Self::Command => "guest-command.wasm",
             Self::Sdk => "guest_sdk.wasm",
+            Self::KeyValue => "guest_keyvalue.wasm",
         };
         let built = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../runtime/tests/guests/target/wasm32-wasip2/release");

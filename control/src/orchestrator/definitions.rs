@@ -172,6 +172,19 @@ impl Orchestrator {
             (_, Some(newest)) => Ok(newest),
         }
     }
+
+    /// A family that is new has no data, whatever one of its name left when the server ended just as that was removed.
+    pub(super) async fn begin_without_data(
+        &self,
+        namespace: &NamespaceName,
+        family: &Family,
+        revisions: &[Definition],
+    ) -> Result<(), Refusal> {
+        if revisions.is_empty() {
+            self.data.remove(namespace, family).await?;
+        }
+        Ok(())
+    }
 }
 
 /// Adds a definition, and removes the oldest of `existing` beyond the bound that are not in `used`.

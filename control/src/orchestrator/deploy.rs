@@ -134,6 +134,7 @@ impl Orchestrator {
         let mut used = self.revisions_in_use(namespace, name).await?;
         let deployments: Vec<Deployment> = self.records(&keys::service_deployments(namespace, name)).await?;
         used.push(completed_before(&service, &deployments).map(|before| before.revision));
+        self.begin_without_data(namespace, name, &revisions).await?;
         let transaction = put_definition(Transaction::new(), namespace, &definition, &revisions, &used);
         let before = service.clone();
         service.count = count;

@@ -73,6 +73,7 @@ impl Orchestrator {
             None => {
                 let definition = draft.definition(next_revision(&revisions));
                 let used = self.revisions_in_use(namespace, &family).await?;
+                self.begin_without_data(namespace, &family, &revisions).await?;
                 transaction = put_definition(transaction, namespace, &definition, &revisions, &used);
                 definition.id.revision
             }
@@ -212,7 +213,7 @@ impl Orchestrator {
         self.store.commit(gone).await?;
         self.reconciler.job((namespace.clone(), name.clone())).await;
         self.registry.remove_group(&group);
-        self.executor.forget(namespace, name);
+        self.executor.forget(namespace, name).await;
         self.events.remove(namespace, name).await;
         Ok(())
     }

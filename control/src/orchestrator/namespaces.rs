@@ -111,6 +111,7 @@ impl Orchestrator {
         self.registry.remove_namespace(name);
         self.events.remove_namespace(name).await;
         self.logs.remove_namespace(name);
+        self.data.remove_namespace(name).await?;
         self.blobs.remove_namespace(name).await?;
         Ok(())
     }

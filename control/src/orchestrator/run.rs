@@ -150,6 +150,7 @@ impl Orchestrator {
         }
         let definition = draft.definition(next_revision(&revisions));
         let used = self.revisions_in_use(namespace, &family).await?;
+        self.begin_without_data(namespace, &family, &revisions).await?;
         let put = put_definition(Transaction::new(), namespace, &definition, &revisions, &used);
         self.store.commit(put).await?;
         Ok(definition.id)

@@ -232,9 +232,10 @@ impl Orchestrator {
         }
         let unreadable = |e: LogError| Refusal::new(Kind::Internal, "LogFailed", e.to_string());
         names.extend(self.logs.names().map_err(unreadable)?);
+        names.extend(self.data.names()?);
         for (namespace, name) in names {
             if !self.is_known(&namespace, &name).await? {
-                self.executor.forget(&namespace, &name);
+                self.executor.forget(&namespace, &name).await;
                 self.events.remove(&namespace, &name).await;
             }
         }

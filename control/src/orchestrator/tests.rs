@@ -1,6 +1,7 @@
 //! Operations over a real store and loop, with an executor without an engine.
 
 mod capacity;
+mod data;
 mod deploys;
 mod edge;
 mod jobs;
@@ -124,6 +125,7 @@ async fn open(store: SharedStore, data: &Path) -> (Orchestrator, Arc<Fake>) {
         tokens: Tokens::open(store, data).await.unwrap(),
         blobs: Blobs::open(data).unwrap(),
         logs: Logs::open(data).unwrap(),
+        data: Arc::new(crate::key_value::KeyValueStore::open(data).unwrap()),
         edge: crate::edge::tests::edge(),
         aside: Aside::start().unwrap(),
         http_port: 8080,

@@ -1,6 +1,7 @@
 //! What is in the data directory, opened, and the orchestrator over it.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -12,6 +13,7 @@ use crate::blueprint::Blueprints;
 use crate::clock::Clock;
 use crate::edge::Edge;
 use crate::events::EventLog;
+use crate::key_value::KeyValueStore;
 use crate::logs::Logs;
 use crate::orchestrator::{Orchestrator, ensure_default};
 use crate::reconciler::control_loop::{self, Parts};
@@ -27,6 +29,7 @@ pub(super) struct Opened {
     pub(super) secrets: Arc<Secrets>,
     pub(super) blobs: Blobs,
     pub(super) logs: Logs,
+    pub(super) data: Arc<KeyValueStore>,
 }
 
 impl Opened {
@@ -41,6 +44,7 @@ impl Opened {
             secrets: Arc::new(Secrets::open(store.clone(), &config.master_key).await?),
             blobs: Blobs::open(&config.data)?,
             logs: Logs::open(&config.data)?,
+            data: Arc::new(open_data(&config.data).await?),
             store,
         })
     }
@@ -80,8 +84,16 @@ impl Opened {
             tokens: self.tokens,
             blobs: self.blobs,
             logs: self.logs,
+            data: self.data,
             http_port,
             writes: Mutex::default(),
         })
     }
+}
+
+/// Opens what services keep; repairing a file after a crash takes its time.
+async fn open_data(directory: &Path) -> Result<KeyValueStore, StoreError> {
+    let directory = directory.to_owned();
+    let opened = tokio::task::spawn_blocking(move || KeyValueStore::open(&directory)).await;
+    opened.map_err(|e| StoreError::Io(io::Error::other(e)))?
 }

@@ -95,7 +95,7 @@ impl StoreError {
     }
 
     /// The same for another who waited for the same commit ([`io::Error`] can't be cloned).
-    pub(super) fn for_another(&self) -> Self {
+    pub(crate) fn for_another(&self) -> Self {
         match self {
             Self::DiskFull => Self::DiskFull,
             Self::Io(error) => Self::Io(io::Error::new(error.kind(), error.to_string())),

@@ -3,20 +3,19 @@
 //! Reads happen on the caller's thread (they are lookups in a page cache); all writes go through one
 //! writer thread, which commits those that wait together, as each commit costs a disk flush.
 //!
-//! After an I/O error redb refuses to go on. The writer then closes and opens it again, which brings back
-//! the last commit, so that a disk that was full is a refused write and nothing else.
+//! After an I/O error the writer closes and opens it again ([`Reopened`]), so that a disk that was full is a refused
+//! write and nothing else.
 
 use std::fmt;
 use std::fs::{self, File};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use redb::{Database, ReadTransaction, ReadableDatabase as _, StorageBackend};
 use tokio::sync::{mpsc, oneshot};
 
-use super::file::StoreFile;
+use super::database::{self, OpenDatabase, Reopened};
 use super::format::{self, ENTRIES, FORMAT, UPGRADES, Upgrade};
 use super::history::{History, Watch, WatchError};
 use super::lock::DataLock;
@@ -25,12 +24,6 @@ use super::{Entry, Listing, Store, StoreError, StoreRevision, Transaction};
 
 /// The store's file in the data directory.
 pub const STORE_FILE: &str = "store.redb";
-
-/// Pages kept in memory. The whole store of a few hundred services is smaller.
-const PAGE_CACHE: usize = 8 << 20;
-
-/// Opens the database: at the start, and again after an I/O error.
-pub(super) type OpenDatabase = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
 
 /// The embedded store. Closed when dropped.
 pub struct RedbStore {
@@ -43,9 +36,7 @@ pub struct RedbStore {
 
 /// What readers and the writer thread share.
 pub(super) struct Shared {
-    /// Nothing, while it could not be opened again after an error.
-    pub(super) database: RwLock<Option<Database>>,
-    pub(super) open: OpenDatabase,
+    pub(super) database: Reopened,
     pub(super) history: History,
 }
 
@@ -64,13 +55,9 @@ impl RedbStore {
     /// [`StoreError::NewerFormat`], [`StoreError::Damaged`], or what the disk says.
     pub fn open(lock: DataLock) -> Result<Self, StoreError> {
         let directory = lock.directory().to_owned();
-        let path = directory.join(STORE_FILE);
-        let is_new = !fs::exists(&path)?;
-        let open = {
-            let directory = directory.clone();
-            move || open_database(StoreFile::open(&path).map_err(StoreError::directory(&directory))?)
-        };
-        let store = Self::start(Box::new(open), Some(lock), FORMAT, UPGRADES)?;
+        let is_new = !fs::exists(directory.join(STORE_FILE))?;
+        let open = database::in_file(&directory, STORE_FILE);
+        let store = Self::start(open, Some(lock), FORMAT, UPGRADES)?;
         if is_new {
             // The file's name has to be durable as well as its content.
             File::open(directory)?.sync_all()?;
@@ -83,8 +70,7 @@ impl RedbStore {
     /// # Errors
     /// As [`RedbStore::open`], though none is to be expected.
     pub fn in_memory() -> Result<Self, StoreError> {
-        let open = || open_database(redb::backends::InMemoryBackend::new());
-        Self::start(Box::new(open), None, FORMAT, UPGRADES)
+        Self::start(database::in_memory(), None, FORMAT, UPGRADES)
     }
 
     pub(super) fn start(
@@ -93,14 +79,10 @@ impl RedbStore {
         supported: u32,
         upgrades: &[Upgrade],
     ) -> Result<Self, StoreError> {
-        let database = open()?;
-        let revision = format::prepare(&database, supported, upgrades)?;
+        let database = Reopened::new(open)?;
+        let revision = database.with(|database| format::prepare(database, supported, upgrades))?;
         let history = History::new(revision);
-        let shared = Arc::new(Shared {
-            database: RwLock::new(Some(database)),
-            open,
-            history,
-        });
+        let shared = Arc::new(Shared { database, history });
         let (writes, waiting) = mpsc::channel(MAX_WAITING_WRITES);
         let writer = std::thread::Builder::new()
             .name("wharf-store".to_owned())
@@ -128,25 +110,10 @@ impl Drop for RedbStore {
     }
 }
 
-/// A database over `backend`, with our cache size.
-pub(super) fn open_database(backend: impl StorageBackend) -> Result<Database, StoreError> {
-    Ok(Database::builder()
-        .set_cache_size(PAGE_CACHE)
-        .create_with_backend(backend)?)
-}
-
-impl Shared {
-    fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().ok_or(StoreError::Unavailable)?;
-        read(&database.begin_read()?)
-    }
-}
-
 #[async_trait]
 impl Store for RedbStore {
     async fn get(&self, key: &str) -> Result<Option<Entry>, StoreError> {
-        self.shared.read(|transaction| {
+        self.shared.database.read(|transaction| {
             let entries = transaction.open_table(ENTRIES)?;
             let found = entries.get(key)?;
             Ok(found.map(|found| entry(key, found.value())))
@@ -154,7 +121,7 @@ impl Store for RedbStore {
     }
 
     async fn list(&self, prefix: &str) -> Result<Listing, StoreError> {
-        self.shared.read(|transaction| {
+        self.shared.database.read(|transaction| {
             let mut found = Vec::new();
             for row in transaction.open_table(ENTRIES)?.range(prefix..)? {
                 let (key, value) = row?;
@@ -172,7 +139,7 @@ impl Store for RedbStore {
     }
 
     async fn count(&self, prefix: &str) -> Result<usize, StoreError> {
-        self.shared.read(|transaction| {
+        self.shared.database.read(|transaction| {
             let mut count = 0;
             for row in transaction.open_table(ENTRIES)?.range(prefix..)? {
                 let (key, _) = row?;

@@ -1,12 +1,13 @@
 //! The store's promises: conflicts are seen, what is acknowledged survives, watchers miss nothing unseen.
 
 mod crash;
+pub(crate) mod disk;
 mod watch;
 
 use std::sync::Arc;
 
+use super::database::open_database;
 use super::format::{FORMAT, UPGRADES, Upgrade};
-use super::redb_store::open_database;
 use super::*;
 
 /// A store in memory.

@@ -3,8 +3,6 @@
 //! Transactions of a group see those before them, as if committed one by one. One whose expectations
 //! fail writes nothing and doesn't disturb the others.
 
-use std::sync::PoisonError;
-
 use bytes::Bytes;
 use redb::{Database, ReadableTable as _, Table, WriteTransaction};
 use tokio::sync::{mpsc, oneshot};
@@ -73,9 +71,7 @@ fn write_group(
     transactions: &[Transaction],
     group: &mut Group,
 ) -> Result<StoreRevision, StoreError> {
-    let database = shared.database.read().unwrap_or_else(PoisonError::into_inner);
-    let database = database.as_ref().ok_or(StoreError::Unavailable)?;
-    let write = database.begin_write()?;
+    let write = shared.database.with(|database| Ok(database.begin_write()?))?;
     let mut newest = current;
     {
         let mut entries = write.open_table(ENTRIES)?;
@@ -193,7 +189,7 @@ fn recover(
     group: Group,
 ) -> Vec<Result<StoreRevision, StoreError>> {
     tracing::error!(%error, "the store could not commit");
-    match reopen(shared) {
+    match shared.database.reopen(committed_revision) {
         Ok(found) if found > current => {
             shared.history.append(group.changes, found);
             group.outcomes
@@ -209,30 +205,14 @@ fn recover(
 /// Opens the database if it stayed closed after an error. What that commit was then comes to light: if
 /// it is in the store, watchers begin anew.
 fn reopen_if_closed(shared: &Shared) -> Result<(), StoreError> {
-    if shared
-        .database
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .is_some()
-    {
+    if shared.database.is_open() {
         return Ok(());
     }
-    let found = reopen(shared)?;
+    let found = shared.database.reopen(committed_revision)?;
     if found > shared.history.newest() {
         shared.history.restart(found);
     }
     Ok(())
-}
-
-/// Closes the database, if it is open, and opens it; gives the transaction it is at. Readers wait meanwhile, rather
-/// than be told that there is none.
-fn reopen(shared: &Shared) -> Result<StoreRevision, StoreError> {
-    let mut database = shared.database.write().unwrap_or_else(PoisonError::into_inner);
-    *database = None;
-    let opened = (shared.open)()?;
-    let revision = committed_revision(&opened)?;
-    *database = Some(opened);
-    Ok(revision)
 }
 
 fn committed_revision(database: &Database) -> Result<StoreRevision, StoreError> {

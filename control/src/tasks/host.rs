@@ -18,6 +18,7 @@ use super::{Executor, Exposure, HostCapacity, LiveTask, NotActivated, Order, Pre
 use crate::blobs::{Blobs, FolderContent};
 use crate::edge::rules::{group_name, service_of};
 use crate::edge::{Edge, Served};
+use crate::key_value::KeyValueStore;
 use crate::logs::{LogQuery, Logs};
 use crate::manifest::{MountPath, Workload};
 use crate::model::{Bundle, Group, Task, World};
@@ -38,6 +39,7 @@ pub struct Host {
     secrets: Arc<Secrets>,
     logs: Logs,
     blobs: Blobs,
+    data: Arc<KeyValueStore>,
     edge: Arc<Edge>,
     wakes: Arc<Wakes>,
 }
@@ -59,6 +61,8 @@ pub struct HostParts {
     pub logs: Logs,
     /// Components and files.
     pub blobs: Blobs,
+    /// What services keep.
+    pub data: Arc<KeyValueStore>,
 }
 
 impl Host {
@@ -72,6 +76,7 @@ impl Host {
             secrets,
             logs,
             blobs,
+            data,
         } = parts;
         let wakes = Arc::new(Wakes::default());
         gateway.groups().wake_with(wakes.clone());
@@ -82,6 +87,7 @@ impl Host {
             secrets,
             logs,
             blobs,
+            data,
             edge,
             wakes,
         }
@@ -114,6 +120,7 @@ impl Host {
                 false => Reach::BeyondThisHost,
             },
             files: self.files(&task.namespace, &blueprint.bundle).await?,
+            key_value: self.data.of(&task.namespace, task.group.name()),
             log: self.logs.sink(&task.namespace, task.group.name(), &task.id),
         })
     }
@@ -318,8 +325,11 @@ impl Executor for Host {
         groups.iter().filter_map(service_of).collect()
     }
 
-    fn forget(&self, namespace: &NamespaceName, name: &ServiceName) {
+    async fn forget(&self, namespace: &NamespaceName, name: &ServiceName) {
         self.logs.remove(namespace, name);
+        if let Err(error) = self.data.remove(namespace, name).await {
+            tracing::error!(%namespace, service = %name, %error, "can't remove its data yet; nobody sees it any more");
+        }
     }
 }
 

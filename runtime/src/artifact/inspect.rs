@@ -7,7 +7,7 @@ use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::capability::OFFERED;
+use crate::capability::{OFFERED, Offered};
 
 /// What a component exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -135,18 +135,21 @@ fn located(error: &wasmparser::BinaryReaderError) -> String {
 fn check_imports(imports: &[String]) -> Result<(), Refusal> {
     for import in imports {
         let (interface, version) = import.split_once('@').unwrap_or((import, ""));
-        let known = OFFERED.contains(&interface);
-        if known && (version.is_empty() || version.starts_with("0.2.")) {
+        let offered = OFFERED
+            .iter()
+            .find(|offered| offered.interfaces.contains(&interface));
+        if offered.is_some_and(|offered| version.is_empty() || offered.has(version)) {
             continue;
         }
-        return Err(Refusal::Import(match known {
-            true if version.starts_with("0.3.") => wasi_p3("imports", import),
-            true => {
-                format!("the component imports `{import}`; of `{interface}` only versions 0.2.x are offered")
+        return Err(Refusal::Import(match offered {
+            Some(_) if version.starts_with("0.3.") => wasi_p3("imports", import),
+            Some(Offered { versions, .. }) => {
+                format!("the component imports `{import}`; of `{interface}` only {versions} is offered")
             }
-            false => format!(
+            None => format!(
                 "the component imports `{import}`, which is not offered; what is: the interfaces of wasi:cli, wasi:clocks, \
-                 wasi:filesystem, wasi:http (types and outgoing-handler), wasi:io, wasi:random and wasi:sockets, each 0.2"
+                 wasi:filesystem, wasi:http (types and outgoing-handler), wasi:io, wasi:random and wasi:sockets, each 0.2, \
+                 wasi:keyvalue 0.2.0-draft (without watcher) and wharf:keyvalue 0.1"
             ),
         }));
     }

@@ -114,15 +114,15 @@ async fn what_cannot_run_is_refused_and_leaves_nothing() {
     let directory = TempDir::new().unwrap();
     let bench = Bench::on(directory.path());
     let component = std::fs::read(guest_path("guest-command")).unwrap();
-    let keyvalue = wat::parse_str(
-        r#"(component (import "wasi:keyvalue/store@0.2.0-draft" (instance))
+    let nn = wat::parse_str(
+        r#"(component (import "wasi:nn/graph@0.2.0-rc" (instance))
             (instance $e) (export "wasi:cli/run@0.2.0" (instance $e)))"#,
     );
     let table: [(Vec<u8>, &str); 5] = [
         (wat::parse_str("(module)").unwrap(), "core WebAssembly module"),
         (b"hello".to_vec(), "offset 0"),
         (component[..component.len() / 2].to_vec(), "byte offset 0x"),
-        (keyvalue.unwrap(), "`wasi:keyvalue/store@0.2.0-draft`"),
+        (nn.unwrap(), "`wasi:nn/graph@0.2.0-rc`"),
         (wat::parse_str("(component)").unwrap(), "exports nothing"),
     ];
     for (bytes, expected) in table {

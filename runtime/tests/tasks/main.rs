@@ -17,6 +17,8 @@ mod host;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod key_value;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod outgoing;

@@ -1,5 +1,7 @@
 //! A runtime with its own directory, tasks of the guests under `tests/guests`, and what they logged.
 
+mod data;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,6 +16,8 @@ use wharf_runtime::{
     HttpTask, Isolation, LogSink, LogStream, NoSecrets, PrepareError, Reach, Runtime, RuntimeConfig,
     TaskSpec,
 };
+
+pub(crate) use data::Data;
 
 /// Longer than anything here takes on a slow machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -74,6 +78,14 @@ impl Bench {
             HttpTask::activate(&self.runtime, artifact, spec).await.unwrap(),
             log,
         )
+    }
+
+    /// A task of the guest that does as its query says with this data.
+    pub(crate) async fn with_data(&self, data: &Arc<Data>) -> HttpTask {
+        let (mut spec, _) = spec();
+        spec.key_value = data.clone();
+        let artifact = self.artifact("guest_keyvalue").await;
+        HttpTask::activate(&self.runtime, artifact, spec).await.unwrap()
     }
 
     /// A command task with these arguments.
@@ -152,6 +164,7 @@ pub(crate) fn spec() -> (TaskSpec, Arc<Log>) {
         egress: Vec::new(),
         reach: Reach::Anywhere,
         files: Vec::new(),
+        key_value: Arc::new(Data::default()),
         log: log.clone(),
     };
     (spec, log)

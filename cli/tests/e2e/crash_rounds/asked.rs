@@ -54,6 +54,8 @@ pub(super) struct Asked {
     pub(super) versions: Series,
     pub(super) counts: Series,
     pub(super) secrets: Series,
+    /// What the service `notes` keeps.
+    pub(super) data: Series,
     /// The latest that was acknowledged.
     pub(super) deployments: Option<String>,
     /// Runs that were acknowledged since the last start, by number.
@@ -88,6 +90,7 @@ impl Asked {
             versions: Series::default(),
             counts: Series::default(),
             secrets: Series::default(),
+            data: Series::default(),
             deployments: None,
             runs: Vec::new(),
             last_run: 1,
@@ -106,6 +109,7 @@ impl Asked {
             versions,
             counts,
             secrets,
+            data,
             deployments,
             runs,
             last_run,
@@ -142,6 +146,13 @@ impl Asked {
             });
         });
         scope.spawn(move || {
+            each(data, |number| {
+                let said = client.notes(&format!("set,n,{number}"))?;
+                assert_eq!(said, "ok");
+                Some(())
+            });
+        });
+        scope.spawn(move || {
             while let Some(run) = client.ask("POST", "runs", &json!({"taskDefinition": "work"})) {
                 let number = run["number"].as_u64().expect("a number");
                 assert!(number > *last_run, "the run {number} was acknowledged twice");
@@ -161,7 +172,7 @@ impl Asked {
 
     /// Otherwise there was nothing that could have been lost.
     pub(super) fn check_all_were_acknowledged(&self) {
-        for series in [&self.versions, &self.counts, &self.secrets] {
+        for series in [&self.versions, &self.counts, &self.secrets, &self.data] {
             assert!(series.acknowledged > 0, "{series:?}");
         }
         assert!(self.last_run > 1);
@@ -175,14 +186,15 @@ impl fmt::Display for Asked {
             versions,
             counts,
             secrets,
+            data,
             last_run,
             stopped,
             ..
         } = self;
         write!(
             f,
-            "{} deployments, {} counts, {} secrets, {last_run} runs and {stopped} stops acknowledged",
-            versions.acknowledged, counts.acknowledged, secrets.acknowledged
+            "{} deployments, {} counts, {} secrets, {} writes of data, {last_run} runs and {stopped} stops acknowledged",
+            versions.acknowledged, counts.acknowledged, secrets.acknowledged, data.acknowledged
         )
     }
 }
@@ -211,6 +223,7 @@ fn each(series: &mut Series, mut set: impl FnMut(u64) -> Option<()>) {
 /// The API, as the administrator.
 pub(super) struct Client {
     to: SocketAddr,
+    http: SocketAddr,
     authorization: String,
 }
 
@@ -219,8 +232,19 @@ impl Client {
         let token = std::fs::read_to_string(server.data().join("admin-token")).expect("a token");
         Self {
             to: server.api,
+            http: server.http,
             authorization: format!("Bearer {}", token.trim()),
         }
+    }
+
+    /// What the service that keeps data says to a command; nothing if nobody answers.
+    pub(super) fn notes(&self, command: &str) -> Option<String> {
+        let answer = http::send(
+            self.http,
+            Call::get("notes.localhost", &format!("/own?{command}")),
+        );
+        // Cut off where the server was killed, it says nothing either.
+        (answer.status == 200 && !answer.body.is_empty()).then_some(answer.body)
     }
 
     /// What is at a path of the namespace's; nothing if nobody answers.

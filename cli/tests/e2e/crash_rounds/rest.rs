@@ -71,6 +71,15 @@ pub(super) fn told_by_all(to: SocketAddr, tasks: &BTreeSet<String>) -> (u64, u64
     all.into_iter().next().expect("one")
 }
 
+/// What the service `notes` keeps; 0 if nothing.
+pub(super) fn kept(client: &Client) -> u64 {
+    let said = until("the service answers", || client.notes("get,n"));
+    said.parse().unwrap_or_else(|_| {
+        assert_eq!(said, "-");
+        0
+    })
+}
+
 /// The latest that was acknowledged is known.
 pub(super) fn deployments(client: &Client, acknowledged: &Option<String>) {
     let Some(id) = acknowledged else { return };

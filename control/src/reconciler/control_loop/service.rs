@@ -205,7 +205,7 @@ impl ControlLoop {
         match is_shared {
             true => self.say(key, wording::deleted(&key.1)),
             false => {
-                self.parts.executor.forget(&key.0, &key.1);
+                self.parts.executor.forget(&key.0, &key.1).await;
                 self.parts.events.remove(&key.0, &key.1).await;
             }
         }

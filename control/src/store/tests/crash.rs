@@ -1,86 +1,12 @@
-//! Crashes and failing disks, by a file that forgets what was not synced, in any subset, and that can
-//! be full.
-
-use std::io;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+//! Crashes and failing disks.
 
 use proptest::prelude::*;
-use redb::StorageBackend;
 
-use super::super::redb_store::open_database;
+use super::super::database::open_database;
+use super::disk::FaultyDisk;
 use super::*;
 
-/// What a write did, until it is synced.
-#[derive(Debug, Clone)]
-enum Unsynced {
-    Length(u64),
-    Write(u64, Vec<u8>),
-}
-
-/// A disk's file as the process sees it, and what of it would survive a crash now.
-#[derive(Debug, Default)]
-struct Disk {
-    seen: Vec<u8>,
-    durable: Vec<u8>,
-    unsynced: Vec<Unsynced>,
-}
-
-/// A disk that can be full, fail to sync, and be pulled out.
-#[derive(Debug, Clone)]
-struct FaultyDisk {
-    disk: Arc<Mutex<Disk>>,
-    capacity: Arc<AtomicU64>,
-    /// Syncs that succeed from now on, and then how many fail.
-    syncs: Arc<Mutex<(u64, u64)>>,
-}
-
-fn apply(file: &mut Vec<u8>, change: &Unsynced) {
-    match change {
-        Unsynced::Length(len) => file.resize(*len as usize, 0),
-        Unsynced::Write(offset, data) => {
-            let end = *offset as usize + data.len();
-            if file.len() < end {
-                file.resize(end, 0);
-            }
-            file[*offset as usize..end].copy_from_slice(data);
-        }
-    }
-}
-
 impl FaultyDisk {
-    fn new() -> Self {
-        Self {
-            disk: Arc::default(),
-            capacity: Arc::new(AtomicU64::new(u64::MAX)),
-            syncs: Arc::new(Mutex::new((u64::MAX, 0))),
-        }
-    }
-
-    fn change(&self, change: Unsynced) {
-        let mut disk = self.disk.lock().unwrap();
-        apply(&mut disk.seen, &change);
-        disk.unsynced.push(change);
-    }
-
-    /// The disk after the power went: of what was not synced, what `keep` says has reached it.
-    fn after_crash(&self, mut keep: impl FnMut(usize) -> bool) -> Self {
-        let disk = self.disk.lock().unwrap();
-        let mut durable = disk.durable.clone();
-        for (index, change) in disk.unsynced.iter().enumerate() {
-            if keep(index) {
-                apply(&mut durable, change);
-            }
-        }
-        let crashed = Self::new();
-        *crashed.disk.lock().unwrap() = Disk {
-            seen: durable.clone(),
-            durable,
-            unsynced: Vec::new(),
-        };
-        crashed
-    }
-
     fn open(&self) -> Result<RedbStore, StoreError> {
         let disk = self.clone();
         RedbStore::start(
@@ -89,52 +15,6 @@ impl FaultyDisk {
             FORMAT,
             UPGRADES,
         )
-    }
-}
-
-impl StorageBackend for FaultyDisk {
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.disk.lock().unwrap().seen.len() as u64)
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let disk = self.disk.lock().unwrap();
-        let start = offset as usize;
-        let found = disk
-            .seen
-            .get(start..start + out.len())
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
-        out.copy_from_slice(found);
-        Ok(())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        if len > self.capacity.load(Ordering::SeqCst) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        self.change(Unsynced::Length(len));
-        Ok(())
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let mut syncs = self.syncs.lock().unwrap();
-        match &mut *syncs {
-            (0, 0) => {}
-            (0, failing) => {
-                *failing -= 1;
-                return Err(io::Error::other("the disk does not answer"));
-            }
-            (succeeding, _) => *succeeding -= 1,
-        }
-        let mut disk = self.disk.lock().unwrap();
-        disk.durable = disk.seen.clone();
-        disk.unsynced.clear();
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.change(Unsynced::Write(offset, data.to_vec()));
-        Ok(())
     }
 }
 
@@ -159,7 +39,7 @@ async fn a_full_disk_refuses_the_write_and_nothing_else() {
     let disk = FaultyDisk::new();
     let store = disk.open().unwrap();
     store.put_if("a", Expect::Absent, value("1")).await.unwrap();
-    disk.capacity.store(disk.len().unwrap(), Ordering::SeqCst);
+    disk.fill();
 
     let (written, refused) = fill(&store, 1000, 100_000).await;
     assert!(matches!(refused, Some(StoreError::DiskFull)), "{refused:?}");
@@ -169,7 +49,7 @@ async fn a_full_disk_refuses_the_write_and_nothing_else() {
     store.put_if("b", Expect::Absent, value("2")).await.unwrap();
 
     // And everything again, once there is space.
-    disk.capacity.store(u64::MAX, Ordering::SeqCst);
+    disk.free();
     let (written, refused) = fill(&store, 50, 100_000).await;
     assert_eq!((written, refused.is_none()), (50, true));
     drop(store);
@@ -189,7 +69,7 @@ async fn a_failed_sync_is_answered_with_what_is_in_the_store() {
         let mut watch = store.watch("", first.next()).unwrap();
         *disk.syncs.lock().unwrap() = (succeeding, 1);
         let answer = store.put_if("a", Expect::Revision(first), value("new")).await;
-        *disk.syncs.lock().unwrap() = (u64::MAX, 0);
+        disk.free();
 
         let found = store.get("a").await.unwrap().unwrap();
         let wanted = if answer.is_ok() { "new" } else { "old" };
@@ -212,13 +92,13 @@ async fn a_disk_that_comes_back_is_taken_as_it_is() {
     let store = disk.open().unwrap();
     let first = store.put_if("a", Expect::Absent, value("old")).await.unwrap();
     let mut watch = store.watch("", first.next()).unwrap();
-    *disk.syncs.lock().unwrap() = (0, u64::MAX);
+    disk.refuse_everything();
     for _ in 0..2 {
         let refused = store.put_if("a", Expect::Any, value("new")).await.unwrap_err();
         assert!(matches!(refused, StoreError::Io(_)), "{refused:?}");
     }
     assert!(matches!(store.get("a").await, Err(StoreError::Unavailable)));
-    *disk.syncs.lock().unwrap() = (u64::MAX, 0);
+    disk.free();
 
     let probe = store.put_if("probe", Expect::Any, value("x")).await.unwrap();
     let found = store.get("a").await.unwrap().unwrap();
@@ -284,7 +164,7 @@ async fn a_crash_in_the_middle_of_a_commit_leaves_all_or_nothing() {
         .commit(Transaction::new().put("a", "old").put("b", "old"))
         .await
         .unwrap();
-    *disk.syncs.lock().unwrap() = (0, u64::MAX);
+    disk.refuse_everything();
     let _ = store
         .commit(Transaction::new().put("a", "new").put("b", "new"))
         .await;

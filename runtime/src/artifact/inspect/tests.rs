@@ -34,8 +34,16 @@ fn the_two_worlds_are_told_apart() {
 fn what_cannot_run_is_refused_by_name() {
     let table = [
         (
-            component(&["wasi:keyvalue/store@0.2.0-draft"], &["wasi:cli/run@0.2.0"]),
-            "`wasi:keyvalue/store@0.2.0-draft`",
+            component(&["wasi:keyvalue/store@0.2.0-draft2"], &["wasi:cli/run@0.2.0"]),
+            "of `wasi:keyvalue/store` only 0.2.0-draft is offered",
+        ),
+        (
+            component(&["wharf:keyvalue/store@0.2.0"], &["wasi:cli/run@0.2.0"]),
+            "only 0.1.x is offered",
+        ),
+        (
+            component(&["wasi:keyvalue/watcher@0.2.0-draft"], &["wasi:cli/run@0.2.0"]),
+            "`wasi:keyvalue/watcher@0.2.0-draft`, which is not offered",
         ),
         (
             component(&["acme:db/query"], &["wasi:cli/run@0.2.0"]),
@@ -47,7 +55,7 @@ fn what_cannot_run_is_refused_by_name() {
         ),
         (
             component(&["wasi:io/poll@0.1.0"], &["wasi:cli/run@0.2.0"]),
-            "only versions 0.2.x",
+            "only 0.2.x is offered",
         ),
         (component(&[], &["wasi:http/handler@0.3.0"]), "of WASI 0.3"),
         (component(&[], &["acme:db/query"]), "exports `acme:db/query`"),

@@ -272,7 +272,7 @@ impl Executor for Fake {
         groups.iter().filter_map(rules::service_of).collect()
     }
 
-    fn forget(&self, _: &NamespaceName, name: &ServiceName) {
+    async fn forget(&self, _: &NamespaceName, name: &ServiceName) {
         self.forgotten.lock().unwrap().push(name.clone());
     }
 }
