@@ -7,10 +7,12 @@ mod native;
 mod wasi;
 
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use native::{Current, Upstream, World, env_var, log_line, now, random, send, sleep, stopping};
+pub(crate) use native::{
+    Current, Upstream, World, env_var, kv, log_line, now, random, send, sleep, stopping,
+};
 #[cfg(target_family = "wasm")]
 pub(crate) use wasi::{
-    Incoming, env_var, header_of, log_line, now, random, request_of, respond, send, sleep, stopping,
+    Incoming, env_var, header_of, kv, log_line, now, random, request_of, respond, send, sleep, stopping,
 };
 
 use std::future::{Future, poll_fn};

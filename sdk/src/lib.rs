@@ -50,12 +50,13 @@
 //!
 //! * What the task definition grants: [`env()`] and [`secret`] here, files by `std::fs` under their mount,
 //!   other hosts by [`client`].
+//! * What the service keeps, without being granted anything: [`kv`].
 //! * An error that is passed on with `?` answers 500, tells the client nothing and is in the log; [`Error`] says how to
 //!   tell more. What the client sent wrong is answered 400, 413, 415 or 422, and the answer says what and where.
 //! * Streaming: a [`Body`] is read chunk by chunk and made by a stream or a function, [`Sse`] sends events.
 //! * Around handlers: [`Router::layer`] and [`State`]. How much time is left: [`Deadline`].
-//! * Tests run natively in a [`test::Host`], with an environment, secrets and services that it pretends. Elsewhere in
-//!   native code what needs a host (the client, sleeping) panics.
+//! * Tests run natively in a [`test::Host`], with an environment, secrets, services and data that it pretends. Elsewhere in
+//!   native code what needs a host (the client, [`kv`], sleeping) panics.
 //!
 //! # The log
 //!
@@ -80,6 +81,7 @@ mod extract;
 mod handler;
 mod host;
 mod job;
+pub mod kv;
 mod log;
 mod request;
 mod response;

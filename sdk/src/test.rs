@@ -1,6 +1,7 @@
 //! Testing handlers and jobs with `cargo test`: no component, no server, no network.
 //!
-//! A [`Host`] is what a handler sees of the world: environment, secrets, the services it calls, the time. It answers
+//! A [`Host`] is what a handler sees of the world: environment, secrets, the services it calls, what is kept,
+//! the time. It answers
 //! one request at a time on the test's own thread, and time passes at once when everything waits.
 //!
 //! ```

@@ -122,6 +122,26 @@ fn the_sdk_tells_the_log_and_the_time() {
     assert!(!server.wharf().ok(["logs", "sdk"]).contains("not told"));
 }
 
+#[test]
+fn the_sdks_data_is_the_services() {
+    let server = serving();
+    let told = |visits: u64, log: &[u64]| {
+        let listed: Vec<_> = log.iter().map(|n| json!([format!("log/{n}"), n])).collect();
+        json!({
+            "visits": visits,
+            "is_first": visits == 1,
+            "expired": null,
+            "all": log,
+            "listed": listed,
+            "was_there": true,
+            "too_large": "kv: the value of `large` has 1048576 bytes; 65536 are allowed",
+            "no_number": "kv: what is stored there is no whole number, and can't be incremented",
+        })
+    };
+    assert_eq!(get(&server, "/kv").json(), told(1, &[1]));
+    assert_eq!(get(&server, "/kv").json(), told(2, &[1, 2]));
+}
+
 /// What `examples/hello` is to stay under, router included: small components start and travel fast.
 const MAX_HELLO_BYTES: u64 = 280 * 1024;
 

@@ -1,6 +1,8 @@
 //! The world of a native test. What a [`crate::test::Host`] gives is there as long as it runs something; where none
 //! does, only the process's environment is.
 
+pub(crate) mod kv;
+
 use crate::client::{self, Outgoing};
 use crate::handler::AnyHandler;
 use crate::test::{Failing, Sent};
@@ -26,6 +28,7 @@ pub(crate) struct World {
     pub(crate) stop_after: Option<Duration>,
     pub(crate) log: RefCell<Vec<String>>,
     pub(crate) sent: RefCell<Vec<Sent>>,
+    pub(crate) kept: RefCell<kv::Kept>,
     /// Goes on when everything waits.
     pub(crate) clock: Cell<Duration>,
     timers: RefCell<BTreeMap<(Duration, u64), Waker>>,

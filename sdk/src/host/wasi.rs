@@ -3,6 +3,16 @@
 //! The executor, the pollables and the two kinds of streams are wstd's. Its HTTP types are not used: they want
 //! streams that are `Send`, trap on a header that the host refuses, and cost 30 KiB.
 
+#[rustfmt::skip]
+#[expect(
+    unsafe_code,
+    unreachable_pub,
+    clippy::allow_attributes_without_reason,
+    reason = "generated"
+)]
+mod bindings;
+pub(crate) mod kv;
+
 use crate::body::Cause;
 use crate::client::{self, Outgoing};
 use crate::{

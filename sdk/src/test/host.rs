@@ -5,8 +5,10 @@ use super::executor;
 use crate::client::{self, ErrorKind};
 use crate::handler::boxed;
 use crate::host::{Upstream, World, either, sleep};
-use crate::{Body, Bytes, Error, Handler, IntoResponse, Method, Request, StatusCode, log};
+use crate::{Body, Bytes, Error, Handler, IntoResponse, Method, Request, StatusCode, kv, log};
 use bytes::BytesMut;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
@@ -94,6 +96,28 @@ impl Host {
         self
     }
 
+    /// What the service keeps already, under this key.
+    ///
+    /// # Panics
+    /// If it makes no JSON.
+    #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "in native tests only, where it is the way to say it"
+    )]
+    pub fn kv<T: Serialize + ?Sized>(mut self, key: &str, value: &T) -> Self {
+        let value = serde_json::to_vec(value).expect("a value that makes JSON");
+        self.world().kept.get_mut().preset(key, value.into());
+        self
+    }
+
+    /// Whatever is read or written of the service's data fails.
+    #[must_use]
+    pub fn failing_kv(mut self, kind: kv::ErrorKind) -> Self {
+        self.world().kept.get_mut().failing = Some(kind);
+        self
+    }
+
     /// How long a request may take, as `timeout` in `wharf.toml`.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -170,6 +194,20 @@ impl Host {
     #[must_use]
     pub fn sent(&self) -> Vec<Sent> {
         self.world.sent.borrow().clone()
+    }
+
+    /// What the service keeps under a key, now.
+    ///
+    /// # Panics
+    /// If it is no such JSON.
+    #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "in native tests only, where it is the way to say it"
+    )]
+    pub fn kept<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        let value = self.world.kept.borrow().look(key, self.elapsed())?;
+        Some(serde_json::from_slice(&value).expect("a value of that type"))
     }
 
     /// The lines of the log, without what was printed. Empties it.

@@ -12,6 +12,7 @@
 //! | `POST /send?url=` | what the URL answers to the body, passed on |
 //! | `GET /busy` | 503 at an instance's first time, then how often it was asked |
 //! | `GET /uri` | the request's URI |
+//! | `GET /kv` | what came of everything there is to do with data |
 //! | `GET /forbidden` | a response with a header that is the server's |
 
 use serde::Serialize;
@@ -19,6 +20,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 use wharf::client::{self, Retry};
+use wharf::kv;
 use wharf::routing::{get, post};
 use wharf::{
     Body, Deadline, Error, Event, HeaderValue, Json, Path, Request, Response, Result, Router, Sse, State,
@@ -40,6 +42,7 @@ fn app() -> Router {
         .route("/fetch", get(fetch))
         .route("/send", post(send))
         .route("/busy", get(busy))
+        .route("/kv", get(data))
         .route("/forbidden", get(forbidden))
         .route("/uri", get(async |uri: Uri| uri.to_string()))
         .with_state(Asked::default())
@@ -114,6 +117,51 @@ async fn busy(State(asked): State<Asked>) -> (StatusCode, String) {
         _ => StatusCode::OK,
     };
     (status, asked.get().to_string())
+}
+
+#[derive(Serialize)]
+struct Data {
+    visits: i64,
+    is_first: bool,
+    expired: Option<u32>,
+    all: Vec<i64>,
+    listed: Vec<(String, i64)>,
+    was_there: bool,
+    too_large: String,
+    no_number: String,
+}
+
+async fn data() -> Result<Json<Data>> {
+    let visits = kv::increment("visits", 1).await?;
+    kv::set(&format!("log/{visits}"), &visits).await?;
+    kv::expiring(Duration::from_millis(1)).set("soon", &1).await?;
+    wharf::sleep(Duration::from_millis(20)).await;
+    let all = kv::update("all", |all: Option<Vec<i64>>| {
+        let mut all = all.unwrap_or_default();
+        all.push(visits);
+        all
+    });
+    let mut listed = Vec::new();
+    let mut log = kv::list("log/").limit(1);
+    loop {
+        let page = log.page().await?;
+        listed.extend(page.entries.into_iter().map(|entry| (entry.key, entry.value)));
+        let Some(last) = page.next else { break };
+        log = log.after(last);
+    }
+    kv::set_bytes("bytes", b"none of the kind").await?;
+    let too_large = kv::set_bytes("large", vec![0; 1 << 20]).await;
+    let no_number = kv::increment("bytes", 1).await;
+    Ok(Json(Data {
+        visits,
+        is_first: kv::swap("first", None, &visits).await?.is_some(),
+        expired: kv::get("soon").await?,
+        all: all.await?,
+        listed,
+        was_there: kv::delete("bytes").await?,
+        too_large: too_large.map_or_else(|error| error.to_string(), |_| String::new()),
+        no_number: no_number.map_or_else(|error| error.to_string(), |_| String::new()),
+    }))
 }
 
 async fn forbidden() -> Response {
