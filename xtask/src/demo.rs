@@ -10,7 +10,7 @@ use crate::server::{Server, build_wharf};
 use crate::{guests, step};
 
 /// What is deployed, in this order; `report` is a job and is run instead.
-const SERVICES: [&str; 4] = ["hello", "weather", "crunch", "ticker"];
+const SERVICES: [&str; 5] = ["hello", "weather", "guestbook", "crunch", "ticker"];
 
 /// What happens when the checks are over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,7 @@ fn stay(server: Server) -> Result<()> {
         "  curl 'http://weather.localhost:{}/?city=Paris'",
         server.http.port()
     );
+    println!("  open http://guestbook.localhost:{}/", server.http.port());
     println!(
         "  export WHARF_API=http://{} WHARF_DATA={}",
         server.api,

@@ -20,7 +20,7 @@ const STOP: Duration = Duration::from_secs(15);
 type Check = fn(&Demo<'_>) -> Result<String>;
 
 /// Every check: what it shows, and how.
-const CHECKS: [(&str, Check); 11] = [
+const CHECKS: [(&str, Check); 12] = [
     ("hello answers text", hello_text),
     (
         "hello answers JSON and finds itself in its environment",
@@ -29,6 +29,7 @@ const CHECKS: [(&str, Check); 11] = [
     ("hello streams a body back", hello_echo),
     ("weather calls an upstream with a secret", weather),
     ("a rotated secret reaches the next request", rotation),
+    ("guestbook keeps what is written", guestbook),
     ("crunch computes", crunch),
     (
         "growing past the memory envelope fails, the next request works",
@@ -145,6 +146,27 @@ fn rotation(demo: &Demo<'_>) -> Result<String> {
     Ok(format!(
         "a wrong key was refused, the right one is back without a deploy: {text}"
     ))
+}
+
+fn guestbook(demo: &Demo<'_>) -> Result<String> {
+    let host = "guestbook.localhost";
+    let form = Call {
+        method: "POST",
+        body: b"name=Ada&message=hello+there",
+        ..Call::get(host, "/")
+    };
+    let typed = [("content-type", "application/x-www-form-urlencoded")];
+    let signed = http::send_with(demo.server.http, form, &typed).context("signing it")?;
+    ensure!(
+        signed.status == 303,
+        "signing it answered {}: {}",
+        signed.status,
+        signed.body.trim()
+    );
+    let page = demo.get(200, host, "/")?;
+    let entry = "<b>Ada</b>: hello there";
+    ensure!(page.contains(entry), "the page is {page:?}");
+    Ok(entry.to_owned())
 }
 
 fn crunch(demo: &Demo<'_>) -> Result<String> {
