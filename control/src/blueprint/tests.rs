@@ -7,6 +7,11 @@ use crate::store::Transaction;
 
 /// Writes `api:1`, whose tasks have this much CPU.
 async fn define(store: &SharedStore, cpu: u32) -> FamilyRevision {
+    define_with(store, cpu, serde_json::json!([])).await
+}
+
+/// The same with routes.
+async fn define_with(store: &SharedStore, cpu: u32, routes: serde_json::Value) -> FamilyRevision {
     let namespace = NamespaceName::default_namespace();
     let digest = Digest::from_sha256([1; 32]);
     let bundle = Bundle {
@@ -22,7 +27,7 @@ async fn define(store: &SharedStore, cpu: u32) -> FamilyRevision {
         bundle: digest.clone(),
         world: World::Http,
         content: digest.clone(),
-        manifest: serde_json::json!({"name": "api", "task": {"component": digest.as_str(), "cpu": cpu}}),
+        manifest: serde_json::json!({"name": "api", "task": {"component": digest.as_str(), "cpu": cpu}, "route": routes}),
         registered_at: Timestamp::UNIX_EPOCH,
     };
     let written = Transaction::new()
@@ -40,6 +45,17 @@ async fn who_asks_again_gets_the_same_one() {
     let first = blueprints.load(&namespace, &id).await.unwrap();
     let again = blueprints.load(&namespace, &id).await.unwrap();
     assert!(Arc::ptr_eq(&first, &again));
+}
+
+#[tokio::test]
+async fn a_route_that_makes_no_sense_any_more_keeps_no_service_down() {
+    let store = crate::store::tests::memory();
+    let (blueprints, namespace) = (Blueprints::new(store.clone()), NamespaceName::default_namespace());
+    let routes = serde_json::json!([{"path": ["/a"]}, {"path_regex": ["("]}]);
+    let id = define_with(&store, 64, routes).await;
+    let blueprint = blueprints.load(&namespace, &id).await.unwrap();
+    let service = blueprint.service().unwrap();
+    assert_eq!((service.routes.len(), service.unusable_routes.len()), (1, 1));
 }
 
 #[tokio::test]

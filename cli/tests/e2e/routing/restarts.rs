@@ -30,8 +30,9 @@ fn a_restart_moves_no_client_to_another_target() {
     assert_ne!(clients[0].1, clients[1].1, "they take turns");
     server.terminate();
     let server = Server::start_on(&data);
-    for round in 0..10 {
-        for (cookie, met) in &clients {
+    // Each several times in a row: without their cookies they would take turns.
+    for (cookie, met) in &clients {
+        for round in 0..10 {
             let answer = server.send(Call::get("both.test", "/").header("cookie", cookie));
             assert_eq!(target(&answer.body), *met, "round {round}");
         }
