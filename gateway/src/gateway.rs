@@ -128,7 +128,17 @@ impl Gateway {
     /// # Errors
     /// As [`Self::open`], or when there is no such listener. It goes on as it was.
     pub fn reconfigure(&self, spec: &ListenerSpec) -> Result<SocketAddr, ListenerError> {
-        self.listeners.reconfigure(spec)
+        self.reconfigure_all(std::slice::from_ref(spec))?;
+        Ok(self.local_addr(&spec.name).unwrap_or(spec.address))
+    }
+
+    /// Changes several open listeners at once, all or none. One may go where another of them is that goes elsewhere:
+    /// who waits there is let in by the one that comes.
+    ///
+    /// # Errors
+    /// As [`Self::reconfigure`], of the first that can't be as it shall.
+    pub fn reconfigure_all(&self, specs: &[ListenerSpec]) -> Result<(), ListenerError> {
+        self.listeners.reconfigure(specs)
     }
 
     /// Closes one listener: nothing new is accepted, requests may finish for as long as `grace`, then what is left is

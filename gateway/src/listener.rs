@@ -119,7 +119,8 @@ pub(crate) struct Listener {
 /// A socket that is bound: connections queue until a listener is [opened on](crate::Gateway::open_on) it.
 #[derive(Debug)]
 pub struct Socket {
-    socket: TcpListener,
+    /// The accept loop's, too, where it may be handed over to another listener.
+    socket: Arc<TcpListener>,
     local: SocketAddr,
 }
 
@@ -134,6 +135,8 @@ pub struct Bound {
 struct Accepting {
     asked: SocketAddr,
     local: SocketAddr,
+    /// Goes before the loop is told to end, which closes it then.
+    socket: Arc<TcpListener>,
     /// The loop ends when this is gone.
     stop: watch::Sender<()>,
     ended: JoinHandle<()>,
@@ -172,10 +175,11 @@ impl Listener {
         shared: &Arc<Shared>,
     ) {
         let (stop, stopped) = watch::channel(());
-        let loops = accept::run(socket, stopped, Arc::downgrade(self), shared.clone());
+        let loops = accept::run(socket.clone(), stopped, Arc::downgrade(self), shared.clone());
         *lock(&self.accepting) = Some(Accepting {
             asked,
             local,
+            socket,
             stop,
             ended: threads.control.spawn(loops),
         });
@@ -217,7 +221,11 @@ impl Listener {
     pub(crate) async fn close(&self, grace: Duration) -> Closed {
         self.connections.proceed(Phase::Draining);
         let accepting = lock(&self.accepting).take();
-        if let Some(Accepting { stop, ended, .. }) = accepting {
+        if let Some(Accepting {
+            socket, stop, ended, ..
+        }) = accepting
+        {
+            drop(socket);
             drop(stop);
             // It ends by itself, and with it the listening socket.
             let _ = ended.await;
@@ -315,7 +323,10 @@ impl Socket {
         socket.bind(address)?;
         let socket = socket.listen(BACKLOG)?;
         let local = socket.local_addr()?;
-        Ok(Self { socket, local })
+        Ok(Self {
+            socket: Arc::new(socket),
+            local,
+        })
     }
 
     /// Where it is, with the port the system chose if it was 0.

@@ -29,6 +29,29 @@ pub(super) struct Opened {
     error: Option<String>,
 }
 
+impl Opened {
+    /// It is open as it shall be.
+    fn as_wanted(spec: ListenerSpec) -> Self {
+        Self {
+            open: Some(spec),
+            error: None,
+        }
+    }
+}
+
+/// A listener that isn't as it shall be.
+struct Wanted {
+    name: ListenerName,
+    before: Option<Opened>,
+    spec: ListenerSpec,
+}
+
+impl Wanted {
+    fn is_open(&self) -> bool {
+        self.before.as_ref().is_some_and(|before| before.open.is_some())
+    }
+}
+
 /// Why a server can't begin to listen.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginError {
@@ -79,11 +102,7 @@ impl Edge {
         let applied = state.objects.listeners.get(name).cloned();
         let spec = self.spec(name, applied.as_deref())?;
         self.gateway.open_on(socket, spec.clone())?;
-        let opened = Opened {
-            open: Some(spec),
-            error: None,
-        };
-        state.listeners.insert(name.clone(), opened);
+        state.listeners.insert(name.clone(), Opened::as_wanted(spec));
         let scene = self.scene_of(state.objects.clone(), Vec::new());
         Ok(self.listen(&mut state, &scene)?)
     }
@@ -98,82 +117,100 @@ impl Edge {
             before: Vec::new(),
         };
         let mut state = self.lock();
+        let wanted = self.wanted(&state, objects)?;
+        let (open, new): (Vec<_>, Vec<_>) = wanted.into_iter().partition(Wanted::is_open);
+        let done = self
+            .change_ahead(&mut state, open, &mut ahead)
+            .and_then(|()| self.bind_ahead(&mut state, new, &mut ahead));
+        let refused = done.map_err(|error| self.unusable(&error));
+        drop(state);
+        // Dropped, it takes back what was done.
+        refused.map(|()| ahead)
+    }
+
+    /// The listeners that are not as `objects` has them.
+    fn wanted(&self, state: &State, objects: &Objects) -> Result<Vec<Wanted>, Refusal> {
+        let mut wanted = Vec::new();
         for (name, listener) in &objects.listeners {
             let spec = self.spec(name, Some(listener)).map_err(unusable)?;
             let before = state.listeners.get(name).cloned();
-            if before
+            let is_so = before
                 .as_ref()
-                .is_some_and(|before| before.open.as_ref() == Some(&spec))
-            {
-                continue;
+                .is_some_and(|before| before.open.as_ref() == Some(&spec));
+            // One that couldn't be opened before is not what this is about.
+            let was_applied = state.objects.listeners.get(name) == Some(listener);
+            if !is_so && !was_applied {
+                let name = name.clone();
+                wanted.push(Wanted { name, before, spec });
             }
-            // One that couldn't be opened before and is not what this is about.
-            let was_applied = state
-                .objects
-                .listeners
-                .get(name)
-                .is_some_and(|was| was == listener);
-            if was_applied {
-                continue;
-            }
-            let address = spec.address;
-            let done = match before.as_ref().is_some_and(|before| before.open.is_some()) {
-                true => self.change_ahead(&mut state, name, before.as_ref(), spec),
-                false => self.bind_ahead(&mut state, name, spec),
-            };
-            if let Err(error) = done {
-                let holder = self.holder(name, address);
-                drop(state);
-                drop(ahead);
-                let refusal = Refusal::unprocessable("ListenerUnusable", error).field("listener");
-                return Err(match holder {
-                    Some(holder) => refusal.hint(format!(
-                        "listener `{holder}` listens there: give that one another address first, in an apply of its own"
-                    )),
-                    None => refusal,
-                });
-            }
-            state.ahead.insert(name.clone());
-            ahead.before.push((name.clone(), before));
         }
-        drop(state);
-        Ok(ahead)
+        Ok(wanted)
+    }
+
+    /// Why a listener can't be as it shall, and what to do about it.
+    fn unusable(&self, error: &ListenerError) -> Refusal {
+        let holder = match error {
+            ListenerError::Bind {
+                listener, address, ..
+            } => self.holder(listener, *address),
+            _ => None,
+        };
+        let refusal = Refusal::unprocessable("ListenerUnusable", said(error)).field("listener");
+        match holder {
+            Some(holder) => refusal.hint(format!(
+                "listener `{holder}` listens there: give that one another address first, in an apply of its own"
+            )),
+            None => refusal,
+        }
     }
 
     /// The listener that keeps another from an address.
-    fn holder(&self, but: &ListenerName, address: SocketAddr) -> Option<wharf_gateway::ListenerName> {
+    fn holder(
+        &self,
+        but: &wharf_gateway::ListenerName,
+        address: SocketAddr,
+    ) -> Option<wharf_gateway::ListenerName> {
         let overlaps = |held: SocketAddr| {
             let everywhere = held.ip().is_unspecified() || address.ip().is_unspecified();
             held.port() == address.port() && (everywhere || held.ip() == address.ip())
         };
         let open = self.gateway.listeners().into_iter();
-        let mut others = open.filter(|status| status.name.as_str() != but.as_str());
+        let mut others = open.filter(|status| status.name != *but);
         others
             .find(|status| overlaps(status.address))
             .map(|status| status.name)
     }
 
+    /// Changes those that are open, all at once: one may go where another is that goes elsewhere.
     fn change_ahead(
         &self,
         state: &mut State,
-        name: &ListenerName,
-        before: Option<&Opened>,
-        spec: ListenerSpec,
-    ) -> Result<(), String> {
-        let opened = self.open(before, spec);
-        match opened.error {
-            Some(error) => Err(error),
-            None => {
-                state.listeners.insert(name.clone(), opened);
-                Ok(())
-            }
+        wanted: Vec<Wanted>,
+        ahead: &mut Ahead,
+    ) -> Result<(), ListenerError> {
+        let specs: Vec<ListenerSpec> = wanted.iter().map(|wanted| wanted.spec.clone()).collect();
+        self.gateway.reconfigure_all(&specs)?;
+        for Wanted { name, before, spec } in wanted {
+            state.listeners.insert(name.clone(), Opened::as_wanted(spec));
+            state.ahead.insert(name.clone());
+            ahead.before.push((name, before));
         }
+        Ok(())
     }
 
-    /// Does all that may fail. It lets clients in with the rules that are put in force next.
-    fn bind_ahead(&self, state: &mut State, name: &ListenerName, spec: ListenerSpec) -> Result<(), String> {
-        let bound = self.gateway.bind(spec).map_err(|error| said(&error))?;
-        state.bound.insert(name.clone(), bound);
+    /// Does all that may fail. They let clients in with the rules that are put in force next.
+    fn bind_ahead(
+        &self,
+        state: &mut State,
+        wanted: Vec<Wanted>,
+        ahead: &mut Ahead,
+    ) -> Result<(), ListenerError> {
+        for Wanted { name, before, spec } in wanted {
+            let bound = self.gateway.bind(spec)?;
+            state.bound.insert(name.clone(), bound);
+            state.ahead.insert(name.clone());
+            ahead.before.push((name, before));
+        }
         Ok(())
     }
 
@@ -324,6 +361,7 @@ impl Drop for Ahead {
     fn drop(&mut self) {
         let before = std::mem::take(&mut self.before);
         let mut state = self.edge.lock();
+        let (mut back, mut specs) = (Vec::new(), Vec::new());
         for (name, before) in before.into_iter().rev() {
             state.ahead.remove(&name);
             if state.bound.remove(&name).is_some() {
@@ -334,14 +372,23 @@ impl Drop for Ahead {
             };
             match before {
                 Some(Opened { open: Some(spec), .. }) => {
-                    let opened = self.edge.open(Some(&now), spec);
-                    state.listeners.insert(name, opened);
+                    specs.push(spec.clone());
+                    back.push((name, now, spec));
                 }
                 before => {
                     self.edge.close(&name);
                     state.listeners.extend(before.map(|before| (name, before)));
                 }
             }
+        }
+        let all_at_once = self.edge.gateway.reconfigure_all(&specs).is_ok();
+        for (name, now, spec) in back {
+            let opened = match all_at_once {
+                true => Opened::as_wanted(spec),
+                // As many as can be.
+                false => self.edge.open(Some(&now), spec),
+            };
+            state.listeners.insert(name, opened);
         }
     }
 }
@@ -353,10 +400,7 @@ fn opened(
     before: Option<ListenerSpec>,
 ) -> Opened {
     match done {
-        Ok(_) => Opened {
-            open: Some(spec),
-            error: None,
-        },
+        Ok(_) => Opened::as_wanted(spec),
         Err(error) => Opened {
             open: before,
             error: Some(said(&error)),

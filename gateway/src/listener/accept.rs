@@ -21,9 +21,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often it rests for those who wait at the end: a closing listener is not to hold a shutdown up for long.
 const LAST_PAUSES: u32 = 10;
 
-/// Accepts until it is told to stop, and then those who wait already.
+/// Accepts until it is told to stop, and then those who wait already; where another listener has the socket by then, it
+/// lets them in.
 pub(super) async fn run(
-    socket: TcpListener,
+    socket: Arc<TcpListener>,
     mut stopped: watch::Receiver<()>,
     listener: Weak<Listener>,
     shared: Arc<Shared>,
@@ -50,6 +51,9 @@ pub(super) async fn run(
             accepted = socket.accept(), if free => admit(accepted, &listener, &shared).await,
         }
     }
+    let Some(socket) = Arc::into_inner(socket) else {
+        return;
+    };
     // Asked of the kernel itself: the reactor may not have told of them yet.
     let socket = match socket.into_std() {
         Ok(socket) => socket,

@@ -1,4 +1,4 @@
-//! Changing a listener that is open: first what may fail or take its time, then what is done at once.
+//! Changing listeners that are open: first what may fail or take its time, then what is done at once.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -15,15 +15,47 @@ pub(crate) struct Change {
     address: SocketAddr,
 }
 
+/// The sockets of listeners that go elsewhere in one change, for others of the same change to take over: nobody can bind
+/// where they are, and who waits there is nobody's to lose.
+#[derive(Default)]
+pub(crate) struct Left(Vec<Socket>);
+
+impl Left {
+    fn take(&mut self, address: SocketAddr) -> Option<Socket> {
+        let at = self.0.iter().position(|socket| socket.local == address)?;
+        Some(self.0.swap_remove(at))
+    }
+}
+
 impl Listener {
-    /// Binds at a new address, and reads certificates: what may fail, or take its time.
-    pub(crate) fn prepare(&self, spec: &ListenerSpec, threads: &Threads) -> Result<Change, ListenerError> {
+    /// Leaves its socket to others, if this has it go elsewhere.
+    pub(crate) fn leave(&self, spec: &ListenerSpec, left: &mut Left) {
+        if let Some(accepting) = &*lock(&self.accepting)
+            && ![accepting.asked, accepting.local].contains(&spec.address)
+        {
+            left.0.push(Socket {
+                socket: accepting.socket.clone(),
+                local: accepting.local,
+            });
+        }
+    }
+
+    /// Binds at a new address or takes over who listens there, and reads certificates: what may fail, or take its time.
+    pub(crate) fn prepare(
+        &self,
+        spec: &ListenerSpec,
+        left: &mut Left,
+        threads: &Threads,
+    ) -> Result<Change, ListenerError> {
         let here = lock(&self.accepting)
             .as_ref()
             .map(|accepting| (accepting.asked, accepting.local));
         let socket = match here {
             Some((asked, local)) if [asked, local].contains(&spec.address) => None,
-            _ => Some(bind(spec, threads).map_err(|error| told_of(error, here.map(|(_, local)| local)))?),
+            _ => Some(match left.take(spec.address) {
+                Some(socket) => socket,
+                None => bind(spec, threads).map_err(|error| told_of(error, here.map(|(_, local)| local)))?,
+            }),
         };
         let local = match (&socket, here) {
             (Some(socket), _) => socket.local,
@@ -38,7 +70,7 @@ impl Listener {
     }
 
     /// Takes over new settings: connections that come from now on have them, those that are open keep theirs. At a
-    /// new address, whoever waits at the old one is still let in.
+    /// new address, whoever waits at the old one is still let in: by it, or by who has taken that over.
     pub(crate) fn change(self: &Arc<Self>, change: Change, threads: &Threads, shared: &Arc<Shared>) {
         self.settings.store(Arc::new(change.settings));
         if let Some(socket) = change.socket {

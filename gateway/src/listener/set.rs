@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::future::join_all;
 
-use super::{Bound, Listener, ListenerError, ListenerStatus, connections::Phase};
+use super::{Bound, Listener, ListenerError, ListenerStatus, change::Left, connections::Phase};
 use crate::{
     config::ListenerSpec,
     gateway::{Closed, Shared, Threads},
@@ -60,21 +60,34 @@ impl Listeners {
         Ok(local)
     }
 
-    pub(crate) fn reconfigure(&self, spec: &ListenerSpec) -> Result<SocketAddr, ListenerError> {
-        let unknown = || ListenerError::Unknown(spec.name.clone());
+    pub(crate) fn reconfigure(&self, specs: &[ListenerSpec]) -> Result<(), ListenerError> {
         let _one_at_a_time = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let listener = self.get(&spec.name).ok_or_else(unknown)?;
+        let mut left = Left::default();
+        let mut listeners = Vec::with_capacity(specs.len());
+        for spec in specs {
+            let unknown = || ListenerError::Unknown(spec.name.clone());
+            let listener = self.get(&spec.name).ok_or_else(unknown)?;
+            listener.leave(spec, &mut left);
+            listeners.push(listener);
+        }
         // Files are read for this, and nobody who asks for a listener is to wait for a disk.
-        let change = listener.prepare(spec, &self.threads)?;
+        let prepared = specs.iter().zip(&listeners);
+        let prepared = prepared.map(|(spec, listener)| listener.prepare(spec, &mut left, &self.threads));
+        let changes = prepared.collect::<Result<Vec<_>, _>>()?;
         let sets = self.lock();
-        // It may have been closed meanwhile.
-        let listener = sets
-            .open
-            .get(&spec.name)
-            .filter(|open| Arc::ptr_eq(open, &listener))
-            .ok_or_else(unknown)?;
-        listener.change(change, &self.threads, &self.shared);
-        Ok(listener.local_addr().unwrap_or(spec.address))
+        for listener in &listeners {
+            let open = sets.open.get(&listener.name);
+            // It may have been closed meanwhile.
+            if !open.is_some_and(|open| Arc::ptr_eq(open, listener)) {
+                return Err(ListenerError::Unknown(listener.name.clone()));
+            }
+        }
+        // What nobody has taken over is for those who leave it to close.
+        drop(left);
+        for (listener, change) in listeners.iter().zip(changes) {
+            listener.change(change, &self.threads, &self.shared);
+        }
+        Ok(())
     }
 
     pub(crate) async fn close(&self, name: &ListenerName, grace: Duration) -> Result<Closed, ListenerError> {

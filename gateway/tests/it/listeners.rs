@@ -7,7 +7,7 @@ use wharf_gateway::{Closed, Config, Gateway, Limits, ListenerError, ListenerName
 
 use crate::{
     certificates::Files,
-    support::{Closure, LISTENER, Log, Place, Raw, Rig, local, ok, within},
+    support::{Closure, LISTENER, Log, Place, Raw, Rig, local, ok, routing, rule, within},
 };
 
 const LONG: Duration = Duration::from_secs(60);
@@ -180,6 +180,73 @@ async fn a_new_address_is_taken_before_the_old_one_is_left() {
     assert_eq!(rig.get("/").await.status, 200);
     assert_eq!(staying.get("/").await.status, 200);
     refuses(old).await;
+}
+
+/// Whoever comes meets one of the two at either address, and is answered.
+#[tokio::test]
+async fn listeners_exchange_their_addresses_and_nobody_is_refused() {
+    let rig = answering();
+    let one = rig.address();
+    let two = rig.gateway.open(local("second")).unwrap();
+    let mut rules = routing(vec![rule("all", 1, "", "", "app")]);
+    let mut of_second = routing(vec![rule("second", 1, "", "", "app")]).listeners;
+    of_second[0].listener = name("second");
+    rules.listeners.append(&mut of_second);
+    rig.gateway.apply(rules).unwrap();
+    let at = |main: SocketAddr, second: SocketAddr| {
+        [
+            ListenerSpec::http(name(LISTENER), main),
+            ListenerSpec::http(name("second"), second),
+        ]
+    };
+    let served = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let mut clients = tokio::task::JoinSet::new();
+    for address in [one, two] {
+        let served = served.clone();
+        clients.spawn(async move {
+            loop {
+                let answer = Raw::connect(address).await.get("/").await;
+                assert_eq!(answer.status, 200);
+                served.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+        });
+    }
+    for round in 1..=20 {
+        let (main, second) = if round % 2 == 0 { (one, two) } else { (two, one) };
+        // Whoever waits there is let in by the one that comes.
+        let mut waiting = Raw::connect(one).await;
+        rig.gateway.reconfigure_all(&at(main, second)).unwrap();
+        let are = [LISTENER, "second"].map(|name| rig.gateway.local_addr(&name.parse().unwrap()).unwrap());
+        assert_eq!(are, [main, second]);
+        assert_eq!(waiting.get("/").await.status, 200);
+        let before = served.load(std::sync::atomic::Ordering::SeqCst);
+        within("clients that go on", async {
+            while served.load(std::sync::atomic::Ordering::SeqCst) < before + 4 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+    assert!(clients.try_join_next().is_none(), "each was answered");
+    // Who comes now meets the one that is there.
+    let mut last = Raw::connect(one).await;
+    last.get("/last").await;
+    clients.abort_all();
+    let line = within("its line", async {
+        loop {
+            let lines = rig.log.lines(1).await;
+            if let Some(line) = lines.into_iter().find(|line| line["path"] == "/last") {
+                break line;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(line["listener"], LISTENER);
+    // Only those who go leave a place.
+    let error = rig.gateway.reconfigure_all(&at(two, two)).unwrap_err();
+    assert!(matches!(error, ListenerError::Bind { .. }), "{error}");
+    assert_eq!((rig.address(), rig.get("/").await.status), (one, 200));
 }
 
 #[tokio::test]
