@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Build(Build),
     /// Serve a project while it is worked on: every change is built and takes over, and every request is shown
     Dev(Dev),
+    /// Make a bundle of a project: one file, the same for the same inputs, that deploys anywhere
+    Package(Package),
     /// Start the server
     Serve(Serve),
     /// Make a service run what a manifest says, and wait until it does; or have a job run by its schedule
@@ -255,7 +257,7 @@ Examples:
   wharf deploy --count 3 --env GREETING=hi
   wharf deploy target/wasm32-wasip2/release/my_app.wasm     its service is called my-app")]
 pub(crate) struct Deploy {
-    /// A directory with a wharf.toml, a manifest, or a component (.wasm)
+    /// A directory with a wharf.toml, a manifest, a component (.wasm), or a bundle (of `wharf package`)
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
     /// Look on for so long; a deployment that has not ended by then goes on without us, and we exit with 1

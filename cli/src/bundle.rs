@@ -3,13 +3,18 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
 use wharf_control::api::types::{BundleFile, BundleMount};
-use wharf_control::manifest::{ManifestErrors, ManifestFile, Package, PackagedFile, PackagedMount, Written};
+use wharf_control::manifest::{
+    ManifestErrors, ManifestFile, ManifestText, Package, PackagedFile, PackagedMount, Written,
+};
 
 use crate::api::ApiError;
 use crate::args::Overrides;
 use crate::exit::{BadConfig, RefusedConfig, Usage};
+use crate::oci::layout::{self, Layout};
+use crate::oci::unpack::unpack;
 
 /// Everything a deployment or a run is made of.
 pub(crate) struct Bundle {
@@ -17,11 +22,27 @@ pub(crate) struct Bundle {
     package: Package,
     /// What was typed over the manifest.
     typed: Overrides,
+    /// Where it was unpacked, if it was packed.
+    _unpacked: Option<TempDir>,
 }
 
 impl Bundle {
-    /// Read what a path names: a directory with a manifest, a manifest, or a bare component.
+    /// Read what a path names: a directory with a manifest, a manifest, a bare component, or what `wharf package` made.
     pub(crate) fn read(path: &Path, overrides: &Overrides) -> Result<Self> {
+        if !layout::is_layout(path) {
+            return Self::of(path, overrides, None);
+        }
+        let packed = Layout::open(path)?;
+        let folder = tempfile::tempdir().context("cannot make a temporary directory")?;
+        let name = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or("component");
+        let unpacked = unpack(&packed, folder.path(), name)?;
+        Self::of(&unpacked, overrides, Some(folder))
+    }
+
+    fn of(path: &Path, overrides: &Overrides, unpacked: Option<TempDir>) -> Result<Self> {
         let mut file = ManifestFile::open(path).map_err(bad_config)?;
         // What is wrong as it is written is said before what was typed can change it.
         file.check().map_err(bad_config)?;
@@ -32,6 +53,7 @@ impl Bundle {
             file,
             package,
             typed: overrides.clone(),
+            _unpacked: unpacked,
         })
     }
 
@@ -58,6 +80,16 @@ impl Bundle {
 
     pub(crate) fn component_digest(&self) -> String {
         self.package.component.digest.to_string()
+    }
+
+    /// As it was written, with what was typed over it.
+    pub(crate) fn manifest_text(&self) -> &ManifestText {
+        self.file.text()
+    }
+
+    /// The component and the files, as they are on this machine.
+    pub(crate) fn package(&self) -> &Package {
+        &self.package
     }
 
     /// Everything that has to be on the server.

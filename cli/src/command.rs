@@ -9,6 +9,7 @@ mod follow;
 mod jobs;
 mod lists;
 mod new;
+mod package;
 mod rollouts;
 mod routing;
 mod run;
@@ -35,6 +36,7 @@ pub(crate) fn call(typed: Wharf) -> Result<ExitCode> {
         Command::Serve(args) => serve::serve(args),
         Command::Dev(args) => dev::dev(args),
         Command::New(args) => new::new(&args).map(|()| ExitCode::SUCCESS),
+        Command::Package(args) => package::package(&args).map(|()| ExitCode::SUCCESS),
         Command::Completions(args) => completions(&args),
         command => talk(command),
     }
@@ -83,6 +85,7 @@ async fn talk_within(command: Command) -> Result<ExitCode> {
         Command::Serve(_)
         | Command::Dev(_)
         | Command::New(_)
+        | Command::Package(_)
         | Command::Completions(_)
         | Command::Compile(_) => {}
     }

@@ -10,6 +10,7 @@ mod bundle;
 mod command;
 mod exit;
 mod logging;
+mod oci;
 mod output;
 mod project;
 mod settings;

@@ -89,3 +89,29 @@ pub(crate) struct Completions {
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  wharf package                          hello.tar, of the project here
+  wharf package examples/hello --out hello-1.2.tar
+  wharf package --out bundle             a directory: an OCI image layout
+  wharf deploy hello.tar                 on any server")]
+pub(crate) struct Package {
+    /// A directory with a wharf.toml, a manifest, or a component (.wasm)
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// The file (.tar) or the directory [default: the name and .tar]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Option<PathBuf>,
+    /// How answers are printed: `table` for people, `json` for programs
+    #[arg(
+        long,
+        short,
+        value_enum,
+        default_value_t = super::Output::Table,
+        value_name = "FORMAT",
+        hide_possible_values = true
+    )]
+    pub(crate) output: super::Output,
+}

@@ -11,6 +11,7 @@
 
 mod answers;
 mod bad_input;
+mod bundles;
 mod crash;
 mod crash_rounds;
 mod disk;
