@@ -43,20 +43,16 @@ async fn what_waits_for_the_disk_is_charged_to_the_task() {
         store: gate.clone(),
         envelope: Arc::new(Envelope::new(Size::kib(100))),
     };
-    let first = tokio::spawn({
-        let charged = charged.clone();
-        async move { charged.write(value(60 * 1024)).await }
-    });
-    while charged.envelope.used() == 0 {
-        tokio::task::yield_now().await;
-    }
+    let mut first = std::pin::pin!(charged.write(value(60 * 1024)));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    assert_eq!(charged.envelope.used(), 60 * 1024 + 1);
     let refused = charged.write(value(60 * 1024)).await.unwrap_err();
     assert!(
         matches!(&refused, KeyValueError::Unavailable(why) if why.contains("`memory`")),
         "{refused}"
     );
     gate.0.add_permits(1);
-    first.await.unwrap().unwrap();
+    first.await.unwrap();
     assert_eq!(charged.envelope.used(), 0);
     charged.write(value(60 * 1024)).await.unwrap();
 }
