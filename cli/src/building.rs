@@ -127,19 +127,15 @@ impl Project {
     }
 
     fn failed(&self, status: ExitStatus, said: &str, show: Show) -> anyhow::Error {
-        let mut message = String::new();
-        if show == Show::OnFailure && !said.trim().is_empty() {
-            message = format!("\n{}\n", said.trim_end());
-        }
         let why = match status.code() {
             Some(code) => format!("exit code {code}"),
             None => "it was killed".to_owned(),
         };
-        message.push_str(&format!(
-            "`{}` failed in {}: {why}",
-            self.command,
-            self.base.display()
-        ));
+        let mut message = format!("`{}` failed in {}: {why}", self.command, self.base.display());
+        if show == Show::OnFailure && !said.trim().is_empty() {
+            message.push('\n');
+            message.push_str(said.trim_end());
+        }
         if let Some(advice) = advice::on(said) {
             message.push_str(&format!("\n  {advice}"));
         }

@@ -125,6 +125,7 @@ impl Session {
     async fn follow_changes(&self) -> Result<()> {
         let mut sources = Sources::of(Project::open(&self.args.path)?.base);
         let mut said = String::new();
+        let mut serves = false;
         loop {
             let before = sources.look();
             let built = self.build().await;
@@ -137,12 +138,16 @@ impl Session {
                 },
                 Err(error) => Err(error),
             };
+            serves |= done.is_ok();
             let text = done.err().map(|error| exit::told(&error)).unwrap_or_default();
             // As long as it stays the same, it has been said.
             if !text.is_empty() && text != said {
-                output::remark(&format!(
-                    "error: {text}\nWhat ran before goes on; waiting for a change."
-                ));
+                let goes_on = if serves {
+                    "What ran before goes on; waiting"
+                } else {
+                    "Waiting"
+                };
+                output::remark(&format!("error: {text}\n{goes_on} for a change."));
             }
             said = text;
             sources.changed().await;
