@@ -1,4 +1,4 @@
-//! What `wharf new` writes: a template with a name filled in, and the SDK it is built with, which travels in this program.
+//! What `wharf new` writes: a template with a name filled in, and what it needs of Wharf, which travels in this program.
 
 mod vendored;
 
@@ -145,7 +145,11 @@ fn files(name: &ServiceName, template: Template) -> Result<Vec<ProjectFile>> {
             contents: filled(contents, name),
         })
         .collect();
-    files.extend(vendored::rust_sdk()?);
+    // What other languages need of Wharf is in their templates.
+    match template {
+        Template::HttpRust | Template::JobRust => files.extend(vendored::rust_sdk()?),
+        Template::HttpJs | Template::HttpPython => {}
+    }
     Ok(files)
 }
 

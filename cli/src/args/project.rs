@@ -12,6 +12,10 @@ pub(crate) enum Template {
     HttpRust,
     /// A job in Rust
     JobRust,
+    /// A function in JavaScript
+    HttpJs,
+    /// A function in Python
+    HttpPython,
 }
 
 impl Template {
@@ -20,6 +24,8 @@ impl Template {
         match self {
             Self::HttpRust => "http-rust",
             Self::JobRust => "job-rust",
+            Self::HttpJs => "http-js",
+            Self::HttpPython => "http-python",
         }
     }
 }
@@ -29,9 +35,10 @@ impl Template {
 Examples:
   wharf new api                            a function in Rust, in ./api
   wharf new report --template job-rust     a job
+  wharf new site --template http-js        a function in JavaScript
   wharf new                                asks
 
-Everything it is built with comes along: nothing of Wharf has to be downloaded.")]
+What it needs of Wharf comes along; other packages are from the language's own registry.")]
 pub(crate) struct New {
     /// What it is called, and its directory; asked for on a terminal
     pub(crate) name: Option<String>,

@@ -23,6 +23,22 @@ const KNOWN: &[(&str, &str)] = &[
         "the compiler is too old: `rustup update stable`",
     ),
     (
+        "Could not resolve \"node:",
+        "a component has nothing of Node's own modules: use what browsers have too (fetch, crypto, TextEncoder), or a package that does",
+    ),
+    (
+        "Could not resolve \"",
+        "a package is not installed: `npm install NAME`",
+    ),
+    (
+        "npm error code EAI_AGAIN",
+        "npm's registry was not reached: is there a network, or `npm config get registry` another?",
+    ),
+    (
+        "npm error code ENOTFOUND",
+        "npm's registry was not reached: is there a network, or `npm config get registry` another?",
+    ),
+    (
         "npm: not found",
         "Node.js is not installed: version 20 or newer, from https://nodejs.org or your system's packages",
     ),
@@ -49,6 +65,10 @@ const KNOWN: &[(&str, &str)] = &[
     (
         "ensurepip is not available",
         "Python's venv module is not installed: your system's package python3-venv has it",
+    ),
+    (
+        "Could not find a version that satisfies",
+        "pip's index was not reached or has no such version: is there a network, or `pip config get global.index-url` another?",
     ),
     (
         "componentize-py: not found",
@@ -84,7 +104,14 @@ mod tests {
             ),
             ("sh: 1: npm: not found", "Node.js"),
             ("sh: 1: componentize-js: not found", "npm install"),
+            ("✘ [ERROR] Could not resolve \"node:fs\"", "Node's own modules"),
+            ("✘ [ERROR] Could not resolve \"lodash\"", "npm install NAME"),
+            ("npm error code ENOTFOUND\n", "registry"),
             ("sh: 1: .venv/bin/componentize-py: not found", "pip install"),
+            (
+                "ERROR: Could not find a version that satisfies the requirement",
+                "pip's index",
+            ),
         ];
         for (said, advice) in said {
             assert!(on(said).is_some_and(|found| found.contains(advice)), "{said}");

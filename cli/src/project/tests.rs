@@ -1,4 +1,5 @@
 use super::*;
+use clap::ValueEnum as _;
 
 fn text(files: &[ProjectFile], path: &str) -> String {
     let file = files.iter().find(|file| file.path == Path::new(path));
@@ -9,20 +10,24 @@ fn text(files: &[ProjectFile], path: &str) -> String {
 #[test]
 fn a_template_has_the_projects_name_everywhere() {
     let name: ServiceName = "my-api".parse().unwrap();
-    for template in [Template::HttpRust, Template::JobRust] {
-        let files = files(&name, template).unwrap();
+    for template in Template::value_variants() {
+        let files = files(&name, *template).unwrap();
         let own = files.iter().filter(|file| !file.path.starts_with("vendor"));
         for file in own {
             let text = String::from_utf8(file.contents.to_vec()).unwrap();
             assert!(!text.contains("{{"), "{}: {text}", file.path.display());
         }
-        assert!(text(&files, "Cargo.toml").contains("name = \"my-api\""));
-        assert!(text(&files, ".gitignore").contains("/target"));
+        assert!(text(&files, "wharf.toml").contains("name = \"my-api\""));
+        assert!(text(&files, "README.md").contains("# my-api"));
+        assert!(text(&files, ".gitignore").contains("/.wharf"));
     }
     let http = files(&name, Template::HttpRust).unwrap();
     assert!(text(&http, "wharf.toml").contains("release/my_api.wasm"));
+    assert!(text(&http, "Cargo.toml").contains("name = \"my-api\""));
     let job = files(&name, Template::JobRust).unwrap();
     assert!(text(&job, "wharf.toml").contains("release/my-api.wasm"));
+    let js = files(&name, Template::HttpJs).unwrap();
+    assert!(text(&js, "package.json").contains("\"name\": \"my-api\""));
 }
 
 #[test]
