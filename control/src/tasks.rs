@@ -187,6 +187,18 @@ pub struct HealthReport {
     pub reason: Option<String>,
     /// What is to be done about that.
     pub remedy: Remedy,
+    /// Whether requests reach it as they reach one that is well.
+    pub traffic: Traffic,
+}
+
+/// Whether a target gets requests for its own sake, and not only because there is none that is well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Traffic {
+    /// They go to others.
+    #[default]
+    Withheld,
+    /// They come to it: it is well, or nothing but its liveness fails.
+    Given,
 }
 
 /// What is to be done about an unhealthy task.
@@ -206,6 +218,7 @@ impl HealthReport {
             health: Health::Unknown,
             reason: None,
             remedy: Remedy::Wait,
+            traffic: Traffic::Withheld,
         }
     }
 
@@ -215,6 +228,7 @@ impl HealthReport {
             health: Health::Healthy,
             reason: None,
             remedy: Remedy::Wait,
+            traffic: Traffic::Given,
         }
     }
 }

@@ -9,6 +9,7 @@ mod retire;
 mod rollout;
 mod shares;
 mod stopwatch;
+mod takers;
 mod verdict;
 
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::names::{Revision, TaskId};
 
 pub use self::shares::shares;
 pub use self::stopwatch::Stopwatch;
+pub use self::takers::{Takes, stops};
 
 /// Failed tasks after which a deployment fails, whatever its size (ECS: 3, then half the desired count,
 /// at most 200).
@@ -173,6 +175,8 @@ pub struct ObservedTask {
     pub revision: Revision,
     /// How it is.
     pub phase: Phase,
+    /// Whether requests come to it where its phase doesn't say so.
+    pub takes: Takes,
     /// Why it isn't well, where it is RUNNING and that is known.
     pub ill: Option<String>,
 }
@@ -195,7 +199,7 @@ pub enum Phase {
     Unready,
     /// RUNNING and to be replaced.
     Unhealthy,
-    /// RUNNING and healthy, and a person stopped it: it takes requests until another does, for so long at most.
+    /// RUNNING, and a person stopped it: it takes requests until another does, for so long at most.
     Retiring {
         /// Until then.
         until: Instant,

@@ -13,7 +13,7 @@ use wharf_gateway::{
 use wharf_runtime::{CommandTask, HttpTask, TaskUsage};
 
 use super::target::{Cost, HttpTarget};
-use super::{Drained, Exit, HealthReport, LiveTask, Remedy};
+use super::{Drained, Exit, HealthReport, LiveTask, Remedy, Traffic};
 use crate::model::{Group, Health, Usage};
 
 /// A worker that runs this long has started well: one that crashes at once shall not end a deployment as
@@ -103,6 +103,10 @@ fn report_of(health: &TargetHealth, replace: Option<&HealthReason>) -> HealthRep
         health: Health::Unhealthy,
         reason: Some(reason.to_string()),
         remedy,
+        traffic: match health {
+            TargetHealth::Healthy => Traffic::Given,
+            _ => Traffic::Withheld,
+        },
     };
     match (health, replace) {
         (TargetHealth::Draining, _) => HealthReport::unknown(),

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{ControlLoop, ServiceKey, wording};
-use crate::model::{DesiredStatus, Group, Health, ServiceKind, StopCode, Stopped, Task, TaskStatus};
+use crate::model::{DesiredStatus, Group, ServiceKind, StopCode, Stopped, Task, TaskStatus};
 use crate::names::{NamespaceName, TaskId};
 use crate::store::StoreError;
 use crate::tasks::registry::{Driven, Entry};
@@ -145,9 +145,7 @@ impl ControlLoop {
             return;
         };
         let key = (task.namespace.clone(), task.group.name().clone());
-        let serves =
-            self.serves(&task) && task.health == Health::Healthy && task.status == TaskStatus::Running;
-        if !serves {
+        if !(self.serves(&task) && self.takes_requests(&key, id)) {
             if let Some(target) = self.target_of(id) {
                 self.say(&key, wording::draining(&key.1, &[target]));
             }
@@ -162,6 +160,16 @@ impl ControlLoop {
             });
         }
         self.dirty.insert(key);
+    }
+
+    /// Whether requests come to the task as things are.
+    fn takes_requests(&mut self, key: &ServiceKey, id: &TaskId) -> bool {
+        let Some(watched) = self.services.get_mut(key) else {
+            return false;
+        };
+        let observed = watched.observe(&self.parts.registry);
+        let (_, takers) = observed.takers();
+        takers.into_iter().any(|task| task.id == *id)
     }
 
     /// Whether requests come to it, of a service that is to stay.

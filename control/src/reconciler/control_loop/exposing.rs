@@ -9,7 +9,7 @@ use super::watched::Watched;
 use super::{ControlLoop, RETRY_AFTER, ServiceKey};
 use crate::model::{ServiceKind, ServiceStatus};
 use crate::names::Revision;
-use crate::reconciler::plan::{Action, Observed, ObservedTask, Phase};
+use crate::reconciler::plan::{Action, Observed, Phase, Takes, stops};
 use crate::scaling::ScalingSpec;
 use crate::tasks::Exposure;
 
@@ -97,7 +97,8 @@ impl ControlLoop {
     }
 }
 
-/// Whether there are tasks that take requests.
+/// Whether there are tasks that take requests. Those that take them for want of a better one take them at once even while
+/// requests wait, so that waiting goes on beside them.
 enum Gap {
     /// There are, and they stay.
     None,
@@ -110,18 +111,14 @@ enum Gap {
 }
 
 fn gap(observed: &Observed, actions: &[Action]) -> Gap {
-    let is_stopped = |task: &ObservedTask| {
-        let stops = |action: &Action| matches!(action, Action::Stop { task: other, .. } if *other == task.id);
-        actions.iter().any(stops)
-    };
-    let taking = |task: &&ObservedTask| matches!(task.phase, Phase::Healthy | Phase::Retiring { .. });
-    let taking: Vec<_> = observed.tasks.iter().filter(taking).collect();
     let drains = observed.tasks.iter().any(|task| task.phase == Phase::Leaving);
-    match taking.is_empty() {
-        false if taking.into_iter().all(is_stopped) => Gap::Begins,
-        false => Gap::None,
-        true if drains => Gap::Drains,
-        true => Gap::Lasts,
+    let (takes, takers) = observed.takers();
+    let all_go = takers.into_iter().all(|task| stops(actions, task));
+    match takes {
+        Takes::Requests | Takes::IfNoneIsWell if all_go => Gap::Begins,
+        Takes::Requests => Gap::None,
+        Takes::IfNoneIsWell | Takes::Nothing if drains => Gap::Drains,
+        Takes::IfNoneIsWell | Takes::Nothing => Gap::Lasts,
     }
 }
 

@@ -95,6 +95,7 @@ impl ControlLoop {
         let before = self.parts.registry.update(&task.id, |entry| {
             entry.task.reason.clone_from(&report.reason);
             entry.remedy = report.remedy;
+            entry.traffic = report.traffic;
             std::mem::replace(&mut entry.task.health, report.health)
         });
         let key = key_of(task);

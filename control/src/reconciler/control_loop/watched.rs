@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
+use wharf_gateway::FailOpen;
 
 use super::course::Course;
 use super::{ServiceKey, scaling};
@@ -12,11 +13,11 @@ use crate::blueprint::Blueprint;
 use crate::manifest::Strategy;
 use crate::model::{Deployment, DesiredStatus, Group, Health, Service, ServiceStatus, TaskStatus};
 use crate::names::Revision;
-use crate::reconciler::plan::{Desired, Observed, ObservedTask, Phase, Presence, Vacancy};
+use crate::reconciler::plan::{Desired, Observed, ObservedTask, Phase, Presence, Takes, Vacancy};
 use crate::scaling::Scaler;
 use crate::store::StoreRevision;
-use crate::tasks::Remedy;
 use crate::tasks::registry::{Entry, Registry};
+use crate::tasks::{Remedy, Traffic};
 
 /// A service the loop looks after.
 pub(super) struct Watched {
@@ -181,12 +182,21 @@ impl Watched {
             self.service.namespace.clone(),
             Group::Service(self.service.name.clone()),
         );
-        let tasks = registry.visit(&group, observe_task);
+        let fail_open = self.fail_open();
+        let tasks = registry.visit(&group, |entry| observe_task(entry, fail_open));
         self.trim_vacancies(&tasks);
         Observed {
             tasks,
             vacancies: self.vacancies.clone(),
         }
+    }
+
+    /// Whether tasks that aren't well get requests where none is.
+    fn fail_open(&self) -> FailOpen {
+        let runs = self.service.runs();
+        let blueprint = runs.and_then(|revision| self.blueprints.get(&revision));
+        let service = blueprint.and_then(|blueprint| blueprint.service());
+        service.map_or(FailOpen::default(), |service| service.group.fail_open)
     }
 
     /// Drops the vacancies of places that are filled: the task recovered, or there are fewer places now.
@@ -225,11 +235,16 @@ fn count_of(desired: &Desired, revision: Revision) -> u32 {
     }
 }
 
-fn observe_task(entry: &Entry) -> Option<ObservedTask> {
+fn observe_task(entry: &Entry, fail_open: FailOpen) -> Option<ObservedTask> {
     Some(ObservedTask {
         id: entry.task.id.clone(),
         revision: entry.task.definition.revision,
         phase: phase(entry)?,
+        takes: match (entry.traffic, fail_open) {
+            (Traffic::Given, _) => Takes::Requests,
+            (Traffic::Withheld, FailOpen::Open) => Takes::IfNoneIsWell,
+            (Traffic::Withheld, FailOpen::Closed) => Takes::Nothing,
+        },
         ill: (entry.task.health == Health::Unhealthy)
             .then(|| entry.task.reason.clone())
             .flatten(),

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Action, Blocker, Desired, Observed, ObservedTask, Phase, StopWhy, stop};
+use super::{Action, Blocker, Desired, Observed, ObservedTask, Phase, StopWhy, stop, stops};
 
 /// Lets go of the tasks that are told to stop and were kept for the requests they take: once another takes them, or
 /// none will.
@@ -12,12 +12,13 @@ pub(super) fn release(
     planned: &[Action],
     now: Instant,
 ) -> Vec<Action> {
-    let any = |is: fn(&Phase) -> bool| observed.tasks.iter().any(|task| is(&task.phase));
-    let another = any(|phase| *phase == Phase::Healthy);
+    let (_, takers) = observed.takers();
+    let stays = |task: &ObservedTask| !matches!(task.phase, Phase::Retiring { .. }) && !stops(planned, task);
+    let another = takers.into_iter().any(stays);
     // Its successor waits for its room.
-    let in_the_way = any(|phase| {
+    let in_the_way = observed.tasks.iter().any(|task| {
         matches!(
-            phase,
+            task.phase,
             Phase::Blocked {
                 on: Blocker::Capacity,
                 ..
@@ -29,7 +30,7 @@ pub(super) fn release(
         Phase::Retiring { until } => Some((task, until)),
         _ => None,
     });
-    let others = retiring.filter(|(task, _)| !is_stopped(task, planned));
+    let others = retiring.filter(|(task, _)| !stops(planned, task));
     others
         .map(|(task, until)| {
             if unwanted || until <= now {
@@ -39,9 +40,4 @@ pub(super) fn release(
             }
         })
         .collect()
-}
-
-fn is_stopped(task: &ObservedTask, planned: &[Action]) -> bool {
-    let stops = |action: &Action| matches!(action, Action::Stop { task: other, .. } if *other == task.id);
-    planned.iter().any(stops)
 }

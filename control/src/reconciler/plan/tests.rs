@@ -28,6 +28,11 @@ fn observed(text: &str) -> Observed {
             id: id(index),
             revision: revision(number),
             phase: phase_of(phase),
+            takes: if phase == "k" || phase == "o" {
+                Takes::Requests
+            } else {
+                Takes::IfNoneIsWell
+            },
             ill: None,
         }
     });
@@ -345,6 +350,7 @@ fn apply(observed: &mut Observed, actions: &[Action], next: &mut usize) {
                     id: id(*next),
                     revision: *revision,
                     phase: Phase::Healthy,
+                    takes: Takes::Requests,
                     ill: None,
                 };
                 observed.tasks.push(task);

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::blueprint::Blueprint;
 use crate::model::Task;
 use crate::reconciler::plan::Blocker;
-use crate::tasks::{LiveTask, Remedy};
+use crate::tasks::{LiveTask, Remedy, Traffic};
 
 /// A task and what is known of it besides its record.
 pub(crate) struct Entry {
@@ -19,6 +19,8 @@ pub(crate) struct Entry {
     pub(crate) blocked: Option<Blocker>,
     /// What is to be done while it is unhealthy.
     pub(crate) remedy: Remedy,
+    /// Whether requests reach it as they reach one that is well.
+    pub(crate) traffic: Traffic,
     /// A person stopped it; until then it may be kept for its successor's sake.
     pub(crate) kept: Option<Instant>,
     /// Cancelled to stop it.
@@ -67,6 +69,7 @@ impl Entry {
             live: None,
             blocked: None,
             remedy: Remedy::Wait,
+            traffic: Traffic::Withheld,
             kept: None,
             stop: CancellationToken::new(),
             driven: Driven::No,

@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::scaling::Wakes;
 use crate::tasks::{
     Drained, Executor, Exit, Exposure, HealthReport, HostCapacity, LiveTask, NotActivated, Order, Prepared,
-    Remedy, Room,
+    Remedy, Room, Traffic,
 };
 
 /// How tasks of a revision behave.
@@ -336,6 +336,15 @@ pub(super) fn unhealthy(reason: &str) -> HealthReport {
         health: Health::Unhealthy,
         reason: Some(reason.to_owned()),
         remedy: Remedy::Replace,
+        traffic: Traffic::Withheld,
+    }
+}
+
+/// Its liveness fails: requests reach it all the same.
+pub(super) fn not_live(reason: &str) -> HealthReport {
+    HealthReport {
+        traffic: Traffic::Given,
+        ..unhealthy(reason)
     }
 }
 

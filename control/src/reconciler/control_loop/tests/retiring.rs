@@ -1,10 +1,12 @@
 //! Tasks that a person stops: they leave no request without a task, and leave in the end.
 
+use super::fake::{not_live, unhealthy, unready};
 use super::*;
 use crate::manifest::{Bounds, DeploymentSpec, Strategy};
 use crate::model::DesiredStatus;
 use crate::names::TaskId;
 use crate::reconciler::control_loop::commands::KEPT_AT_MOST;
+use crate::tasks::HealthReport;
 
 /// Whether requests wait for a target that isn't there.
 fn holds(cluster: &Cluster) -> bool {
@@ -163,4 +165,82 @@ async fn requests_wait_as_long_as_a_service_is_recreated() {
     cluster.ended(2).await;
     cluster.until("back", |cluster| cluster.picture() == "1h").await;
     cluster.until("told", |cluster| !holds(cluster)).await;
+}
+
+/// One task, and what it reports.
+async fn of_one_that_is(report: HealthReport) -> (Cluster, TaskId) {
+    let cluster = Cluster::steady(1).await;
+    let id = first(&cluster);
+    // Its successor waits out its back-off, and then isn't well for long.
+    cluster.behave(1, Behaviour::Hangs);
+    cluster.turn(&id, report);
+    cluster
+        .until("ill", |cluster| {
+            cluster.registry.task(&id).unwrap().health == Health::Unhealthy
+        })
+        .await;
+    (cluster, id)
+}
+
+async fn until_stopped(cluster: &Cluster, id: &TaskId) {
+    let is_gone = |cluster: &Cluster| cluster.registry.task(id).unwrap().status == TaskStatus::Stopped;
+    cluster.until("gone", is_gone).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_ill_and_takes_requests_stays_as_well() {
+    // By its liveness, by its health where that fails open, and by its readiness.
+    for report in [not_live("liveness"), unhealthy("health"), unready("readiness")] {
+        let (cluster, id) = of_one_that_is(report.clone()).await;
+        let began = tokio::time::Instant::now();
+        stop(&cluster, &id).await;
+        until_stopped(&cluster, &id).await;
+        assert!(began.elapsed() >= KEPT_AT_MOST, "{report:?}");
+        assert!(holds(&cluster), "{report:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_ill_leaves_at_once_beside_one_that_is_well() {
+    let cluster = Cluster::steady(2).await;
+    let id = first(&cluster);
+    cluster.behave(1, Behaviour::Hangs);
+    cluster.turn(&id, not_live("liveness"));
+    cluster.until_picture("1u 1h").await;
+    let began = tokio::time::Instant::now();
+    stop(&cluster, &id).await;
+    until_stopped(&cluster, &id).await;
+    assert!(began.elapsed() < KEPT_AT_MOST);
+    assert!(!holds(&cluster));
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_wait_while_an_ill_task_gives_its_room_to_its_successor() {
+    let cluster = Cluster::steady(1).await;
+    cluster.places(1);
+    let id = first(&cluster);
+    cluster.turn(&id, not_live("liveness"));
+    cluster.until_picture("1L 1P").await;
+    assert!(holds(&cluster), "its requests have nobody to go to");
+    cluster.until_picture("1h").await;
+    cluster.until("told", |cluster| !holds(cluster)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_wait_while_a_deployment_takes_an_ill_task_away() {
+    let without_any = Strategy::Rolling(Bounds {
+        minimum_healthy: 0,
+        maximum: 100,
+    });
+    for strategy in [Strategy::Recreate, without_any] {
+        let (cluster, _) = of_one_that_is(unhealthy("health")).await;
+        let spec = DeploymentSpec {
+            strategy,
+            ..DeploymentSpec::default()
+        };
+        cluster.behave(2, Behaviour::Unsure);
+        cluster.roll(2, 1, spec).await;
+        cluster.until_picture("2?").await;
+        assert!(holds(&cluster), "{strategy:?}");
+    }
 }

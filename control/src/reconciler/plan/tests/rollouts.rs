@@ -300,7 +300,7 @@ proptest! {
                     Action::Start { revision, .. } => {
                         next += 1;
                         let (revision, phase) = (*revision, Phase::Starting);
-                        seen.tasks.push(ObservedTask { id: id(next), revision, phase, ill: None });
+                        seen.tasks.push(ObservedTask { id: id(next), revision, phase, takes: Takes::Requests, ill: None });
                     }
                     Action::Stop { task, .. } => {
                         let stopped = seen.tasks.iter_mut().find(|seen| seen.id == *task).unwrap();
