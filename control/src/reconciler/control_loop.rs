@@ -179,14 +179,16 @@ pub async fn start(parts: Parts) -> Result<Reconciler, LoopError> {
 impl ControlLoop {
     /// Takes over what the store holds: tasks that were running are not any more, services shall run.
     async fn recover(&mut self) -> Result<(), LoopError> {
-        let mut lost: BTreeMap<(NamespaceName, Group), Vec<TaskId>> = BTreeMap::new();
+        let mut lost = shutdown::Lost::new();
         for entry in self.parts.store.list(keys::TASKS).await?.entries {
             let Some(mut task) = readable::<Task>(&entry) else {
                 continue;
             };
             let ended = shutdown::end_of_a_lost_task(&mut task, self.parts.clock.now());
             if ended == Saved::No {
-                let whose = (task.namespace.clone(), task.group.clone());
+                let stopped = task.stopped.iter();
+                let why = stopped.map(|stopped| stopped.reason.clone()).collect();
+                let whose = (task.namespace.clone(), task.group.clone(), why);
                 lost.entry(whose).or_default().push(task.id.clone());
             }
             self.parts.registry.adopt(Entry::new(task, None), ended);

@@ -16,6 +16,9 @@ const LOST: &str = "server restarted";
 /// Why a task ended when the server was stopped.
 const TOLD: &str = "server stopped";
 
+/// Tasks that a server before this one had, by whose they are and why they ended.
+pub(super) type Lost = BTreeMap<(NamespaceName, Group, String), Vec<TaskId>>;
+
 /// A task that the store has as running ran in a process that is gone. A job's that it has as waiting has not run, and
 /// may: before it is activated, that is written down.
 pub(super) fn end_of_a_lost_task(task: &mut Task, now: Timestamp) -> Saved {
@@ -39,9 +42,9 @@ pub(super) fn end_of_a_lost_task(task: &mut Task, now: Timestamp) -> Saved {
 }
 
 impl ControlLoop {
-    /// Tells what tasks a server before this one had: of a service in one go, of a job each.
-    pub(super) fn say_lost(&self, lost: BTreeMap<(NamespaceName, Group), Vec<TaskId>>) {
-        for ((namespace, group), tasks) in lost {
+    /// Tells what tasks a server before this one had: of a service in one go where they ended alike, of a job each.
+    pub(super) fn say_lost(&self, lost: Lost) {
+        for ((namespace, group, why), tasks) in lost {
             let key = (namespace, group.name().clone());
             let is_known = match &group {
                 Group::Service(_) => self.services.contains_key(&key),
@@ -56,7 +59,7 @@ impl ControlLoop {
                 Group::Job(_) => 1,
             };
             for some in tasks.chunks(at_once) {
-                self.say(&key, wording::stopped(&group, some, LOST));
+                self.say(&key, wording::stopped(&group, some, &why));
             }
         }
     }

@@ -244,3 +244,16 @@ async fn requests_wait_while_a_deployment_takes_an_ill_task_away() {
         assert!(holds(&cluster), "{strategy:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn why_it_was_stopped_is_told_after_a_crash_as_well() {
+    let cluster = Cluster::steady(1).await;
+    cluster.behave(1, Behaviour::Hangs);
+    let id = first(&cluster);
+    stop(&cluster, &id).await;
+    let cluster = cluster.crash().await;
+    let said = cluster.said().await;
+    let ends = |event: &&String| event.contains(id.as_str()) && event.contains("by hand");
+    // That it shall stop, and that it did.
+    assert_eq!(said.iter().filter(ends).count(), 2, "{said:#?}");
+}
