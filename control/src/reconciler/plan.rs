@@ -126,7 +126,7 @@ impl Rollout {
 
     /// How long a bake lasts whose tasks are well: in one go, or, where no server saw that much of it, altogether. One
     /// restart leaves time for a whole one.
-    fn bake_is_over(&self, now: Instant) -> bool {
+    pub fn bake_is_over(&self, now: Instant) -> bool {
         self.watched.elapsed(now) >= self.spec.bake || self.clock.elapsed(now) >= self.longest_bake()
     }
 

@@ -94,7 +94,10 @@ impl ControlLoop {
             return;
         };
         let recent = |at: Instant| now.saturating_duration_since(at) < LOOK_EVERY;
-        if look == Look::IfDue && course.looked.is_some_and(recent) {
+        let rollout = &course.rollout;
+        // What comes after a bake is decided by all of it.
+        let bake_ends = rollout.stage == Stage::Bake && rollout.bake_is_over(now);
+        if look == Look::IfDue && !bake_ends && course.looked.is_some_and(recent) {
             return;
         }
         let tallies = parts.executor.tallies(&key.0, &key.1);

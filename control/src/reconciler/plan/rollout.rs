@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::crew::{self, Crew, least_missed, maintain, number, start_missing, stop_unhealthy};
 use super::{
-    Action, Blocker, Desired, Observed, ObservedTask, Phase, Rollout, StopWhy, plan_steady, verdict,
+    Action, Blocker, Desired, Observed, ObservedTask, Phase, Rollout, StopWhy, TakenUp, plan_steady, verdict,
 };
 use crate::manifest::{Bounds, Strategy};
 use crate::model::{Pace, Stage};
@@ -51,7 +51,12 @@ pub(super) fn plan(desired: &Desired, rollout: &Rollout, observed: &Observed, no
         return vec![Action::Fail { reason }];
     }
     match (rollout.pace, rollout.stage) {
-        (Pace::Paused, _) => scene.hold(),
+        (Pace::Paused, _) => {
+            let mut actions = scene.hold();
+            // Its figures go on.
+            actions.push(Action::WakeAt(now + JUDGED_EVERY));
+            actions
+        }
         (Pace::Going, Stage::ScaleDown) => scene.scale_down(),
         (Pace::Going, Stage::ScaleUp) if scene.is_beside() => scene.scale_up_beside(),
         (Pace::Going, Stage::ScaleUp | Stage::CleanUp) => scene.replace(),
@@ -154,7 +159,14 @@ impl Scene<'_> {
         let stable_count = self.desired.stable_count;
         match self.rollout.stage {
             Stage::Bake => self.stay(),
-            Stage::ScaleDown => maintain(stable, stable_count, self.bounds(), self.now),
+            Stage::ScaleDown => {
+                let kept = match self.rollout.taken_up {
+                    // Those that were told to stop have no successors.
+                    TakenUp::No => stable.hopeful() + stable.vacant(),
+                    TakenUp::Yes => stable_count,
+                };
+                maintain(stable, kept, self.bounds(), self.now)
+            }
             Stage::CleanUp => maintain(&self.new, self.desired.count, self.bounds(), self.now),
             Stage::ScaleUp if self.rollout.spec.strategy == Strategy::Recreate => {
                 maintain(&self.new, self.desired.count, self.bounds(), self.now)
@@ -323,7 +335,7 @@ impl Scene<'_> {
     }
 
     /// Tasks that are not of the new revision.
-    fn others(&self) -> impl Iterator<Item = &ObservedTask> {
+    pub(super) fn others(&self) -> impl Iterator<Item = &ObservedTask> {
         let goal: Revision = self.new.revision;
         self.observed
             .tasks

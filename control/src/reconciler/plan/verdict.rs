@@ -4,14 +4,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::crew::number;
 use super::rollout::Scene;
 use super::{Stage, failed_tasks_allowed};
 use crate::manifest::Strategy;
-use crate::model::Compared;
+use crate::model::{Compared, Pace};
 
 /// Why a deployment is to be given up, if it is.
 pub(super) fn failure(scene: &Scene<'_>, now: Instant) -> Option<String> {
-    too_many_failed(scene)
+    let failed = too_many_failed(scene);
+    // Neither a deadline nor a bake runs.
+    if scene.rollout.pace == Pace::Paused {
+        return failed;
+    }
+    failed
         .or_else(|| stuck(scene))
         .or_else(|| overdue(scene, now))
         .or_else(|| too_many_errors(scene))
@@ -48,6 +54,13 @@ fn overdue(scene: &Scene<'_>, now: Instant) -> Option<String> {
         return None;
     }
     let within = in_words(rollout.spec.deadline);
+    if rollout.stage == Stage::ScaleDown {
+        return Some(format!(
+            "{} old tasks had not ended after {within}, and no new one starts before: `deadline` has to be longer than \
+             their `stop_timeout`",
+            number(scene.others())
+        ));
+    }
     let healthy = format!(
         "{} of {} tasks became healthy in {within}",
         scene.new.healthy(),

@@ -1,5 +1,6 @@
 //! Strategies over time: what is in force, what is said, and what happens when things go wrong on the way.
 
+mod judging;
 mod protecting;
 mod room;
 

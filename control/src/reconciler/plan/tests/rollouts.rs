@@ -239,13 +239,18 @@ fn what_is_paused_stays_as_it_is() {
         (canary, Stage::Bake, 5, "1h 1h 2h", "+2"),
         (canary, Stage::CleanUp, 100, "1h 2h 2h", ""),
         (How::Recreate, Stage::ScaleDown, 0, "1h 1h", ""),
+        (How::Recreate, Stage::ScaleDown, 0, "1L 1L", ""),
+        (How::Recreate, Stage::ScaleDown, 0, "1h 1L", ""),
         // After a restart of the server.
         (within(100, 200), Stage::ScaleUp, 0, "", "+1 +1"),
         (canary, Stage::ScaleUp, 0, "", "+1 +1"),
         (How::Recreate, Stage::ScaleDown, 0, "", "+1 +1"),
         (How::Recreate, Stage::ScaleUp, 0, "2h", "+2"),
     ] {
-        let desired = paused(strategy, stage, share);
+        let mut desired = paused(strategy, stage, share);
+        if tasks.is_empty() {
+            desired.rollout.as_mut().unwrap().taken_up = TakenUp::Yes;
+        }
         let actions = plan(
             &desired,
             &observed(tasks),
@@ -258,6 +263,21 @@ fn what_is_paused_stays_as_it_is() {
         }
         assert_eq!(written, expected, "{strategy:?} {stage} `{tasks}`");
     }
+}
+
+#[test]
+fn what_drains_too_long_is_named() {
+    let desired = going(1, How::Recreate, Stage::ScaleDown, 0);
+    let late = Instant::now() + DEFAULT_DEADLINE + Duration::from_secs(1);
+    let actions = plan(&desired, &observed("1L"), late);
+    let [Action::Fail { reason }] = actions.as_slice() else {
+        panic!("{actions:?}");
+    };
+    assert!(
+        reason.starts_with("1 old tasks had not ended after 5 minutes"),
+        "{reason}"
+    );
+    assert!(reason.contains("`stop_timeout`"), "{reason}");
 }
 
 #[test]
