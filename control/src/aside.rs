@@ -1,7 +1,8 @@
 //! Work that may take its time, aside from what keeps time: on a thread of its own that ranks below every other.
 //!
 //! A change of ten thousand routes is worked out for tens of milliseconds. On a thread that ranks with those that
-//! serve, each slice of it is one that requests wait for.
+//! serve, each slice of it is one that requests wait for. Nothing that holds a lock is done here: whoever waited for it
+//! would rank as low.
 
 use std::fmt;
 use std::io;

@@ -17,7 +17,7 @@ use crate::edge::{self, Asks, Gone, Objects, Scene, Touches};
 use crate::manifest::{self, Destination};
 use crate::model::keys;
 use crate::names::{ListenerName, NamespaceName, RouteName, ServiceName, TargetGroupName};
-use crate::refusal::Refusal;
+use crate::refusal::{Kind, Refusal};
 
 /// What an apply came to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -219,9 +219,9 @@ impl Orchestrator {
         let edge = self.edge.clone();
         let objects = after.clone();
         // Opening reads certificates; what was opened and can't be kept is closed again.
-        let ahead = self.aside.run(move || edge.listen_ahead(&objects)).await??;
+        let ahead = blocking(move || edge.listen_ahead(&objects)).await??;
         self.store.commit(change.transaction).await?;
-        self.aside.run(move || ahead.take_over(after)).await?
+        blocking(move || ahead.take_over(after)).await?
     }
 
     fn asks(&self, namespace: &NamespaceName, touches: Touches) -> Asks {
@@ -254,6 +254,13 @@ fn reordered(
         routes.push(text);
     }
     Ok(manifest::objects_from_json(json!({ "route": routes }))?)
+}
+
+/// Work with locks that the threads of control take, too. Aside, it would hold them for as long as others keep the cores
+/// busy, and those threads with it.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.map_err(|error| Refusal::new(Kind::Internal, "WorkFailed", error.to_string()))
 }
 
 fn of_a_service(what: &str, service: &ServiceName) -> Refusal {
